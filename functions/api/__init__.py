@@ -1,0 +1,1 @@
+"""ApiFunction: the HTTP API, FastAPI behind API Gateway through Mangum."""

@@ -1,0 +1,105 @@
+"""What surrounds every request: its id, its log line, and the answer to a bug."""
+
+import re
+import secrets
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import problems
+from tandem import trace
+from tandem.telemetry import logger
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9+/=_.-]{1,128}")
+
+
+class RequestFrame:
+    """Gives each request an id and a trace, and logs one line when it is answered.
+
+    A plain ASGI middleware: BaseHTTPMiddleware costs as much as a whole request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        await _Exchange(scope, receive, send).run(self._app)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._status = 0
+        self._started = perf_counter()
+        headers = dict(scope["headers"])
+        self._request_id = _request_id(scope.get("aws.event"))
+        traceparent = headers.get(b"traceparent", b"").decode("latin-1")
+        self._traceparent = trace.continued(traceparent, trace.xray_header())
+        state = scope.setdefault("state", {})
+        state["request_id"] = self._request_id
+        state["traceparent"] = self._traceparent
+
+    async def run(self, app: ASGIApp) -> None:
+        logger.set_correlation_id(trace.trace_id(self._traceparent))
+        try:
+            await app(self._scope, self._receive, self._sending)
+        except Exception as error:  # noqa: BLE001 - a bug is answered as a problem, and logged
+            logger.error(
+                "unhandled error",
+                request_id=self._request_id,
+                error_type=type(error).__name__,
+                stack=trace.stack(error),
+            )
+            if not self._status:
+                await self._answer_bug()
+        finally:
+            self._log()
+
+    async def _answer_bug(self) -> None:
+        answer = problems.response(
+            self._request_id,
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side; quote the request id when you report it.",
+        )
+        await answer(self._scope, self._receive, self._sending)
+
+    async def _sending(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            extra = (
+                (b"x-request-id", self._request_id.encode()),
+                (b"x-content-type-options", b"nosniff"),
+            )
+            message["headers"] = [*message.get("headers", ()), *extra]
+        await self._send(message)
+
+    def _log(self) -> None:
+        route = self._scope.get("route")
+        logger.info(
+            "request",
+            request_id=self._request_id,
+            method=self._scope["method"],
+            route=getattr(route, "path", None),
+            status=self._status,
+            duration_ms=round((perf_counter() - self._started) * 1000, 1),
+        )
+
+
+def _request_id(event: Any) -> str:
+    """Return API Gateway's id of the request, or a new one outside of it."""
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    given = context.get("requestId") if isinstance(context, dict) else None
+    if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
+        return given
+    return secrets.token_hex(16)

@@ -1,0 +1,110 @@
+"""Errors as problem documents: RFC 9457, `application/problem+json`."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class InvalidPart(BaseModel):
+    """One part of a request that is not as it should be."""
+
+    pointer: str = Field(description="JSON Pointer (RFC 6901) to it.", examples=["/body/input"])
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """What every error answers with (RFC 9457)."""
+
+    type: str = Field(description="Stable name of the kind of problem.")
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[InvalidPart] | None = Field(None, description="Of an invalid request.")
+    task_id: str | None = Field(None, description="The task that it is about.")
+
+
+class Problem(HTTPException):
+    """An error that is answered as a problem document."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        kind: str,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.kind = kind
+        self.members = members
+
+
+def not_found(what: str) -> Problem:
+    """Return the problem of something that is not there, or is another tenant's."""
+    return Problem(HTTPStatus.NOT_FOUND, "not-found", f"There is no such {what}.")
+
+
+def response(
+    request_id: str,
+    status: int,
+    kind: str,
+    detail: str,
+    *,
+    headers: dict[str, str] | None = None,
+    **members: Any,
+) -> JSONResponse:
+    """Return a problem document as a response."""
+    document = {
+        "type": f"urn:tandem:problem:{kind}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+    }
+    return JSONResponse(document | members, status, headers, media_type=MEDIA_TYPE)
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    kind, members = "http", {}
+    if isinstance(error, Problem):
+        kind, members = error.kind, error.members
+    else:
+        kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    headers = dict(error.headers or {})
+    request_id = request.state.request_id
+    return response(request_id, error.status_code, kind, error.detail, headers=headers, **members)
+
+
+async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
+    parts = [
+        {"pointer": _pointer(found["loc"]), "detail": found["msg"]} for found in error.errors()
+    ]
+    return response(
+        request.state.request_id,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid-request",
+        "The request is not valid: see errors.",
+        errors=parts[:100],
+    )
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return "".join(f"/{part}" for part in escaped)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application as a problem document."""
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)

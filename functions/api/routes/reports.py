@@ -1,0 +1,42 @@
+"""Reading the reports of what was processed."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from api.identity import Operator
+from api.problems import not_found
+from api.report_models import ReportList, ReportView
+from api.services import Services
+from tandem.domain.report import Window
+from tandem.limits import PAGE_REPORTS
+
+router = APIRouter(prefix="/reports", tags=["reports"])
+
+
+@router.get("", operation_id="list_reports")
+async def list_reports(
+    caller: Operator,
+    services: Services,
+    before: Annotated[AwareDatetime | None, Query(description="Only older windows.")] = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE_REPORTS)] = 20,
+) -> ReportList:
+    """Answer with closed report windows, newest first."""
+    del caller
+    window = Window.holding(before) if before else None
+    found = services.reports.latest(before=window, limit=limit)
+    return ReportList(
+        reports=[ReportView.of(report) for report in found],
+        next_before=found[-1].window.start if len(found) == limit else None,
+    )
+
+
+@router.get("/latest", operation_id="get_latest_report")
+async def get_latest_report(caller: Operator, services: Services) -> ReportView:
+    """Answer with the window that was closed last."""
+    del caller
+    found = services.reports.latest(before=None, limit=1)
+    if not found:
+        raise not_found("report yet: the first is closed within two minutes")
+    return ReportView.of(found[0])

@@ -1,0 +1,134 @@
+"""A DuckDB of a task's own: no network, no extensions, one readable file, bounded memory."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from tandem.processing import Permanent, TaskContext
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY_LIMIT = "384MiB"
+SPILL_LIMIT = "192MiB"
+_WATCH_SECONDS = 0.2
+
+_CAUSES = (
+    (r"not utf-8|invalid utf-8|invalid unicode", "the file is not UTF-8 text"),
+    (r"byte order mark", "the JSON Lines file starts with a byte order mark"),
+    (r"unterminated quote", "a quoted value does not end"),
+    (r"maximum (?:line|object) size|maximum_object_size", "a line is too long"),
+    (r"malformed json", "a line is not valid JSON"),
+    (r"duplicate key", "an object has the same key twice"),
+    (r"recursion depth", "a value is nested too deeply"),
+)
+
+
+class Database:
+    """Runs SQL on one file, and says in its own words what is wrong with the file."""
+
+    def __init__(self, connection: "DuckDBPyConnection", ctx: TaskContext) -> None:
+        self._connection = connection
+        self._ctx = ctx
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of one statement.
+
+        Raises:
+            Permanent: the file is not what it should be, or needs too much memory.
+            Abandoned: the attempt is over.
+        """
+        import duckdb
+
+        with _interrupted_with(self._ctx, self._connection):
+            try:
+                return self._connection.execute(sql, parameters).fetchall()
+            except duckdb.InterruptException:
+                raise
+            except duckdb.OutOfMemoryException:
+                message = f"the table needs more than the {MEMORY_LIMIT} that a task may use"
+                raise Permanent(message) from None
+            except duckdb.Error as error:
+                self._ctx.logger.warning("table refused", error_type=type(error).__name__)
+                raise Unreadable(error) from None
+
+    def view(self, relation: str) -> None:
+        """Make a relation what `data` stands for."""
+        self.query(f"CREATE OR REPLACE VIEW data AS FROM {relation}")
+
+
+class Unreadable(Permanent):
+    """DuckDB cannot read the file; its message, which quotes the file, is left out."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(_reason(str(error)))
+        self.kind = type(error).__name__
+
+
+@contextmanager
+def open_database(file: Path, spill: Path, ctx: TaskContext) -> Iterator[Database]:
+    """Return a database that can read this file and nothing else."""
+    import duckdb
+
+    connection = duckdb.connect(
+        config={
+            "threads": ctx.pool.size,
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(spill),
+            "max_temp_directory_size": SPILL_LIMIT,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "python_enable_replacements": False,
+        }
+    )
+    with connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET VARIABLE file = ?", [str(file)])
+        connection.execute("SET allowed_paths = ?", [[str(file)]])
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield Database(connection, ctx)
+
+
+@contextmanager
+def _interrupted_with(ctx: TaskContext, connection: "DuckDBPyConnection") -> Iterator[None]:
+    """Interrupt the connection when the attempt is over, and raise what ended it."""
+    import duckdb
+
+    done = Event()
+    ends: list[Exception] = []
+
+    def watch() -> None:
+        while not done.wait(_WATCH_SECONDS):
+            try:
+                ctx.check_cancelled()
+            except Exception as error:  # noqa: BLE001  # raised again in the attempt's thread
+                ends.append(error)
+                connection.interrupt()
+
+    ctx.check_cancelled()
+    watcher = Thread(target=copy_context().run, args=(watch,), daemon=True)
+    watcher.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise ends[0] if ends else TimeoutError from None
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _reason(message: str) -> str:
+    line = re.search(r"CSV Error on Line: (\d+)", message)
+    where = f" (line {line[1]})" if line else ""
+    if width := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message):
+        return f"a line has {width[2]} columns where the first has {width[1]}{where}"
+    for pattern, reason in _CAUSES:
+        if re.search(pattern, message, re.IGNORECASE):
+            return reason + where
+    return f"the file is damaged, or is not of its format{where}"

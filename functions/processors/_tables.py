@@ -1,0 +1,142 @@
+"""Tables for processors: inline rows or an upload, as the view `data` of a locked-down DuckDB."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from processors import _table_files as files
+from processors._database import Database, open_database
+from processors._table_files import MAX_COLUMNS, MAX_NAME_CHARACTERS, TableFormat
+from processors._table_views import create_view
+from tandem.processing import Permanent, TaskContext
+
+MAX_ROWS = 10_000
+SMALL_FILE_BYTES = 16 << 20
+SMALL_TABLE_CELLS = 2_000_000
+
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS)]
+Scalar = str | bool | int | float | None
+
+
+class TableInput(BaseModel):
+    """A table: rows in the request, or an upload."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        allow_inf_nan=False,
+        json_schema_extra={"oneOf": [{"required": ["rows"]}, {"required": ["upload"]}]},
+    )
+
+    rows: list[dict[ColumnName, Scalar]] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_ROWS,
+        description=(
+            f"The rows themselves, by column name; {MAX_COLUMNS} different columns at most. "
+            "A name that a row leaves out is null there."
+        ),
+        examples=[[{"city": "Oslo", "amount": 12.5}, {"city": "Bergen", "amount": None}]],
+    )
+    upload: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description=(
+            "Id of an upload that holds the table in UTF-8 CSV, JSON Lines or Parquet, the first "
+            f"two also in gzip ({files.MAX_UNPACKED_BYTES >> 20} MiB unpacked at most). The first "
+            "line of a CSV file names its columns; comma, semicolon, tab or bar delimit them. "
+            "Dates are read in ISO 8601, and other forms as text. Names that differ only in "
+            "case get a number appended."
+        ),
+        examples=["01981f6c-7a3e-7c11-9b1f-3f6f0c9f4a10"],
+    )
+    format: TableFormat | None = Field(
+        None,
+        description="The upload's format; by default what its name's suffix or its content says.",
+        examples=["csv"],
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.rows is None) == (self.upload is None):
+            message = "give either rows or upload"
+            raise ValueError(message)
+        if self.rows is not None:
+            if self.format is not None:
+                message = "format goes with upload"
+                raise ValueError(message)
+            width = len({name for row in self.rows for name in row})
+            if not 0 < width <= MAX_COLUMNS:
+                message = f"rows must have 1 to {MAX_COLUMNS} different columns, not {width}"
+                raise ValueError(message)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the view: its name, and its type as DuckDB writes it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The view `data` of a database."""
+
+    database: Database
+    columns: list[Column]
+    small: bool
+    """Whether all its distinct values fit in memory."""
+
+
+@contextmanager
+def open_table(source: TableInput, ctx: TaskContext) -> Iterator[Table]:
+    """Return the table as a view that was read once and found whole.
+
+    Raises:
+        Permanent: the table cannot be read; the reason is for the caller's eyes.
+        Abandoned: the attempt is over.
+    """
+    with (
+        TemporaryDirectory(prefix="table-") as folder,
+        _local_file(source, Path(folder), ctx) as (file, kind),
+        open_database(file, Path(folder, "spill"), ctx) as database,
+    ):
+        create_view(kind, database, file)
+        columns = [Column(*row[:2]) for row in database.query("DESCRIBE data")]
+        files.check_width(len(columns))
+        if any(len(column.name) > MAX_NAME_CHARACTERS for column in columns):
+            message = f"a column's name is longer than {MAX_NAME_CHARACTERS} characters"
+            raise Permanent(message)
+        small = file.stat().st_size <= SMALL_FILE_BYTES
+        if kind == "parquet" and small:  # its size says little: values may repeat at no cost
+            rows = database.query("SELECT count(*) FROM data")[0][0]
+            small = rows * len(columns) <= SMALL_TABLE_CELLS
+        yield Table(database, columns, small)
+
+
+@contextmanager
+def _local_file(
+    source: TableInput, folder: Path, ctx: TaskContext
+) -> Iterator[tuple[Path, TableFormat]]:
+    """Return a file under a plain name: DuckDB takes hints, and patterns, from names."""
+    file = folder / "table"
+    if source.rows is not None:
+        with file.open("w", encoding="ascii") as lines:
+            lines.writelines(json.dumps(row) + "\n" for row in source.rows)
+        yield file, "jsonl"
+        return
+    with ctx.fetch_upload(source.upload or "") as path:
+        ctx.progress(0, None, "reading the table")
+        file.symlink_to(files.unpacked(path, folder, ctx).resolve())
+        if file.stat().st_size == 0:
+            message = "the file is empty"
+            raise Permanent(message)
+        yield file, source.format or files.detect_format(path.suffixes, file)

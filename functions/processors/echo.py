@@ -1,0 +1,25 @@
+"""Returns its input: shows that a path works."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from tandem.processing import TaskContext, processor
+
+
+class Input(BaseModel):
+    """What comes back."""
+
+    message: Any = Field(description="Any JSON value.", examples=["hello"])
+
+
+class Output(BaseModel):
+    """The same."""
+
+    message: Any
+
+
+@processor("echo", time_limit=10)
+def echo(data: Input, ctx: TaskContext) -> Output:
+    """Return the input."""
+    return Output(message=data.message)

@@ -1,0 +1,1 @@
+"""ReportFunction: reports every minute what was processed."""

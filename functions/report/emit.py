@@ -1,0 +1,52 @@
+"""A report as a log line and as CloudWatch metrics, in embedded metric format.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from tandem.domain.report import Count, Durations, Percentiles, Report
+from tandem.domain.task import State
+from tandem.telemetry import logger
+
+_METRIC_OF = {
+    State.SUCCEEDED: "TasksSucceeded",
+    State.FAILED: "TasksFailed",
+    State.CANCELLED: "TasksCancelled",
+}
+
+
+def emit(report: Report) -> None:
+    """Log the report, and its metrics with the time of its window's start."""
+    tasks = sum(count.tasks for count in report.counts.values())
+    logger.info("report", window=report.window.name, tasks=tasks)
+    metrics = EphemeralMetrics()
+    metrics.set_timestamp(report.window.start)
+    metrics.add_metric("WindowsClosed", MetricUnit.Count, 1)
+    metrics.flush_metrics()
+    for processor, durations in report.durations.items():
+        _emit_processor(report, processor, durations)
+
+
+def _emit_processor(report: Report, processor: str, durations: Durations) -> None:
+    metrics = EphemeralMetrics()
+    metrics.set_timestamp(report.window.start)
+    metrics.add_dimension("processor", processor)
+    by_outcome: dict[State, Count] = {}
+    for series, count in report.counts.items():
+        if series.processor == processor:
+            by_outcome[series.outcome] = by_outcome.get(series.outcome, Count()) + count
+    for outcome, count in by_outcome.items():
+        metrics.add_metric(_METRIC_OF[outcome], MetricUnit.Count, count.tasks)
+    attempts = sum(count.attempts for count in by_outcome.values())
+    metrics.add_metric("Attempts", MetricUnit.Count, attempts)
+    _add_percentiles(metrics, "QueueWait", durations.queue_wait)
+    _add_percentiles(metrics, "RunTime", durations.run)
+    metrics.flush_metrics()
+
+
+def _add_percentiles(metrics: EphemeralMetrics, name: str, values: Percentiles | None) -> None:
+    if values is not None:
+        metrics.add_metric(f"{name}P50", MetricUnit.Seconds, values.p50)
+        metrics.add_metric(f"{name}P95", MetricUnit.Seconds, values.p95)
+        metrics.add_metric(f"{name}P99", MetricUnit.Seconds, values.p99)

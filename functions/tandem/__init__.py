@@ -1,0 +1,1 @@
+"""The library that the three functions share: task lifecycle, ports, adapters and services."""

@@ -1,0 +1,46 @@
+"""AWS clients, made on first use: each costs a function's start-up more than all of its imports."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """Return this process's DynamoDB client."""
+    import boto3
+
+    return boto3.client("dynamodb", config=_config())
+
+
+@cache
+def sqs() -> "SQSClient":
+    """Return this process's SQS client."""
+    import boto3
+
+    return boto3.client("sqs", config=_config())
+
+
+@cache
+def s3() -> "S3Client":
+    """Return this process's S3 client; its signed URLs name the bucket's own region."""
+    import boto3
+
+    return boto3.client("s3", config=_config(signature_version="s3v4"))
+
+
+def _config(**more: Any) -> "Config":
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=2,
+        read_timeout=10,
+        retries={"mode": "standard", "max_attempts": 4},
+        max_pool_connections=64,
+        **more,
+    )

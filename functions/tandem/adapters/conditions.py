@@ -1,0 +1,87 @@
+"""A change of a task as one conditional UpdateItem."""
+
+from typing import TYPE_CHECKING, Any
+
+from tandem.adapters.items import Item, encode, index_keys
+from tandem.domain.changes import Change, Guard
+from tandem.domain.ids import TaskId
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute
+
+_INDEX_KEYS_OF = {"due_at": ("due_shard",)}
+
+
+class Expression:
+    """The three expressions of an UpdateItem call, built up with their names and values.
+
+    Every attribute goes by a placeholder, since DynamoDB reserves words such as `state`.
+    """
+
+    def __init__(self, task_id: TaskId, change: Change, shards: int) -> None:
+        self.names: dict[str, str] = {}
+        self.values: Item = {}
+        self._set: list[str] = []
+        self._remove: list[str] = []
+        self.condition = " OR ".join(f"({self._guard(guard)})" for guard in change.guards)
+        self._assign("state", encode("state", change.to))
+        for field, value in change.sets.items():
+            self._field(task_id, field, value, shards)
+        if change.starts_attempt_at is not None:
+            self._start_attempt(encode("started_at", change.starts_attempt_at))
+
+    @property
+    def update(self) -> str:
+        """The update expression."""
+        removed = f" REMOVE {', '.join(self._remove)}" if self._remove else ""
+        return f"SET {', '.join(self._set)}{removed}"
+
+    def _name(self, attribute: str) -> str:
+        self.names[f"#{attribute}"] = attribute
+        return f"#{attribute}"
+
+    def _value(self, value: "Attribute") -> str:
+        placeholder = f":v{len(self.values)}"
+        self.values[placeholder] = value
+        return placeholder
+
+    def _guard(self, guard: Guard) -> str:
+        terms = [f"{self._name('state')} = {self._encoded('state', guard.state)}"]
+        if guard.fence is not None:
+            terms.append(f"{self._name('attempts')} = {self._encoded('', guard.fence.attempt)}")
+            lease = self._encoded("", guard.fence.lease_until)
+            terms.append(f"{self._name('lease_until')} = {lease}")
+        if guard.lease_expired_at is not None:
+            terms.append(self._passed("lease_until", guard.lease_expired_at))
+        if guard.ready_at is not None:
+            terms.append(self._passed("not_before", guard.ready_at))
+        if guard.attempts_left is not None:
+            compared = "<" if guard.attempts_left else ">="
+            terms.append(f"{self._name('attempts')} {compared} {self._name('max_attempts')}")
+        return " AND ".join(terms)
+
+    def _passed(self, attribute: str, now: Any) -> str:
+        name = self._name(attribute)
+        return f"(attribute_not_exists({name}) OR {name} <= {self._encoded('', now)})"
+
+    def _encoded(self, field: str, value: Any) -> str:
+        return self._value(encode(field, value))
+
+    def _assign(self, attribute: str, value: "Attribute") -> None:
+        self._set.append(f"{self._name(attribute)} = {self._value(value)}")
+
+    def _field(self, task_id: TaskId, field: str, value: Any, shards: int) -> None:
+        if value is None:
+            gone = (field, *_INDEX_KEYS_OF.get(field, ()))
+            self._remove.extend(self._name(attribute) for attribute in gone)
+            return
+        self._assign(field, encode(field, value))
+        for attribute, key in index_keys(task_id, field, value, shards).items():
+            self._assign(attribute, key)
+
+    def _start_attempt(self, now: "Attribute") -> None:
+        attempts, one = self._name("attempts"), self._value({"N": "1"})
+        started, moment = self._name("started_at"), self._value(now)
+        self._set.append(f"{attempts} = {attempts} + {one}")
+        self._set.append(f"{started} = if_not_exists({started}, {moment})")
+        self._set.append(f"{self._name('attempt_started_at')} = {moment}")

@@ -1,0 +1,92 @@
+"""Report windows and totals in the table of tasks."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tandem.adapters.items import Item, finish_partition, finished_from_item
+from tandem.adapters.report_items import dump_report, dump_totals, load_report, load_totals
+from tandem.domain.report import FinishedTask, Report, Totals, Window
+from tandem.limits import REPORT_RETENTION
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_TOTALS: Item = {"pk": {"S": "totals"}}
+
+
+def _key(window: Window) -> Item:
+    return {"pk": {"S": f"report#{window.name}"}}
+
+
+class DynamoDBReportStore:
+    """Keeps each closed window as one item, and the totals as another."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, *, shards: int) -> None:
+        self._client = client
+        self._table = table
+        self._shards = shards
+
+    def finished_in(self, window: Window) -> Iterator[FinishedTask]:
+        """Yield every task that finished in the window, shard by shard."""
+        pages = self._client.get_paginator("query")
+        for shard in range(self._shards):
+            for page in pages.paginate(
+                TableName=self._table,
+                IndexName="by_finish",
+                KeyConditionExpression="finish_shard = :shard",
+                ExpressionAttributeValues={":shard": {"S": finish_partition(window.name, shard)}},
+            ):
+                yield from (finished_from_item(item) for item in page["Items"])
+
+    def totals(self) -> Totals | None:
+        """Return the totals over all closed windows; None before the first was closed."""
+        answer = self._client.get_item(TableName=self._table, Key=_TOTALS, ConsistentRead=True)
+        return load_totals(answer["Item"]["body"]["S"]) if "Item" in answer else None
+
+    def close(self, report: Report, totals: Totals, *, previous: Window | None) -> bool:
+        """Record a window's report and the new totals, both or neither; return whether it did."""
+        unchanged: Any = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if previous is not None:
+            unchanged = {
+                "ConditionExpression": "closed_through = :previous",
+                "ExpressionAttributeValues": {":previous": {"S": previous.name}},
+            }
+        expires_at = int((report.window.end + REPORT_RETENTION).timestamp())
+        report_item = _key(report.window) | {
+            "body": {"S": dump_report(report)},
+            "expires_at": {"N": str(expires_at)},
+        }
+        totals_item = _TOTALS | {
+            "body": {"S": dump_totals(totals)},
+            "closed_through": {"S": totals.closed_through.name},
+        }
+        try:
+            self._client.transact_write_items(
+                TransactItems=[
+                    {
+                        "Put": {
+                            "TableName": self._table,
+                            "Item": report_item,
+                            "ConditionExpression": "attribute_not_exists(pk)",
+                        }
+                    },
+                    {"Put": {"TableName": self._table, "Item": totals_item} | unchanged},
+                ]
+            )
+        except self._client.exceptions.TransactionCanceledException as error:
+            reasons = {reason.get("Code") for reason in error.response["CancellationReasons"]}
+            if reasons & {"ConditionalCheckFailed", "TransactionConflict"}:
+                return False
+            raise
+        return True
+
+    def reports(self, windows: list[Window]) -> list[Report]:
+        """Return the closed ones of these windows, newest first; up to 100 of them."""
+        wanted: Any = {self._table: {"Keys": [_key(window) for window in windows]}}
+        found: list[Report] = []
+        while wanted:
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            items = answer["Responses"].get(self._table, [])
+            found += [load_report(item["body"]["S"]) for item in items]
+            wanted = answer.get("UnprocessedKeys")
+        return sorted(found, key=lambda report: report.window, reverse=True)

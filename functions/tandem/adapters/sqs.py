@@ -1,0 +1,73 @@
+"""The queue, and the worker's inbox, on SQS."""
+
+import json
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tandem.domain.ids import TaskId, TenantId
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+
+_MAX_VISIBILITY_SECONDS = 12 * 60 * 60
+_ATTRIBUTE_CHARACTERS = 1000
+
+
+class SQSTaskQueue:
+    """Sends each task as a message that holds its id and the trace it belongs to."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, task_id: TaskId, tenant: TenantId, *, traceparent: str | None) -> None:
+        """Send a task to the worker, in the fair-queue group of its tenant.
+
+        A group id on a standard queue keeps one tenant's backlog from delaying the others':
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+        """
+        self._client.send_message(
+            QueueUrl=self._queue_url,
+            MessageBody=json.dumps({"task_id": task_id}),
+            MessageGroupId=tenant,
+            MessageAttributes={"traceparent": _text(traceparent)} if traceparent else {},
+        )
+
+
+class SQSInbox:
+    """What becomes of the messages that the worker was given."""
+
+    def __init__(self, client: "SQSClient", queue_url: str, dead_letter_queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._dead_letter_queue_url = dead_letter_queue_url
+
+    def postpone(self, receipt_handle: str, delay: timedelta) -> None:
+        """Hide the message for this long, in whole seconds rounded up, 12 hours at most."""
+        seconds = min(math.ceil(delay.total_seconds()), _MAX_VISIBILITY_SECONDS)
+        self._client.change_message_visibility(
+            QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )
+
+    def dead_letter(
+        self, body: str, *, message_id: str, reason: str, error: str, task_id: TaskId | None
+    ) -> None:
+        """Send a copy of the message to the dead-letter queue, saying why in its attributes."""
+        attributes = {
+            "reason": _text(reason),
+            "error": _text(error),
+            "message_id": _text(message_id),
+        }
+        if task_id is not None:
+            attributes["task_id"] = _text(task_id)
+        self._client.send_message(
+            QueueUrl=self._dead_letter_queue_url, MessageBody=body, MessageAttributes=attributes
+        )
+
+
+def _text(value: str) -> "MessageAttributeValueTypeDef":
+    # SQS refuses an empty value, and characters that XML 1.0 has not.
+    allowed = "".join(char if char >= " " or char in "\t\n\r" else " " for char in value)
+    return {"DataType": "String", "StringValue": allowed[:_ATTRIBUTE_CHARACTERS] or "-"}

@@ -1,0 +1,128 @@
+"""What a task is: its states, its parts, and what they may never be."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from tandem.domain.ids import TaskId, TenantId
+
+
+class Mode(StrEnum):
+    """How a task was asked for."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class State(StrEnum):
+    """Where a task is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether a task in this state never changes again."""
+        return not LEGAL_TRANSITIONS[self]
+
+
+LEGAL_TRANSITIONS: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.FAILED, State.CANCELLED}),
+    State.RUNNING: frozenset(
+        {State.RUNNING, State.QUEUED, State.SUCCEEDED, State.FAILED, State.CANCELLED}
+    ),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InlinePayload:
+    """JSON text that is kept with the task."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPayload:
+    """A document or file that is kept in the blob store, because of its size or its kind."""
+
+    key: str
+    size_bytes: int
+
+
+Payload = InlinePayload | StoredPayload
+
+
+@dataclass(frozen=True, slots=True)
+class TaskError:
+    """Why an attempt failed: the error's class, and its message for the task's owner."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running attempt says it is."""
+
+    done: int
+    total: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Which attempt holds a task. A write that carries an older fence is refused."""
+
+    attempt: int
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One submitted run of a processor."""
+
+    task_id: TaskId
+    tenant: TenantId
+    processor: str
+    mode: Mode
+    state: State
+    input: Payload
+    max_attempts: int
+    created_at: datetime
+    expires_at: datetime
+    """From when the store may forget it."""
+    attempts: int = 0
+    due_at: datetime | None = None
+    """When a task in flight must next have moved; none for a final one."""
+    not_before: datetime | None = None
+    """Until when a queued task waits for its next attempt."""
+    lease_until: datetime | None = None
+    started_at: datetime | None = None
+    """When its first attempt started."""
+    attempt_started_at: datetime | None = None
+    finished_at: datetime | None = None
+    progress: Progress | None = None
+    output: Payload | None = None
+    file: StoredPayload | None = None
+    """The file that the processor saved as its result."""
+    error: TaskError | None = None
+    """Of the latest attempt that failed."""
+    retry_of: TaskId | None = None
+
+    @property
+    def fence(self) -> Fence:
+        """The fencing token of the attempt that holds this task.
+
+        Raises:
+            ValueError: nothing holds it.
+        """
+        if self.lease_until is None:
+            message = f"task {self.task_id} is not held by an attempt"
+            raise ValueError(message)
+        return Fence(self.attempts, self.lease_until)

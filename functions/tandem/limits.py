@@ -1,0 +1,52 @@
+"""Every limit that a caller can meet, in one place. `GET /processors` shows them."""
+
+from datetime import timedelta
+
+BODY_BYTES = 5 * 1024 * 1024
+"""A request's body. API Gateway takes 10 MB and Lambda 6 MB of JSON with the body inside it."""
+
+INLINE_BYTES = 256 * 1024
+"""An input or output that is kept with the task; a larger one goes to the blob store.
+DynamoDB's item limit is 400 KB, input and output together: see `Payloads`."""
+
+ANSWER_BYTES = 4 * 1024 * 1024
+"""An output that is answered in the response; a larger one is a redirect to its download."""
+
+UPLOAD_BYTES = 5 * 1024**3
+"""An upload: the most that one S3 POST takes."""
+
+PAGE_TASKS = 100
+"""Tasks on one page of a listing."""
+
+PAGE_REPORTS = 100
+"""Report windows in one answer; also the most keys of one BatchGetItem."""
+
+ERROR_CHARACTERS = 1000
+"""An error's message as it is kept with the task."""
+
+UPLOAD_LIFETIME = timedelta(hours=1)
+"""How long an upload's form may be used."""
+
+DOWNLOAD_LIFETIME = timedelta(minutes=5)
+"""How long a download's URL may be used."""
+
+LEASE_MARGIN = timedelta(seconds=5)
+"""How long an attempt may still record its end after its deadline."""
+
+DUE_MARGIN = timedelta(minutes=15)
+"""How long a queued task may wait for the worker before it counts as overdue."""
+
+SETTLE_SECONDS = 3.0
+"""What is kept of a function's remaining time to record ends and answer."""
+
+REPORT_GRACE = timedelta(seconds=10)
+"""How long after its end a report window stays open for finishes on their way."""
+
+REPORT_WINDOWS_PER_RUN = 60
+"""Windows that one run of the report closes at most: it catches up an hour a minute."""
+
+REPORT_FIRST_REACH = 5
+"""Windows that the first report ever reaches back."""
+
+REPORT_RETENTION = timedelta(days=90)
+"""How long a window's report is kept."""

@@ -1,0 +1,89 @@
+"""The bounded thread pool of an execution environment."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Lock
+
+
+class BoundedPool:
+    """Runs work on at most `size` threads, with the context variables of whoever asked for it.
+
+    The threads are made on first use.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._executor: ThreadPoolExecutor | None = None
+        self._lock = Lock()
+
+    def submit[T](self, work: Callable[[], T]) -> Future[T]:
+        """Queue work for a thread and return its future."""
+        with self._lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(self.size, thread_name_prefix="tandem")
+            return self._executor.submit(copy_context().run, work)
+
+    def map[T, R](self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Return the work's results for the items, in their order.
+
+        The caller works too, and free threads of the pool help: so work that itself runs on the
+        pool may call this, and waits for no thread that it holds. The first error stops the rest
+        and is raised.
+        """
+        shared = _SharedWork(work, list(items))
+        helpers = [self.submit(shared.run) for _ in range(min(self.size, len(shared.items)) - 1)]
+        try:
+            shared.run()
+        finally:
+            for helper in helpers:
+                helper.cancel()
+        for helper in helpers:
+            if not helper.cancelled():
+                helper.result()
+        return shared.results()
+
+    def replace(self) -> None:
+        """Leave the threads to what they are stuck in or still do; the next use makes new ones."""
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+    def close(self) -> None:
+        """Wait for what runs, and end the threads."""
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+class _SharedWork[T, R]:
+    """Items that several threads take in turn."""
+
+    def __init__(self, work: Callable[[T], R], items: list[T]) -> None:
+        self.items = items
+        self._work = work
+        self._next = iter(range(len(items)))
+        self._done: dict[int, R] = {}
+        self._error: Exception | None = None
+        self._lock = Lock()
+
+    def run(self) -> None:
+        """Work until no item is left or one failed."""
+        while (index := self._take()) is not None:
+            try:
+                self._done[index] = self._work(self.items[index])
+            except Exception as error:  # noqa: BLE001 - raised where the results are read
+                with self._lock:
+                    self._error = self._error or error
+                return
+
+    def _take(self) -> int | None:
+        with self._lock:
+            return None if self._error else next(self._next, None)
+
+    def results(self) -> list[R]:
+        if self._error:
+            raise self._error
+        return [self._done[index] for index in range(len(self.items))]

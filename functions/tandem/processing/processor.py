@@ -1,0 +1,92 @@
+"""The decorator that makes a function a processor."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel
+
+from tandem.domain.retry import Retry
+from tandem.processing.context import TaskContext
+
+MAX_TIME_LIMIT_SECONDS = 840
+"""Below Lambda's longest timeout of 900 s, with room to record the end."""
+
+
+class NotAProcessor(TypeError):
+    """The function's name, types or limits are not what a processor needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processor[I: BaseModel, O: BaseModel]:
+    """A named, typed function that does the work."""
+
+    name: str
+    summary: str
+    run: Callable[[I, TaskContext], O | Awaitable[O]]
+    input: type[I]
+    output: type[O]
+    retry: Retry
+    time_limit_seconds: float
+
+
+AnyProcessor = Processor[Any, Any]
+
+
+def processor[I: BaseModel, O: BaseModel](
+    name: str, *, retry: Retry | None = None, time_limit: float = 60
+) -> Callable[[Callable[[I, TaskContext], O | Awaitable[O]]], Processor[I, O]]:
+    """Make a function of an input model and a `TaskContext` a processor.
+
+    Args:
+        name: what callers name it by: lower-case words joined by hyphens.
+        retry: when a failed attempt is tried again; by default `Retry()`.
+        time_limit: how many seconds one attempt may take.
+
+    Raises:
+        NotAProcessor: the name, the time limit, or the function's annotations do not fit.
+
+    Example:
+        @processor("count-words", retry=Retry(attempts=5), time_limit=60)
+        def count_words(data: Input, ctx: TaskContext) -> Output:
+            return Output(words=len(data.text.split()))
+    """
+
+    def decorate(function: Callable[[I, TaskContext], O | Awaitable[O]]) -> Processor[I, O]:
+        _check(name, time_limit)
+        input_model, output_model = _models(name, function)
+        summary = (inspect.getdoc(function) or name).partition("\n")[0]
+        return Processor(
+            name=name,
+            summary=summary,
+            run=function,
+            input=input_model,
+            output=output_model,
+            retry=retry or Retry(),
+            time_limit_seconds=time_limit,
+        )
+
+    return decorate
+
+
+def _check(name: str, time_limit: float) -> None:
+    words = name.split("-")
+    if len(name) > 64 or not all(w.isascii() and w.isalnum() and w == w.lower() for w in words):
+        message = f"{name!r} must be lower-case words joined by hyphens, 64 characters at most"
+        raise NotAProcessor(message)
+    if not 0 < time_limit <= MAX_TIME_LIMIT_SECONDS:
+        message = f"{name}: time_limit must be above 0 and at most {MAX_TIME_LIMIT_SECONDS} s"
+        raise NotAProcessor(message)
+
+
+def _models(name: str, function: Callable[..., Any]) -> tuple[type[Any], type[Any]]:
+    hints = get_type_hints(function)
+    returned = hints.pop("return", None)
+    parameters = list(inspect.signature(function).parameters)
+    models = (hints.get(parameters[0]) if len(parameters) == 2 else None, returned)
+    for model in models:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            message = f"{name}: write it as (data: Input, ctx: TaskContext) -> Output, of models"
+            raise NotAProcessor(message)
+    return models  # type: ignore[return-value]  # both were just shown to be model types

@@ -1,0 +1,1 @@
+"""What the functions do, over the ports: no AWS and no HTTP here."""

@@ -1,0 +1,130 @@
+"""One attempt at a task: the context that its processor is given."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Lock
+from typing import BinaryIO
+
+from tandem.domain.changes import report_progress
+from tandem.domain.clock import Clock
+from tandem.domain.ids import UploadId, parse_uuid
+from tandem.domain.retry import Permanent
+from tandem.domain.task import Progress, StoredPayload, Task
+from tandem.ports import BlobMissing, BlobStore, ChangeRefused, TaskStore, upload_key
+from tandem.processing.context import Abandoned, Logger, Pool, SavedFile
+
+PROGRESS_EVERY = timedelta(seconds=1)
+
+
+class Attempt:
+    """Implements `TaskContext` for the attempt that holds a task."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        deadline: datetime,
+        store: TaskStore,
+        blobs: BlobStore,
+        clock: Clock,
+        pool: Pool,
+        logger: Logger,
+    ) -> None:
+        self.task = task
+        self.deadline = deadline
+        self.pool = pool
+        self.logger = logger
+        self.file: StoredPayload | None = None
+        self._store = store
+        self._blobs = blobs
+        self._clock = clock
+        self._abandoned = Event()
+        self._progress_lock = Lock()
+        self._progress_at: datetime | None = None
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1."""
+        return self.task.attempts
+
+    @property
+    def overdue(self) -> bool:
+        """Whether its deadline has passed."""
+        return self._clock.now() >= self.deadline
+
+    def abandon(self) -> None:
+        """Make the processor stop at its next question: its attempt is over."""
+        self._abandoned.set()
+
+    def check_cancelled(self) -> None:
+        """Raise Abandoned when the work should not go on."""
+        if self._abandoned.is_set() or self.overdue:
+            raise Abandoned
+
+    def progress(self, done: int, total: int | None = None, message: str = "") -> None:
+        """Say how far the work is; written at most once a second."""
+        self.check_cancelled()
+        if not self._progress_due():
+            return
+        progress = Progress(done, total, message[:200])
+        try:
+            self._store.change(self.task.task_id, report_progress(self.task.fence, progress))
+        except ChangeRefused:
+            self.abandon()
+            raise Abandoned from None
+
+    def _progress_due(self) -> bool:
+        now = self._clock.now()
+        with self._progress_lock:
+            if self._progress_at is not None and now - self._progress_at < PROGRESS_EVERY:
+                return False
+            self._progress_at = now
+            return True
+
+    def open_upload(self, upload_id: str) -> AbstractContextManager[BinaryIO]:
+        """Return a stream over one of the tenant's uploads, read as it arrives."""
+        return self._opened(self._upload_key(upload_id), upload_id)
+
+    @contextmanager
+    def fetch_upload(self, upload_id: str) -> Iterator[Path]:
+        """Return one of the tenant's uploads as a local file, removed afterwards."""
+        key = self._upload_key(upload_id)
+        with TemporaryDirectory(prefix="upload-") as folder:
+            with self._opened(key, upload_id) as source:
+                suffix = "".join(Path(self._blobs.info(key).filename).suffixes[-2:])
+                path = Path(folder, f"upload{suffix}")
+                with path.open("wb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+            yield path
+
+    def save_file(self, name: str, content: Path | bytes, *, content_type: str) -> SavedFile:
+        """Keep a file as the task's result; a second call replaces the first."""
+        safe = Path(name).name or "result"
+        key = f"tasks/{self.task.task_id}/{self.attempt}/files/{safe}"
+        size = self._blobs.put(key, content, content_type=content_type)
+        self.file = StoredPayload(key, size)
+        return SavedFile(name=safe, content_type=content_type, size_bytes=size)
+
+    def _upload_key(self, upload_id: str) -> str:
+        known = parse_uuid(upload_id)
+        if known is None:
+            raise _no_upload(upload_id)
+        return upload_key(self.task.tenant, UploadId(known))
+
+    @contextmanager
+    def _opened(self, key: str, upload_id: str) -> Iterator[BinaryIO]:
+        with ExitStack() as stack:
+            try:
+                stream = stack.enter_context(self._blobs.open(key))
+            except BlobMissing:
+                raise _no_upload(upload_id) from None
+            yield stream
+
+
+def _no_upload(upload_id: str) -> Permanent:
+    message = f"there is no upload {upload_id[:64]!r}"
+    return Permanent(message)

@@ -1,0 +1,206 @@
+"""Running an attempt, and recording how it ended."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tandem.domain.changes import claim, fail, give_up, release, succeed
+from tandem.domain.clock import Clock, whole_milliseconds
+from tandem.domain.ids import TaskId
+from tandem.domain.retry import Permanent, Retry
+from tandem.domain.task import Task, TaskError
+from tandem.limits import DUE_MARGIN, ERROR_CHARACTERS, LEASE_MARGIN
+from tandem.ports import BlobStore, TaskStore
+from tandem.processing.catalogue import Catalogue
+from tandem.processing.context import Abandoned, Logger, Pool
+from tandem.processing.processor import AnyProcessor
+from tandem.services.attempt import Attempt
+from tandem.services.payloads import Payloads
+from tandem.trace import stack
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The processor returned this output, as JSON."""
+
+    output: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt ended with an error."""
+
+    error: TaskError
+    retry_in: timedelta | None
+    """How long to wait for the next attempt; None when trying again cannot help."""
+
+
+Outcome = Succeeded | Failed
+
+TIMED_OUT = "TimedOut"
+CRASHED = "Crashed"
+
+
+class Execution:
+    """Runs attempts."""
+
+    def __init__(
+        self,
+        store: TaskStore,
+        blobs: BlobStore,
+        clock: Clock,
+        *,
+        catalogue: Catalogue,
+        pool: Pool,
+        logger: Logger,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._payloads = Payloads(blobs)
+        self._clock = clock
+        self._catalogue = catalogue
+        self._pool = pool
+        self._logger = logger
+
+    def claim(self, task_id: TaskId, *, until: datetime) -> Attempt:
+        """Start the next attempt of a task, which may run until its limit or the given time.
+
+        Raises:
+            ChangeRefused: the task is held, waits, is final, has no attempt left, or is unknown.
+        """
+        lease_until = until + LEASE_MARGIN
+        task = self._store.change(task_id, claim(now=self._clock.now(), lease_until=lease_until))
+        return self.begin(task, until=until)
+
+    def begin(self, task: Task, *, until: datetime) -> Attempt:
+        """Return the attempt that holds a task."""
+        processor = self._catalogue.get(task.processor)
+        limit = processor.time_limit_seconds if processor else 0
+        return Attempt(
+            task,
+            deadline=min(until, self._clock.now() + timedelta(seconds=limit)),
+            store=self._store,
+            blobs=self._blobs,
+            clock=self._clock,
+            pool=self._pool,
+            logger=self._logger,
+        )
+
+    def run(self, attempt: Attempt, data: BaseModel | None = None) -> Outcome:
+        """Run the processor and return how it ended; never raises what the processor raised.
+
+        Args:
+            attempt: the attempt that holds the task.
+            data: the task's input when it is at hand; else it is read from where it is kept.
+        """
+        task = attempt.task
+        processor = self._catalogue.get(task.processor)
+        if processor is None:
+            # Perhaps not yet: a deployment reaches the functions one after the other.
+            error = TaskError("UnknownProcessor", f"there is no processor {task.processor!r}")
+            return Failed(error, Retry().delay(attempt.attempt))
+        try:
+            if data is None:
+                data = processor.input.model_validate_json(self._payloads.read(task.input))
+            return Succeeded(_call(processor, data, attempt))
+        except Abandoned:
+            return self.timed_out(attempt)
+        except Exception as error:  # noqa: BLE001 - whatever a processor raises ends its attempt
+            return self._failed(processor, attempt, error)
+
+    def timed_out(self, attempt: Attempt) -> Failed:
+        """Return how an attempt ends that ran past its deadline."""
+        processor = self._catalogue[attempt.task.processor]
+        allowed = attempt.deadline - (attempt.task.attempt_started_at or attempt.deadline)
+        message = f"the attempt took longer than its {allowed.total_seconds():.3g} s"
+        return Failed(TaskError(TIMED_OUT, message), processor.retry.delay(attempt.attempt))
+
+    def settle(self, attempt: Attempt, outcome: Outcome) -> Task:
+        """Record how an attempt ended, and return the task: final, or queued for another try.
+
+        Raises:
+            ChangeRefused: the attempt does not hold the task any more; nothing was recorded.
+        """
+        task, now = attempt.task, self._clock.now()
+        attempt.abandon()
+        if isinstance(outcome, Succeeded):
+            output = self._payloads.keep_output(
+                task.task_id, task.attempts, outcome.output, beside=task.input
+            )
+            change = succeed(task.fence, now=now, output=output, file=attempt.file)
+        elif outcome.retry_in is None or task.attempts >= task.max_attempts:
+            change = fail(task.fence, now=now, error=outcome.error)
+        else:
+            not_before = whole_milliseconds(now + outcome.retry_in)
+            change = release(
+                task.fence,
+                not_before=not_before,
+                due_at=not_before + DUE_MARGIN,
+                error=outcome.error,
+            )
+        return self._store.change(task.task_id, change)
+
+    def promote(self, attempt: Attempt) -> Task:
+        """Queue the task of an online attempt that ran out of its budget, and return it.
+
+        One more attempt is allowed for the one that it lost.
+
+        Raises:
+            ChangeRefused: the attempt does not hold the task any more.
+        """
+        attempt.abandon()
+        now = self._clock.now()
+        change = release(
+            attempt.task.fence,
+            not_before=now,
+            due_at=now + DUE_MARGIN,
+            max_attempts=attempt.task.max_attempts + 1,
+        )
+        return self._store.change(attempt.task.task_id, change)
+
+    def give_up(self, task_id: TaskId) -> Task:
+        """Fail a task whose last attempt died without a word, and return it.
+
+        Raises:
+            ChangeRefused: an attempt holds it, or one is left.
+        """
+        error = TaskError(CRASHED, "the last attempt ended without recording a result")
+        return self._store.change(task_id, give_up(now=self._clock.now(), error=error))
+
+    def _failed(self, processor: AnyProcessor, attempt: Attempt, error: Exception) -> Failed:
+        permanent = isinstance(error, ValidationError) or not processor.retry.allows(error)
+        self._logger.warning(
+            "attempt failed",
+            error_type=type(error).__name__,
+            stack=stack(error),
+            attempt=attempt.attempt,
+            permanent=permanent,
+        )
+        retry_in = None if permanent else processor.retry.delay(attempt.attempt)
+        return Failed(TaskError(type(error).__name__, _message(error)), retry_in)
+
+
+def _call(processor: AnyProcessor, data: BaseModel, attempt: Attempt) -> bytes:
+    returned = processor.run(data, attempt)
+    output = asyncio.run(_awaited(returned)) if inspect.isawaitable(returned) else returned
+    if not isinstance(output, processor.output):
+        message = f"{processor.name} returned {type(output).__name__}"
+        raise Permanent(message)
+    document: str = output.model_dump_json(by_alias=True)
+    return document.encode()
+
+
+async def _awaited(returned: Awaitable[Any]) -> Any:
+    return await returned
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        wrong = [f"{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return "; ".join(wrong)[:ERROR_CHARACTERS]
+    return (str(error) or type(error).__name__)[:ERROR_CHARACTERS]

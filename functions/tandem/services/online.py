@@ -1,0 +1,102 @@
+"""Running a task while its caller waits."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+
+from pydantic import BaseModel
+
+from tandem.domain.clock import Clock
+from tandem.domain.ids import TenantId
+from tandem.domain.task import Task
+from tandem.limits import LEASE_MARGIN
+from tandem.ports import ChangeRefused
+from tandem.processing.pool import BoundedPool
+from tandem.processing.processor import AnyProcessor
+from tandem.services.attempt import Attempt
+from tandem.services.execute import TIMED_OUT, Execution, Failed, Outcome
+from tandem.services.submit import Submissions
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The task ended while the caller waited."""
+
+    task: Task
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """The budget ran out: the task is offline now."""
+
+    task: Task
+
+
+class Online:
+    """Runs tasks whose callers wait for the answer.
+
+    An online task has one attempt: its caller is there to try again. Only one that runs out of
+    the caller's time goes on offline.
+    """
+
+    def __init__(
+        self, submissions: Submissions, execution: Execution, pool: BoundedPool, clock: Clock
+    ) -> None:
+        self._submissions = submissions
+        self._execution = execution
+        self._pool = pool
+        self._clock = clock
+
+    async def process(
+        self,
+        tenant: TenantId,
+        processor: AnyProcessor,
+        data: BaseModel,
+        document: bytes,
+        *,
+        budget_seconds: float,
+        traceparent: str,
+    ) -> Answered | Promoted:
+        """Run the processor on the input and return how that ended.
+
+        Args:
+            tenant: the owner.
+            processor: what to run.
+            data: the input.
+            document: the input as JSON, to be kept with the task.
+            budget_seconds: how long the caller waits.
+            traceparent: the trace that an offline continuation belongs to.
+        """
+        until = self._clock.now() + timedelta(seconds=budget_seconds)
+        task = self._submissions.online(
+            tenant, processor, document, lease_until=until + LEASE_MARGIN
+        )
+        attempt = self._execution.begin(task, until=until)
+        outcome = await self._run(attempt, data)
+        try:
+            if _out_of_time(outcome) and attempt.deadline == until:
+                task = self._execution.promote(attempt)
+                self._submissions.resend(task, traceparent=traceparent)
+                return Promoted(task)
+            if isinstance(outcome, Failed):
+                outcome = replace(outcome, retry_in=None)
+            return Answered(self._execution.settle(attempt, outcome), outcome)
+        except ChangeRefused as refused:
+            # The lease ended before this process could write: the task goes on without it.
+            return Promoted(refused.task or task)
+
+    async def _run(self, attempt: Attempt, data: BaseModel) -> Outcome:
+        future = self._pool.submit(partial(self._execution.run, attempt, data))
+        left = attempt.deadline - self._clock.now()
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), left.total_seconds())
+        except TimeoutError:
+            # Its thread cannot be stopped; the next request must not wait for it.
+            self._pool.replace()
+            return self._execution.timed_out(attempt)
+
+
+def _out_of_time(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failed) and outcome.error.type == TIMED_OUT

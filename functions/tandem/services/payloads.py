@@ -1,0 +1,43 @@
+"""Inputs and outputs: small ones lie with the task, large ones in the blob store."""
+
+from tandem.domain.ids import TaskId
+from tandem.domain.task import InlinePayload, Payload, StoredPayload
+from tandem.limits import INLINE_BYTES
+from tandem.ports import BlobStore
+
+_ITEM_BYTES = 360 * 1024
+"""What input and output may take of a task together, of DynamoDB's 400 KB for one item."""
+
+
+class Payloads:
+    """Keeps JSON documents where they fit."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+
+    def keep_input(self, task_id: TaskId, document: bytes) -> Payload:
+        """Keep a task's input."""
+        return self._keep(f"tasks/{task_id}/input.json", document, INLINE_BYTES)
+
+    def keep_output(
+        self, task_id: TaskId, attempt: int, document: bytes, *, beside: Payload
+    ) -> Payload:
+        """Keep an attempt's output, in the room that the task's input leaves.
+
+        Each attempt has a place of its own, so that a late one never overwrites another's.
+        """
+        taken = len(beside.text.encode()) if isinstance(beside, InlinePayload) else 0
+        room = min(INLINE_BYTES, _ITEM_BYTES - taken)
+        return self._keep(f"tasks/{task_id}/{attempt}/output.json", document, room)
+
+    def read(self, payload: Payload) -> bytes:
+        """Return the document."""
+        if isinstance(payload, InlinePayload):
+            return payload.text.encode()
+        return self._blobs.get(payload.key)
+
+    def _keep(self, key: str, document: bytes, room: int) -> Payload:
+        if len(document) <= room:
+            return InlinePayload(document.decode())
+        size = self._blobs.put(key, document, content_type="application/json")
+        return StoredPayload(key, size)

@@ -1,0 +1,64 @@
+"""The settings of a function, read from its environment in one place."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class SettingsError(Exception):
+    """The environment does not hold the settings that the function needs."""
+
+
+class Settings(BaseModel):
+    """What can be set. Each field is read from the environment variable of its name in capitals."""
+
+    model_config = ConfigDict(frozen=True)
+
+    environment: str = "dev"
+    table_name: str = ""
+    queue_url: str = ""
+    dead_letter_queue_url: str = ""
+    bucket_name: str = ""
+    tenant_claim: str = "client_id"
+    thread_pool_size: int = Field(default=5, ge=1, le=64)
+    online_budget_seconds: float = Field(default=20, gt=0, le=28)
+    task_retention_days: int = Field(default=30, ge=1, le=3650)
+    index_shards: int = Field(default=4, ge=1, le=100)
+
+    def need(self, name: str) -> str:
+        """Return a setting that has no default.
+
+        Raises:
+            SettingsError: it is not set.
+        """
+        value: str = getattr(self, name)
+        if not value:
+            message = f"the environment variable {name.upper()} is not set"
+            raise SettingsError(message)
+        return value
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that these environment variables hold.
+
+    Raises:
+        SettingsError: one has a value that it cannot have; the message names it.
+    """
+    found = {
+        name: environment[name.upper()]
+        for name in Settings.model_fields
+        if environment.get(name.upper())
+    }
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        wrong = "; ".join(f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        raise SettingsError(wrong) from None
+
+
+@cache
+def settings() -> Settings:
+    """Return this process's settings, read once."""
+    return read_settings(os.environ)

@@ -1,0 +1,23 @@
+"""In-memory doubles of the ports, for tests of Tandem and of processors written with it.
+
+They pass the same conformance suite as the adapters on AWS.
+"""
+
+from tandem.testing.blobs import MemoryBlobStore
+from tandem.testing.clock import FakeClock
+from tandem.testing.context import FakeContext
+from tandem.testing.queue import MemoryQueue, Message
+from tandem.testing.reports import MemoryReportStore
+from tandem.testing.store import MemoryTaskStore
+from tandem.testing.wiring import MemoryWiring
+
+__all__ = [
+    "FakeClock",
+    "FakeContext",
+    "MemoryBlobStore",
+    "MemoryQueue",
+    "MemoryReportStore",
+    "MemoryTaskStore",
+    "MemoryWiring",
+    "Message",
+]

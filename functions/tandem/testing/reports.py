@@ -1,0 +1,56 @@
+"""The report store in memory, over the tasks of a `MemoryTaskStore`."""
+
+from collections.abc import Iterator
+from threading import Lock
+
+from tandem.domain.report import FinishedTask, Report, Totals, Window
+from tandem.testing.store import MemoryTaskStore
+
+
+class MemoryReportStore:
+    """Keeps reports in a dictionary; safe for threads."""
+
+    def __init__(self, tasks: MemoryTaskStore) -> None:
+        self._tasks = tasks
+        self._reports: dict[Window, Report] = {}
+        self._totals: Totals | None = None
+        self._lock = Lock()
+
+    def finished_in(self, window: Window) -> Iterator[FinishedTask]:
+        """Yield every task that finished in the window."""
+        for task in list(self._tasks.tasks.values()):
+            if task.finished_at is not None and window.start <= task.finished_at < window.end:
+                yield FinishedTask(
+                    task_id=task.task_id,
+                    tenant=task.tenant,
+                    processor=task.processor,
+                    mode=task.mode,
+                    outcome=task.state,
+                    attempts=task.attempts,
+                    created_at=task.created_at,
+                    started_at=task.started_at,
+                    attempt_started_at=task.attempt_started_at,
+                    finished_at=task.finished_at,
+                )
+
+    def totals(self) -> Totals | None:
+        """Return the totals over all closed windows; None before the first was closed."""
+        return self._totals
+
+    def close(self, report: Report, totals: Totals, *, previous: Window | None) -> bool:
+        """Record a window's report and the new totals, both or neither; return whether it did."""
+        with self._lock:
+            closed_through = self._totals and self._totals.closed_through
+            if report.window in self._reports or closed_through != previous:
+                return False
+            self._reports[report.window] = report
+            self._totals = totals
+            return True
+
+    def reports(self, windows: list[Window]) -> list[Report]:
+        """Return the closed ones of these windows, newest first."""
+        return [
+            self._reports[window]
+            for window in sorted(windows, reverse=True)
+            if window in self._reports
+        ]

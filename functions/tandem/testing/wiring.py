@@ -1,0 +1,59 @@
+"""The whole application over doubles in memory."""
+
+from functools import cached_property
+
+from tandem.domain.clock import Clock
+from tandem.processing.catalogue import Catalogue
+from tandem.settings import Settings
+from tandem.testing.blobs import MemoryBlobStore
+from tandem.testing.clock import FakeClock
+from tandem.testing.queue import MemoryQueue
+from tandem.testing.reports import MemoryReportStore
+from tandem.testing.store import MemoryTaskStore
+from tandem.wiring import Wiring
+
+
+class MemoryWiring(Wiring):
+    """As `Wiring`, with every port in memory.
+
+    Example:
+        wiring = MemoryWiring()
+        app = create_app(wiring)
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        clock: Clock | None = None,
+        catalogue: Catalogue | None = None,
+    ) -> None:
+        super().__init__(settings or Settings())
+        self.clock = clock or FakeClock()
+        if catalogue is not None:
+            self.catalogue = catalogue
+
+    @cached_property
+    def store(self) -> MemoryTaskStore:
+        """The tasks."""
+        return MemoryTaskStore()
+
+    @cached_property
+    def report_store(self) -> MemoryReportStore:
+        """The reports over those tasks."""
+        return MemoryReportStore(self.store)
+
+    @cached_property
+    def blobs(self) -> MemoryBlobStore:
+        """The documents and files."""
+        return MemoryBlobStore(self.clock)
+
+    @cached_property
+    def queue(self) -> MemoryQueue:
+        """The queue; the worker's inbox is the same."""
+        return MemoryQueue(self.clock)
+
+    @cached_property
+    def inbox(self) -> MemoryQueue:
+        """The queue."""
+        return self.queue

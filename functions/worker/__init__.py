@@ -1,0 +1,1 @@
+"""WorkerFunction: runs the tasks that the queue delivers."""
