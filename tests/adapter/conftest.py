@@ -1,0 +1,200 @@
+"""Every port's implementations: the doubles, the adapters on moto, the adapters on MiniStack."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from local.aws import Aws
+from local.emulator import Emulator
+from local.ports import free_port
+from tandem.adapters.dynamodb_reports import DynamoDBReportStore
+from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
+from tandem.adapters.s3 import S3BlobStore
+from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
+from tandem.ports import BlobStore, Inbox, ReportStore, TaskQueue, TaskStore
+from tandem.testing import (
+    FakeClock,
+    MemoryBlobStore,
+    MemoryQueue,
+    MemoryReportStore,
+    MemoryTaskStore,
+)
+from tests.factories.template import table_schema
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+REGION = "us-east-1"
+SHARDS = 2
+
+
+@dataclass(frozen=True)
+class Clients:
+    dynamodb: "DynamoDBClient"
+    sqs: "SQSClient"
+    s3: "S3Client"
+
+
+@dataclass(frozen=True)
+class Letter:
+    body: str
+    attributes: dict[str, str]
+
+
+class SQSMailbox:
+    """Reads the queues as the worker and the operator do."""
+
+    def __init__(self, client: "SQSClient") -> None:
+        self._client = client
+        self.dead_letter_url = client.create_queue(QueueName=f"dead-{uuid4()}")["QueueUrl"]
+        self.queue_url = client.create_queue(
+            QueueName=f"tasks-{uuid4()}", Attributes={"VisibilityTimeout": "600"}
+        )["QueueUrl"]
+
+    def receive(self) -> list[Any]:
+        return self._client.receive_message(
+            QueueUrl=self.queue_url,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        ).get("Messages", [])
+
+    def dead_letters(self) -> list[Letter]:
+        found = self._client.receive_message(
+            QueueUrl=self.dead_letter_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages", [])
+        return [
+            Letter(
+                message["Body"],
+                {
+                    name: value["StringValue"]
+                    for name, value in message.get("MessageAttributes", {}).items()
+                },
+            )
+            for message in found
+        ]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """One implementation of everything, and what tests need around it."""
+
+    tasks: TaskStore
+    reports: ReportStore
+    blobs: BlobStore
+    queue: TaskQueue
+    inbox: Inbox
+    mailbox: Any
+    clients: Clients | None = None
+
+
+class MemoryMailbox:
+    def __init__(self, queue: MemoryQueue) -> None:
+        self._queue = queue
+
+    def receive(self) -> list[Any]:
+        return [
+            {
+                "Body": message.body,
+                "ReceiptHandle": message.receipt_handle,
+                "MessageAttributes": {
+                    name: {"StringValue": value}
+                    for name, value in message.attributes.items()
+                    if name == "traceparent"
+                },
+                "Attributes": {
+                    "MessageGroupId": message.attributes["tenant"],
+                    "ApproximateReceiveCount": str(message.receive_count),
+                },
+            }
+            for message in self._queue.receive()
+        ]
+
+    def dead_letters(self) -> list[Letter]:
+        return [Letter(letter.body, letter.attributes) for letter in self._queue.dead_letters]
+
+
+def in_memory() -> Ports:
+    clock = FakeClock()
+    tasks, queue = MemoryTaskStore(), MemoryQueue(clock, visibility=timedelta(seconds=600))
+    return Ports(
+        tasks,
+        MemoryReportStore(tasks),
+        MemoryBlobStore(clock),
+        queue,
+        queue,
+        MemoryMailbox(queue),
+    )
+
+
+def over(clients: Clients) -> Ports:
+    table, bucket = f"tasks-{uuid4()}", f"bucket-{uuid4()}"
+    clients.dynamodb.create_table(TableName=table, **table_schema())
+    clients.s3.create_bucket(Bucket=bucket)
+    mailbox = SQSMailbox(clients.sqs)
+    return Ports(
+        DynamoDBTaskStore(clients.dynamodb, table, shards=SHARDS),
+        DynamoDBReportStore(clients.dynamodb, table, shards=SHARDS),
+        S3BlobStore(clients.s3, bucket),
+        SQSTaskQueue(clients.sqs, mailbox.queue_url),
+        SQSInbox(clients.sqs, mailbox.queue_url, mailbox.dead_letter_url),
+        mailbox,
+        clients,
+    )
+
+
+@pytest.fixture
+def on_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ports]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        session = boto3.Session(region_name=REGION)
+        yield over(Clients(session.client("dynamodb"), session.client("sqs"), session.client("s3")))
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    running = Emulator(tmp_path_factory.mktemp("ministack"), free_port())
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def on_ministack(emulator: Emulator) -> Ports:
+    aws = Aws(emulator.endpoint_url)
+    return over(Clients(aws.dynamodb, aws.sqs, aws.s3))
+
+
+@pytest.fixture(params=["memory", "moto", "ministack"])
+def ports(request: pytest.FixtureRequest) -> Ports:
+    if request.param == "memory":
+        return in_memory()
+    implementation: Ports = request.getfixturevalue(f"on_{request.param}")
+    return implementation
+
+
+@pytest.fixture(params=["memory", "ministack"])
+def concurrent_ports(request: pytest.FixtureRequest) -> Ports:
+    """Return the implementations that are right under threads: moto is not (see docs)."""
+    if request.param == "memory":
+        return in_memory()
+    implementation: Ports = request.getfixturevalue("on_ministack")
+    return implementation
+
+
+@pytest.fixture
+def small_file(tmp_path: Path) -> Path:
+    path = tmp_path / "small.csv"
+    path.write_bytes(b"id\n1\n")
+    return path

@@ -1,0 +1,66 @@
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tandem.ports import BlobMissing
+from tests.adapter.conftest import Ports
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_a_document_is_read_back_whole_and_as_a_stream(ports: Ports) -> None:
+    assert ports.blobs.put("tasks/1/input.json", b"[1,2]", content_type="application/json") == 5
+    assert ports.blobs.get("tasks/1/input.json") == b"[1,2]"
+    with ports.blobs.open("tasks/1/input.json") as stream:
+        assert (stream.read(2), stream.read()) == (b"[1", b",2]")
+
+
+def test_a_file_is_stored_with_its_type_and_size(ports: Ports, small_file: Path) -> None:
+    assert ports.blobs.put("a", small_file, content_type="text/csv") == 5
+    info = ports.blobs.info("a")
+    assert (info.size_bytes, info.content_type, info.filename) == (5, "text/csv", "")
+
+
+def test_a_missing_document_is_reported_as_missing(ports: Ports) -> None:
+    with pytest.raises(BlobMissing):
+        ports.blobs.get("none")
+    with pytest.raises(BlobMissing):
+        ports.blobs.info("none")
+    with pytest.raises(BlobMissing), ports.blobs.open("none"):
+        pass
+
+
+def post(ports: Ports, content: bytes, **changed: str) -> httpx2.Response:
+    form = ports.blobs.upload_form(
+        "uploads/acme/1",
+        filename="Zürich, orders.csv",
+        content_type="text/csv",
+        max_bytes=10,
+        lifetime=MINUTE,
+    )
+    return httpx2.post(form.url, data=form.fields | changed, files={"file": ("x", content)})
+
+
+def test_a_posted_form_stores_the_upload_with_its_name(on_ministack: Ports) -> None:
+    assert post(on_ministack, b"id\n1\n").is_success
+    info = on_ministack.blobs.info("uploads/acme/1")
+    assert (info.filename, info.content_type) == ("Zürich, orders.csv", "text/csv")
+    assert on_ministack.blobs.get("uploads/acme/1") == b"id\n1\n"
+
+
+def test_a_form_refuses_more_than_its_size_another_type_or_another_key(on_ministack: Ports) -> None:
+    assert post(on_ministack, b"12345678901").status_code == 400
+    assert post(on_ministack, b"1", **{"Content-Type": "text/html"}).status_code == 403
+    assert post(on_ministack, b"1", key="uploads/other/1").status_code == 403
+    with pytest.raises(BlobMissing):
+        on_ministack.blobs.info("uploads/other/1")
+
+
+def test_a_download_url_reads_the_document_under_its_name(on_ministack: Ports) -> None:
+    on_ministack.blobs.put("f", b"data", content_type="text/csv")
+    url = on_ministack.blobs.download_url("f", lifetime=MINUTE, filename="ü.csv")
+    answer = httpx2.get(url)
+    assert (answer.status_code, answer.content) == (200, b"data")
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%BC.csv"

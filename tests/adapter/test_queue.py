@@ -1,0 +1,61 @@
+import json
+from datetime import timedelta
+
+from tandem.domain.ids import TaskId
+from tests.adapter.conftest import Ports
+from tests.factories.tasks import ACME, make_task
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_a_message_holds_the_id_and_the_trace_and_nothing_else(ports: Ports) -> None:
+    task = make_task()
+    ports.queue.send(task.task_id, ACME, traceparent=TRACE)
+    (message,) = ports.mailbox.receive()
+    assert json.loads(message["Body"]) == {"task_id": task.task_id}
+    attributes = message["MessageAttributes"]
+    assert {name: value["StringValue"] for name, value in attributes.items()} == {
+        "traceparent": TRACE
+    }
+
+
+def test_a_message_belongs_to_its_tenants_fair_queue_group(ports: Ports) -> None:
+    ports.queue.send(make_task().task_id, ACME, traceparent=None)
+    (message,) = ports.mailbox.receive()
+    assert message["Attributes"]["MessageGroupId"] == ACME
+
+
+def test_a_postponed_message_is_hidden_then_delivered_again(ports: Ports) -> None:
+    ports.queue.send(make_task().task_id, ACME, traceparent=None)
+    (message,) = ports.mailbox.receive()
+    ports.inbox.postpone(message["ReceiptHandle"], timedelta(seconds=60))
+    assert ports.mailbox.receive() == []
+    ports.inbox.postpone(message["ReceiptHandle"], timedelta(0))
+    (again,) = ports.mailbox.receive()
+    assert again["Attributes"]["ApproximateReceiveCount"] == "2"
+
+
+def test_a_dead_letter_says_why(ports: Ports) -> None:
+    ports.inbox.dead_letter(
+        '{"task_id": "1"}',
+        message_id="m1",
+        reason="permanent",
+        error="Permanent: no such column",
+        task_id=TaskId("1"),
+    )
+    (letter,) = ports.mailbox.dead_letters()
+    assert letter.body == '{"task_id": "1"}'
+    assert letter.attributes == {
+        "reason": "permanent",
+        "error": "Permanent: no such column",
+        "message_id": "m1",
+        "task_id": "1",
+    }
+
+
+def test_a_dead_letter_takes_any_error_text(on_moto: Ports) -> None:
+    error = "bad \x00 bytes " + "x" * 5000
+    on_moto.inbox.dead_letter("x", message_id="m", reason="unparsable", error=error, task_id=None)
+    (letter,) = on_moto.mailbox.dead_letters()
+    assert letter.attributes["error"].startswith("bad   bytes xxx")
+    assert "task_id" not in letter.attributes

@@ -1,0 +1,74 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from tandem.domain.report import Report, Totals, Window, compile_report
+from tandem.domain.task import Mode
+from tests.adapter.conftest import Ports
+from tests.factories.tasks import NOON, finish_at, make_task
+
+FIRST = Window(NOON)
+
+
+def report_of(ports: Ports, window: Window) -> Report:
+    return compile_report(window, ports.reports.finished_in(window), window.end)
+
+
+def test_a_window_holds_what_finished_in_it_and_no_more(ports: Ports) -> None:
+    inside = [
+        finish_at(ports.tasks, make_task(NOON - timedelta(minutes=1)), moment, ran_seconds=0.5)
+        for moment in (NOON, NOON + timedelta(seconds=30), FIRST.end - timedelta(milliseconds=1))
+    ]
+    for moment in (NOON - timedelta(milliseconds=1), FIRST.end):
+        finish_at(ports.tasks, make_task(NOON - timedelta(minutes=1)), moment)
+    ports.tasks.put(make_task(NOON))
+    found = {task.task_id: task for task in ports.reports.finished_in(FIRST)}
+    assert found.keys() == {task.task_id for task in inside}
+    one = found[inside[1].task_id]
+    assert (one.processor, one.mode, one.attempts) == ("echo", Mode.OFFLINE, 1)
+    assert (one.queue_wait_seconds, one.run_seconds) == (89.5, 0.5)
+
+
+def test_there_are_no_totals_before_the_first_window(ports: Ports) -> None:
+    assert ports.reports.totals() is None
+
+
+def test_a_closed_window_and_the_totals_are_read_back(ports: Ports) -> None:
+    finish_at(ports.tasks, make_task(NOON), NOON + timedelta(seconds=1))
+    report = report_of(ports, FIRST)
+    totals = Totals(FIRST, report.counts)
+    assert ports.reports.close(report, totals, previous=None)
+    assert ports.reports.reports([FIRST, FIRST.plus(1)]) == [report]
+    assert ports.reports.totals() == totals
+
+
+def test_a_window_is_closed_once_and_in_order(ports: Ports) -> None:
+    report = report_of(ports, FIRST)
+    totals = Totals(FIRST, {})
+    assert ports.reports.close(report, totals, previous=None)
+    assert not ports.reports.close(report, totals, previous=None)
+    assert not ports.reports.close(report, totals, previous=FIRST)
+    skipping = FIRST.plus(2)
+    late = report_of(ports, skipping)
+    assert not ports.reports.close(late, Totals(skipping, {}), previous=FIRST.plus(1))
+    assert ports.reports.totals() == totals
+    assert ports.reports.reports([skipping]) == []
+
+
+def test_reports_come_newest_first(ports: Ports) -> None:
+    for number in range(3):
+        window = FIRST.plus(number)
+        previous = FIRST.plus(number - 1) if number else None
+        assert ports.reports.close(report_of(ports, window), Totals(window, {}), previous=previous)
+    found = ports.reports.reports([FIRST, FIRST.plus(1), FIRST.plus(2)])
+    assert [report.window for report in found] == [FIRST.plus(2), FIRST.plus(1), FIRST]
+
+
+def test_of_many_runs_at_once_exactly_one_closes_a_window(concurrent_ports: Ports) -> None:
+    report = report_of(concurrent_ports, FIRST)
+    totals = Totals(FIRST, {})
+
+    def close(_: int) -> bool:
+        return concurrent_ports.reports.close(report, totals, previous=None)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(close, range(8))) == 1

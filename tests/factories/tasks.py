@@ -1,0 +1,38 @@
+"""Tasks for tests."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tandem.domain.changes import claim, succeed
+from tandem.domain.ids import TenantId, new_task_id
+from tandem.domain.task import InlinePayload, Mode, State, Task
+from tandem.ports import TaskStore
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ACME = TenantId("acme")
+
+
+def make_task(created_at: datetime = NOON, **fields: Any) -> Task:
+    """Return a queued task."""
+    task = Task(
+        task_id=new_task_id(created_at),
+        tenant=ACME,
+        processor="echo",
+        mode=Mode.OFFLINE,
+        state=State.QUEUED,
+        input=InlinePayload('{"message":"hello"}'),
+        max_attempts=3,
+        created_at=created_at,
+        expires_at=created_at + timedelta(days=30),
+        due_at=created_at + timedelta(minutes=15),
+    )
+    return replace(task, **fields)
+
+
+def finish_at(store: TaskStore, task: Task, moment: datetime, *, ran_seconds: float = 0) -> Task:
+    """Put a task, run it and end it at the given moment; return it."""
+    store.put(task)
+    started = moment - timedelta(seconds=ran_seconds)
+    held = store.change(task.task_id, claim(now=started, lease_until=moment + timedelta(minutes=1)))
+    return store.change(task.task_id, succeed(held.fence, now=moment, output=InlinePayload("{}")))
