@@ -1,0 +1,131 @@
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from tandem.processing import Retry, TaskContext, processor
+from tandem.processing.catalogue import Catalogue, discover
+from tandem.processing.processor import NotAProcessor
+
+
+class Input(BaseModel):
+    text: str
+
+
+class Output(BaseModel):
+    words: int
+
+
+def test_a_function_becomes_a_processor_with_its_models_and_summary() -> None:
+    @processor("count-words", retry=Retry(attempts=5), time_limit=30)
+    def count_words(data: Input, ctx: TaskContext) -> Output:
+        """Count the words.
+
+        More about it.
+        """
+        return Output(words=len(data.text.split()))
+
+    assert (count_words.name, count_words.summary) == ("count-words", "Count the words.")
+    assert (count_words.input, count_words.output) == (Input, Output)
+    assert (count_words.retry.attempts, count_words.time_limit_seconds) == (5, 30)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Count", "count_words", "count--words", "-a", "a/b", "ü", "x" * 65, "a b"]
+)
+def test_a_name_that_would_not_read_well_everywhere_is_refused(name: str) -> None:
+    def work(data: Input, ctx: TaskContext) -> Output:
+        return Output(words=0)
+
+    with pytest.raises(NotAProcessor, match="lower-case words"):
+        processor(name)(work)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 841])
+def test_a_time_limit_that_lambda_could_not_keep_is_refused(seconds: float) -> None:
+    def work(data: Input, ctx: TaskContext) -> Output:
+        return Output(words=0)
+
+    with pytest.raises(NotAProcessor, match="time_limit"):
+        processor("work", time_limit=seconds)(work)
+
+
+def untyped(data, ctx):  # type: ignore[no-untyped-def]
+    return None
+
+
+def plain(data: dict[str, str], ctx: TaskContext) -> Output:
+    return Output(words=0)
+
+
+def without_context(data: Input) -> Output:
+    return Output(words=0)
+
+
+def without_model(data: Input, ctx: TaskContext) -> int:
+    return 0
+
+
+@pytest.mark.parametrize("function", [untyped, plain, without_context, without_model])
+def test_a_function_without_models_is_refused(function: Any) -> None:
+    with pytest.raises(NotAProcessor, match="of models"):
+        processor("work")(function)
+
+
+MODULE = """
+from pydantic import BaseModel
+from tandem.processing import TaskContext, processor
+
+class Text(BaseModel):
+    text: str
+
+@processor("{name}")
+def work(data: Text, ctx: TaskContext) -> Text:
+    return data
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: Any) -> ModuleType:
+    name = f"dropped_{abs(hash(request.node.name))}"
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    module = __import__(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    return module
+
+
+def drop(package: ModuleType, filename: str, text: str) -> None:
+    Path(package.__path__[0], filename).write_text(text)
+
+
+def test_a_module_that_is_dropped_in_is_found(package: ModuleType) -> None:
+    drop(package, "zulu.py", MODULE.format(name="zulu"))
+    drop(package, "alpha.py", MODULE.format(name="alpha"))
+    drop(package, "_shared.py", MODULE.format(name="hidden"))
+    drop(package, "borrower.py", f"from {package.__name__}.alpha import work")
+    assert list(discover(package)) == ["alpha", "zulu"]
+
+
+def test_two_processors_of_one_name_are_refused(package: ModuleType) -> None:
+    drop(package, "one.py", MODULE.format(name="same"))
+    drop(package, "two.py", MODULE.format(name="same"))
+    with pytest.raises(NotAProcessor, match="two processors are named 'same'"):
+        discover(package)
+
+
+def test_a_catalogue_is_ordered_by_name() -> None:
+    @processor("b")
+    def second(data: Input, ctx: TaskContext) -> Output:
+        return Output(words=0)
+
+    @processor("a")
+    def first(data: Input, ctx: TaskContext) -> Output:
+        return Output(words=0)
+
+    assert list(Catalogue([second, first])) == ["a", "b"]

@@ -1,0 +1,69 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from report.emit import emit
+from tandem.domain.clock import SystemClock
+from tandem.domain.report import FinishedTask, Report, Window, compile_report
+from tandem.domain.task import Mode, State
+from tests.factories.tasks import ACME, make_task
+
+
+def report_of(*outcomes: State) -> Report:
+    # CloudWatch drops what is older than two weeks, and Powertools warns of it.
+    window = Window.holding(SystemClock().now()).plus(-1)
+    tasks = [
+        FinishedTask(
+            task_id=make_task().task_id,
+            tenant=ACME,
+            processor="echo",
+            mode=Mode.OFFLINE,
+            outcome=outcome,
+            attempts=2,
+            created_at=window.start,
+            started_at=window.start + timedelta(seconds=1),
+            attempt_started_at=window.start + timedelta(seconds=1),
+            finished_at=window.start + timedelta(seconds=4),
+        )
+        for outcome in outcomes
+    ]
+    return compile_report(window, tasks, window.end)
+
+
+@pytest.fixture
+def printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> pytest.CaptureFixture[str]:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Tandem")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "report")
+    return capsys
+
+
+def emitted(report: Report, printed: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    emit(report)
+    lines = [json.loads(line) for line in printed.readouterr().out.splitlines()]
+    return [line for line in lines if "_aws" in line]
+
+
+def test_a_window_is_emitted_by_processor_with_the_windows_time(
+    printed: pytest.CaptureFixture[str],
+) -> None:
+    report = report_of(State.SUCCEEDED, State.SUCCEEDED, State.FAILED)
+    heartbeat, echo = emitted(report, printed)
+    assert heartbeat["WindowsClosed"] == [1.0]
+    assert echo["processor"] == "echo"
+    assert (echo["TasksSucceeded"], echo["TasksFailed"], echo["Attempts"]) == ([2.0], [1.0], [6.0])
+    assert (echo["QueueWaitP95"], echo["RunTimeP50"]) == ([1.0], [3.0])
+    envelope = echo["_aws"]
+    assert isinstance(envelope, dict)
+    moment = datetime.fromtimestamp(envelope["Timestamp"] / 1000, UTC)
+    assert moment == report.window.start
+    assert envelope["CloudWatchMetrics"][0]["Namespace"] == "Tandem"
+
+
+def test_an_empty_window_still_says_that_it_was_closed(
+    printed: pytest.CaptureFixture[str],
+) -> None:
+    (heartbeat,) = emitted(report_of(), printed)
+    assert heartbeat["WindowsClosed"] == [1.0]

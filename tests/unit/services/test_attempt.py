@@ -1,0 +1,121 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tandem.domain.changes import claim
+from tandem.domain.ids import TenantId, new_upload_id
+from tandem.domain.task import Progress, StoredPayload
+from tandem.ports import upload_key
+from tandem.processing import Permanent
+from tandem.processing.context import Abandoned
+from tandem.services.attempt import Attempt
+from tandem.testing import FakeClock, MemoryWiring
+from tests.factories.processors import double, make_wiring
+from tests.factories.tasks import make_task
+
+
+@pytest.fixture
+def wiring() -> MemoryWiring:
+    return make_wiring(double)
+
+
+@pytest.fixture
+def attempt(wiring: MemoryWiring) -> Attempt:
+    now = wiring.clock.now()
+    task = make_task(now, processor="work")
+    wiring.store.put(task)
+    return wiring.execution.claim(task.task_id, until=now + timedelta(seconds=30))
+
+
+def put_upload(
+    wiring: MemoryWiring, tenant: str, content: bytes, filename: str = "orders.csv"
+) -> str:
+    upload_id = new_upload_id(wiring.clock.now())
+    key = upload_key(TenantId(tenant), upload_id)
+    wiring.blobs.put(key, content, content_type="text/csv", filename=filename)
+    return upload_id
+
+
+def test_the_deadline_is_the_earlier_of_the_limit_and_the_functions_end(
+    wiring: MemoryWiring, attempt: Attempt
+) -> None:
+    assert attempt.deadline == wiring.clock.now() + timedelta(seconds=30)
+    later = wiring.execution.begin(attempt.task, until=wiring.clock.now() + timedelta(minutes=9))
+    assert later.deadline == wiring.clock.now() + timedelta(seconds=60)
+
+
+def test_progress_is_written_at_most_once_a_second(wiring: MemoryWiring, attempt: Attempt) -> None:
+    clock = wiring.clock
+    assert isinstance(clock, FakeClock)
+    seen = []
+    for done in range(5):
+        attempt.progress(done, 5, "reading")
+        seen.append(wiring.store.tasks[attempt.task.task_id].progress)
+        clock.advance(0.5)
+    assert seen == [Progress(n, 5, "reading") for n in (0, 0, 2, 2, 4)]
+
+
+def test_progress_of_an_attempt_that_lost_its_task_stops_the_work(
+    wiring: MemoryWiring, attempt: Attempt
+) -> None:
+    later = attempt.task.lease_until
+    assert later is not None
+    wiring.store.change(
+        attempt.task.task_id, claim(now=later, lease_until=later + timedelta(minutes=1))
+    )
+    with pytest.raises(Abandoned):
+        attempt.progress(1)
+    with pytest.raises(Abandoned):
+        attempt.check_cancelled()
+
+
+def test_an_attempt_past_its_deadline_should_stop(wiring: MemoryWiring, attempt: Attempt) -> None:
+    attempt.check_cancelled()
+    clock = wiring.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(30)
+    with pytest.raises(Abandoned):
+        attempt.check_cancelled()
+
+
+def test_an_upload_is_read_as_a_stream_and_as_a_file(
+    wiring: MemoryWiring, attempt: Attempt
+) -> None:
+    upload_id = put_upload(wiring, "acme", b"id\n1\n", "my orders.csv.gz")
+    with attempt.open_upload(upload_id) as stream:
+        assert stream.read() == b"id\n1\n"
+    with attempt.fetch_upload(upload_id) as path:
+        assert (path.read_bytes(), path.name) == (b"id\n1\n", "upload.csv.gz")
+    assert not path.exists()
+
+
+def test_another_tenants_upload_is_as_if_it_were_not_there(
+    wiring: MemoryWiring, attempt: Attempt
+) -> None:
+    foreign = put_upload(wiring, "other", b"secret")
+    for upload_id in (foreign, "../other/x", f"../other/{foreign}", ""):
+        with pytest.raises(Permanent, match="there is no upload"), attempt.open_upload(upload_id):
+            pass
+        with pytest.raises(Permanent, match="there is no upload"), attempt.fetch_upload(upload_id):
+            pass
+
+
+def test_an_error_in_the_block_that_reads_an_upload_is_not_hidden(
+    wiring: MemoryWiring, attempt: Attempt
+) -> None:
+    upload_id = put_upload(wiring, "acme", b"x")
+    with pytest.raises(KeyError), attempt.open_upload(upload_id):
+        raise KeyError
+
+
+def test_a_saved_file_lies_under_the_attempt_and_only_there(
+    wiring: MemoryWiring, attempt: Attempt, tmp_path: Path
+) -> None:
+    source = tmp_path / "out.csv"
+    source.write_bytes(b"a\n")
+    saved = attempt.save_file("../../evil/out.csv", source, content_type="text/csv")
+    assert (saved.name, saved.size_bytes) == ("out.csv", 2)
+    key = f"tasks/{attempt.task.task_id}/1/files/out.csv"
+    assert attempt.file == StoredPayload(key, 2)
+    assert wiring.blobs.get(key) == b"a\n"

@@ -1,0 +1,299 @@
+import json
+from datetime import timedelta
+
+import pytest
+
+from tandem.domain.changes import claim
+from tandem.domain.ids import TenantId
+from tandem.domain.task import State, Task
+from tandem.limits import LEASE_MARGIN
+from tandem.processing import TaskContext
+from tandem.services.deliver import Delivery, Redeliver, read_task_id
+from tandem.testing import FakeClock, MemoryWiring, Message
+from tests.factories.processors import (
+    Number,
+    Stuck,
+    break_down,
+    double,
+    make_wiring,
+    refuse,
+)
+from tests.factories.tasks import make_task
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def submit(wiring: MemoryWiring, document: bytes = b'{"value":21}') -> Task:
+    work = wiring.catalogue["work"]
+    return wiring.submissions.offline(TenantId("acme"), work, document, traceparent=TRACE)
+
+
+def delivery(message: Message) -> Delivery:
+    return Delivery(
+        message_id=message.message_id,
+        receipt_handle=message.receipt_handle,
+        body=message.body,
+        receive_count=message.receive_count,
+    )
+
+
+def deliver(wiring: MemoryWiring, message: Message) -> bool:
+    """Handle one message as the event source mapping does; return whether it was acknowledged."""
+    until = wiring.clock.now() + timedelta(seconds=100)
+    try:
+        wiring.deliveries.handle(delivery(message), until=until)
+    except Redeliver:
+        return False
+    wiring.queue.delete(message)
+    return True
+
+
+def deliver_all(wiring: MemoryWiring) -> list[bool]:
+    return [deliver(wiring, message) for message in wiring.queue.receive()]
+
+
+def stored(wiring: MemoryWiring, task: Task) -> Task:
+    found = wiring.store.get(task.task_id)
+    assert found is not None
+    return found
+
+
+def clock(wiring: MemoryWiring) -> FakeClock:
+    assert isinstance(wiring.clock, FakeClock)
+    return wiring.clock
+
+
+def test_a_delivered_task_runs_and_keeps_its_output() -> None:
+    wiring = make_wiring(double)
+    task = submit(wiring)
+    assert deliver_all(wiring) == [True]
+    done = stored(wiring, task)
+    assert done.state is State.SUCCEEDED
+    assert done.output is not None
+    assert json.loads(wiring.payloads.read(done.output)) == {"value": 42, "text": ""}
+    assert wiring.queue.messages == {}
+
+
+def test_a_large_input_and_output_take_the_way_through_the_blob_store() -> None:
+    def grow(data: Number, ctx: TaskContext) -> Number:
+        return Number(text="x" * 300_000)
+
+    wiring = make_wiring(grow)
+    padding = b" " * 300_000
+    task = submit(wiring, b'{"value":21' + padding + b"}")
+    assert deliver_all(wiring) == [True]
+    done = stored(wiring, task)
+    assert done.output is not None
+    assert len(wiring.payloads.read(done.output)) > 300_000
+
+
+def test_a_duplicate_delivery_runs_the_task_once() -> None:
+    runs: list[int] = []
+
+    def count(data: Number, ctx: TaskContext) -> Number:
+        runs.append(ctx.attempt)
+        return data
+
+    wiring = make_wiring(count)
+    task = submit(wiring)
+    wiring.submissions.resend(task, traceparent=TRACE)
+    assert deliver_all(wiring) == [True, True]
+    assert runs == [1]
+    assert wiring.queue.dead_letters == []
+
+
+def test_a_duplicate_of_a_running_task_is_dropped() -> None:
+    wiring = make_wiring(double)
+    task = submit(wiring)
+    now = wiring.clock.now()
+    held = wiring.store.change(task.task_id, claim(now=now, lease_until=now + timedelta(minutes=1)))
+    assert deliver_all(wiring) == [True]
+    assert stored(wiring, task) == held
+
+
+def test_a_failed_attempt_is_tried_again_after_its_backoff() -> None:
+    wiring = make_wiring(break_down)
+    task = submit(wiring)
+    assert deliver_all(wiring) == [False]
+    waiting = stored(wiring, task)
+    assert waiting.state is State.QUEUED
+    assert waiting.error is not None
+    assert (waiting.error.type, waiting.error.message) == ("ConnectionError", "try later")
+    assert waiting.not_before is not None
+    clock(wiring).advance(waiting.not_before - wiring.clock.now())
+    assert len(deliver_all(wiring)) == 1
+    assert stored(wiring, task).attempts == 2
+
+
+def test_attempts_run_out_with_growing_waits_then_the_task_fails_and_is_dead_lettered() -> None:
+    wiring = make_wiring(break_down)
+    task = submit(wiring)
+    acknowledged: list[bool] = []
+    while wiring.queue.messages:
+        acknowledged += deliver_all(wiring)
+        clock(wiring).advance(20)
+    assert acknowledged == [False, False, True]
+    failed = stored(wiring, task)
+    assert (failed.state, failed.attempts) == (State.FAILED, 3)
+    (letter,) = wiring.queue.dead_letters
+    assert json.loads(letter.body) == {"task_id": task.task_id}
+    assert letter.attributes["reason"] == "attempts-exhausted"
+    assert letter.attributes["error"] == "ConnectionError: try later"
+    assert letter.attributes["task_id"] == task.task_id
+
+
+def test_a_permanent_error_fails_at_once() -> None:
+    wiring = make_wiring(refuse)
+    task = submit(wiring)
+    assert deliver_all(wiring) == [True]
+    failed = stored(wiring, task)
+    assert (failed.state, failed.attempts) == (State.FAILED, 1)
+    (letter,) = wiring.queue.dead_letters
+    assert letter.attributes["reason"] == "permanent"
+    assert letter.attributes["error"] == "Permanent: no such column"
+
+
+def test_an_input_that_no_longer_fits_fails_at_once() -> None:
+    wiring = make_wiring(double)
+    task = submit(wiring, b'{"value":"many"}')
+    assert deliver_all(wiring) == [True]
+    failed = stored(wiring, task)
+    assert failed.state is State.FAILED
+    assert failed.error is not None
+    assert failed.error.type == "ValidationError"
+    assert failed.error.message.startswith("value: ")
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "{", "[]", "null", '{"task_id": 1}', '{"task_id": "x"}', "[" * 900, "x" * 5000],
+)
+def test_an_unparsable_message_becomes_a_dead_letter_as_it_was(body: str) -> None:
+    wiring = make_wiring(double)
+    wiring.queue.send_text(body)
+    assert deliver_all(wiring) == [True]
+    (letter,) = wiring.queue.dead_letters
+    assert (letter.body, letter.attributes["reason"]) == (body, "unparsable")
+    assert "task_id" not in letter.attributes
+
+
+def test_a_message_of_an_unknown_task_becomes_a_dead_letter() -> None:
+    wiring = make_wiring(double)
+    wiring.queue.send(make_task().task_id, TenantId("acme"), traceparent=None)
+    assert deliver_all(wiring) == [True]
+    assert wiring.queue.dead_letters[0].attributes["reason"] == "unknown-task"
+
+
+def test_a_message_that_comes_before_the_backoff_is_over_waits_until_then() -> None:
+    wiring = make_wiring(break_down)
+    task = submit(wiring)
+    deliver_all(wiring)
+    waiting = stored(wiring, task)
+    assert waiting.not_before is not None
+    wiring.submissions.resend(task, traceparent=TRACE)
+    (early,) = (message for message in wiring.queue.receive() if message.receive_count == 1)
+    if waiting.not_before > wiring.clock.now():
+        assert not deliver(wiring, early)
+        assert wiring.queue.messages[early.message_id].visible_at == waiting.not_before
+
+
+def test_a_worker_that_died_is_replaced_when_its_lease_is_over() -> None:
+    wiring = make_wiring(double)
+    task = submit(wiring)
+    (lost,) = wiring.queue.receive()
+    until = wiring.clock.now() + timedelta(seconds=100)
+    wiring.execution.claim(task.task_id, until=until)
+    del lost
+    clock(wiring).advance(timedelta(minutes=12))
+    assert deliver_all(wiring) == [True]
+    done = stored(wiring, task)
+    assert (done.state, done.attempts) == (State.SUCCEEDED, 2)
+
+
+def test_a_message_redelivered_while_an_attempt_holds_the_task_waits_for_its_lease() -> None:
+    wiring = make_wiring(double)
+    task = submit(wiring)
+    (first,) = wiring.queue.receive()
+    until = wiring.clock.now() + timedelta(seconds=100)
+    wiring.execution.claim(task.task_id, until=until)
+    wiring.queue.postpone(first.receipt_handle, timedelta(0))
+    assert deliver_all(wiring) == [False]
+    again = wiring.queue.messages[first.message_id]
+    assert again.visible_at == until + LEASE_MARGIN
+
+
+def test_a_task_whose_last_attempt_died_fails_and_says_so() -> None:
+    wiring = make_wiring(double)
+    task = submit(wiring)
+    for _ in range(3):
+        wiring.queue.receive()
+        until = wiring.clock.now() + timedelta(seconds=100)
+        wiring.execution.claim(task.task_id, until=until)
+        clock(wiring).advance(timedelta(minutes=12))
+    assert deliver_all(wiring) == [True]
+    failed = stored(wiring, task)
+    assert failed.state is State.FAILED
+    assert failed.error is not None
+    assert failed.error.type == "Crashed"
+    assert wiring.queue.dead_letters[0].attributes["reason"] == "attempts-exhausted"
+
+
+def test_a_stop_between_the_end_and_the_dead_letter_still_gives_the_letter() -> None:
+    wiring = make_wiring(refuse)
+    task = submit(wiring)
+    (first,) = wiring.queue.receive()
+    attempt = wiring.execution.claim(
+        task.task_id, until=wiring.clock.now() + timedelta(seconds=100)
+    )
+    wiring.execution.settle(attempt, wiring.execution.run(attempt))
+    assert wiring.queue.dead_letters == []
+    del first
+    clock(wiring).advance(timedelta(minutes=12))
+    assert deliver_all(wiring) == [True]
+    assert len(wiring.queue.dead_letters) == 1
+
+
+def test_an_attempt_that_lost_its_lease_changes_nothing() -> None:
+    wiring = make_wiring(double)
+    task = submit(wiring)
+    (message,) = wiring.queue.receive()
+    old = wiring.execution.claim(task.task_id, until=wiring.clock.now() + timedelta(seconds=10))
+    clock(wiring).advance(60)
+    wiring.execution.claim(task.task_id, until=wiring.clock.now() + timedelta(seconds=10))
+    held = stored(wiring, task)
+    wiring.deliveries.settle(delivery(message), old, wiring.execution.run(old))
+    assert stored(wiring, task) == held
+
+
+def test_an_overrun_is_timed_out_and_tried_again() -> None:
+    stuck = Stuck()
+    wiring = make_wiring(stuck, time_limit=5)
+    task = submit(wiring)
+    (message,) = wiring.queue.receive()
+    attempt = wiring.execution.claim(
+        task.task_id, until=wiring.clock.now() + timedelta(seconds=100)
+    )
+    clock(wiring).advance(6)
+    with pytest.raises(Redeliver):
+        wiring.deliveries.time_out(delivery(message), attempt)
+    waiting = stored(wiring, task)
+    assert waiting.state is State.QUEUED
+    assert waiting.error is not None
+    assert waiting.error.type == "TimedOut"
+    assert waiting.error.message == "the attempt took longer than its 5 s"
+
+
+def test_an_unknown_processor_is_tried_again_since_a_deployment_may_be_under_way() -> None:
+    wiring = make_wiring(double)
+    task = make_task(processor="newer")
+    wiring.store.put(task)
+    wiring.queue.send(task.task_id, task.tenant, traceparent=None)
+    assert deliver_all(wiring) == [False]
+    waiting = stored(wiring, task)
+    assert waiting.error is not None
+    assert (waiting.state, waiting.error.type) == (State.QUEUED, "UnknownProcessor")
+
+
+def test_a_message_with_more_beside_the_id_is_still_read() -> None:
+    task_id = make_task().task_id
+    assert read_task_id(json.dumps({"task_id": task_id, "new": 1})) == task_id

@@ -1,0 +1,35 @@
+import pytest
+
+from tandem.trace import continued, trace_id
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+XRAY = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+def test_a_callers_trace_is_continued_with_a_span_of_our_own() -> None:
+    ours = continued(PARENT, XRAY)
+    assert trace_id(ours) == TRACE
+    assert ours != PARENT
+
+
+def test_else_the_trace_that_lambda_started_is_continued() -> None:
+    assert trace_id(continued(None, XRAY)) == "5759e988bd862e3fe1be46a994272793"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "nonsense",
+        f"00-{'0' * 32}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-00f067aa0ba902b7-01",
+        f"{PARENT}\nx",
+    ],
+)
+def test_a_header_that_is_not_valid_starts_a_new_trace(header: str) -> None:
+    first, second = trace_id(continued(header, None)), trace_id(continued(header, None))
+    assert first is not None
+    assert TRACE not in {first, second}
+    assert first != second

@@ -1,0 +1,163 @@
+import json
+from datetime import timedelta
+from io import StringIO
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from tandem.domain.clock import SystemClock
+from tandem.domain.ids import TenantId
+from tandem.domain.task import State, Task
+from tandem.processing import Permanent, TaskContext
+from tandem.processing.catalogue import Catalogue
+from tandem.testing import MemoryWiring
+from tests.factories.events import sqs_record
+from tests.factories.processors import Number, Stuck, make_processor
+from worker.batch import run_batch
+
+
+def make(run: Any, **options: Any) -> MemoryWiring:
+    catalogue = Catalogue([make_processor(run, **options)])
+    return MemoryWiring(clock=SystemClock(), catalogue=catalogue)
+
+
+def submit(wiring: MemoryWiring, value: int = 0) -> Task:
+    document = json.dumps({"value": value}).encode()
+    work = wiring.catalogue["work"]
+    return wiring.submissions.offline(TenantId("acme"), work, document, traceparent="00-1")
+
+
+def run(wiring: MemoryWiring, *, seconds: float = 60) -> list[str]:
+    """Run all visible messages as one batch; return the ids of those to be delivered again."""
+    records = [
+        sqs_record(message.body, message_id=message.message_id, receive_count=message.receive_count)
+        for message in wiring.queue.receive()
+    ]
+    until = wiring.clock.now() + timedelta(seconds=seconds)
+    answer = run_batch({"Records": records}, wiring, until=until)
+    return sorted(item["itemIdentifier"] for item in answer["batchItemFailures"])
+
+
+def by_value(data: Number, ctx: TaskContext) -> Number:
+    if data.value == 1:
+        raise ConnectionError
+    if data.value == 2:
+        raise Permanent("no")
+    return data
+
+
+def test_one_bad_message_does_not_bring_back_its_batch() -> None:
+    wiring = make(by_value)
+    good, failing, refused = (submit(wiring, value) for value in range(3))
+    wiring.queue.send_text("unparsable")
+    assert run(wiring) == ["message-2"]
+    states = [wiring.store.tasks[task.task_id].state for task in (good, failing, refused)]
+    assert states == [State.SUCCEEDED, State.QUEUED, State.FAILED]
+    reasons = [letter.attributes["reason"] for letter in wiring.queue.dead_letters]
+    assert sorted(reasons) == ["permanent", "unparsable"]
+
+
+def test_a_batch_in_which_everything_must_come_again_is_no_error() -> None:
+    wiring = make(by_value)
+    submit(wiring, 1)
+    submit(wiring, 1)
+    assert run(wiring) == ["message-1", "message-2"]
+
+
+def test_the_records_of_a_batch_run_side_by_side() -> None:
+    together = Barrier(4, timeout=10)
+
+    def meet(data: Number, ctx: TaskContext) -> Number:
+        together.wait()
+        return data
+
+    wiring = make(meet)
+    for _ in range(4):
+        submit(wiring)
+    assert run(wiring) == []
+
+
+def test_the_same_message_twice_in_one_batch_runs_the_task_once() -> None:
+    runs: list[int] = []
+
+    def count(data: Number, ctx: TaskContext) -> Number:
+        runs.append(ctx.attempt)
+        return data
+
+    wiring = make(count)
+    task = submit(wiring)
+    for _ in range(4):
+        wiring.submissions.resend(task, traceparent="00-1")
+    assert run(wiring) == []
+    assert runs == [1]
+
+
+def test_with_too_little_time_left_messages_go_back_and_cost_no_attempt() -> None:
+    wiring = make(by_value)
+    task = submit(wiring)
+    assert run(wiring, seconds=4) == ["message-1"]
+    assert wiring.store.tasks[task.task_id] == task
+
+
+def test_a_processor_that_overruns_its_limit_is_timed_out_and_the_rest_goes_on() -> None:
+    stuck = Stuck()
+
+    def first_hangs(data: Number, ctx: TaskContext) -> Number:
+        return stuck(data, ctx) if data.value == 9 else data
+
+    wiring = make(first_hangs, time_limit=0.2)
+    hung, good = submit(wiring, 9), submit(wiring)
+    assert run(wiring) == ["message-1"]
+    stuck.let_go.set()
+    assert wiring.store.tasks[good.task_id].state is State.SUCCEEDED
+    waiting = wiring.store.tasks[hung.task_id]
+    assert (waiting.state, waiting.error and waiting.error.type) == (State.QUEUED, "TimedOut")
+
+
+def test_messages_that_no_thread_could_take_in_time_go_back() -> None:
+    stuck = Stuck()
+    wiring = make(stuck, time_limit=60)
+    tasks = [submit(wiring) for _ in range(wiring.pool.size + 2)]
+    failed = run(wiring, seconds=5.4)
+    stuck.let_go.set()
+    assert len(failed) == len(tasks)
+    attempts = sorted(wiring.store.tasks[task.task_id].attempts for task in tasks)
+    assert attempts == [0, 0] + [1] * wiring.pool.size
+
+
+def test_a_failing_store_brings_the_message_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    wiring = make(by_value)
+    submit(wiring)
+
+    def broken(*_: Any) -> Task:
+        raise OSError("store is down")
+
+    monkeypatch.setattr(wiring.store, "change", broken)
+    assert run(wiring) == ["message-1"]
+
+
+def test_neither_input_nor_error_text_reaches_the_log(log: StringIO) -> None:
+    def leak(data: Number, ctx: TaskContext) -> Number:
+        raise ValueError(f"bad {data.text}")
+
+    wiring = make(leak)
+    work = wiring.catalogue["work"]
+    document = b'{"text":"SECRET-INPUT"}'
+    wiring.submissions.offline(TenantId("acme"), work, document, traceparent="00-1")
+    run(wiring)
+    assert "attempt failed" in log.getvalue()
+    assert "SECRET-INPUT" not in log.getvalue()
+
+
+def test_every_line_of_a_message_carries_its_trace_and_task(log: StringIO) -> None:
+    wiring = make(by_value)
+    task = submit(wiring, 1)
+    (message,) = wiring.queue.receive()
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    record = sqs_record(message.body, message_id=message.message_id, traceparent=trace)
+    until = wiring.clock.now() + timedelta(minutes=1)
+    run_batch({"Records": [record]}, wiring, until=until)
+    (line,) = (json.loads(text) for text in log.getvalue().splitlines())
+    assert line["correlation_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert (line["task_id"], line["message_id"]) == (task.task_id, "message-1")
