@@ -1,5 +1,6 @@
 """A DuckDB of a task's own: no network, no extensions, one readable file, bounded memory."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ _CAUSES = (
     (r"maximum (?:line|object) size|maximum_object_size", "a line is too long"),
     (r"malformed json", "a line is not valid JSON"),
     (r"duplicate key", "an object has the same key twice"),
+    (r"invalid state", "its quotes or line ends are not as in RFC 4180"),
     (r"recursion depth", "a value is nested too deeply"),
 )
 
@@ -76,7 +78,8 @@ def open_database(file: Path, spill: Path, ctx: TaskContext) -> Iterator[Databas
 
     connection = duckdb.connect(
         config={
-            "threads": ctx.pool.size,
+            # More threads than processors would only take memory: each holds its own.
+            "threads": min(ctx.pool.size, os.process_cpu_count() or 1),
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": str(spill),
             "max_temp_directory_size": SPILL_LIMIT,

@@ -1,11 +1,16 @@
-"""The SQL that profiles the columns of a table: one pass over it, or two when it is large."""
+"""The SQL that profiles the columns of a table: one pass for fifty, two when it is large."""
 
+from collections.abc import Sequence
+from itertools import batched
 from typing import Any
 
 from processors._tables import Column, Table
 
 TOP_VALUES = 10
 TEXT_CHARACTERS = 100
+COLUMNS_AT_ONCE = 50
+"""One pass looks at so many: the figures of each take memory while they are made."""
+TEXTS_AT_ONCE = 25
 
 Figures = dict[str, Any]
 """What the database says of a column: always `count` and `distinct`, the others by its type."""
@@ -19,16 +24,26 @@ _MOMENTS = {"DATE", "TIME", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTA
 
 def profile(table: Table) -> tuple[int, list[Figures]]:
     """Return the number of rows, and the figures of each column."""
+    query = table.database.query
     names = [f"c{number}" for number in range(len(table.columns))]
-    view = f"data AS t({', '.join(names)})"  # the file's own names never reach the SQL
-    figures = ", ".join(
-        _figures_sql(name, column, small=table.small)
-        for name, column in zip(names, table.columns, strict=True)
-    )
-    sql = f"SELECT count(*), {figures} FROM {view}"  # noqa: S608  # made of this module's text
-    [(rows, *columns)] = table.database.query(sql)
-    if not table.small:
-        _count_candidates(table, view, columns)
+    source = "data"
+    if table.small:
+        query("CREATE TEMP TABLE kept AS FROM data")
+        source = "kept"
+    view = f"{source} AS t({', '.join(names)})"  # the file's own names never reach the SQL
+    rows = 0
+    columns: list[Figures] = []
+    for some in batched(zip(names, table.columns, strict=True), COLUMNS_AT_ONCE, strict=False):
+        parts = ", ".join(_figures_sql(name, column, small=table.small) for name, column in some)
+        [(rows, *found)] = query(f"SELECT count(*), {parts} FROM {view}")  # noqa: S608  # our names
+        columns += found
+    texts = [(c, one) for c, one in zip(names, columns, strict=True) if "top" in one]
+    if table.small:
+        for c, figures in texts:
+            figures["top"] = _top(table, view, c)
+    else:
+        for some_texts in batched(texts, TEXTS_AT_ONCE, strict=False):
+            _count_candidates(table, view, some_texts)
     return rows, columns
 
 
@@ -44,7 +59,7 @@ def _figures_sql(c: str, column: Column, *, small: bool) -> str:
     elif kind in _TEXTS:
         text = f"CAST({c} AS VARCHAR)"
         parts |= {f: f"left({f}({text}), {TEXT_CHARACTERS})" for f in ("min", "max")}
-        parts["top"] = _top_sql(text) if small else f"approx_top_k({text}, {TOP_VALUES})"
+        parts["top"] = "NULL" if small else f"approx_top_k({text}, {TOP_VALUES})"
     elif kind in _MOMENTS:
         parts |= {f: f"replace(CAST({f}({c}) AS VARCHAR), ' ', 'T')" for f in ("min", "max")}
     elif kind == "TIMESTAMP WITH TIME ZONE":
@@ -69,28 +84,32 @@ def _numbers_sql(c: str, *, floats: bool, small: bool) -> dict[str, str]:
     return parts
 
 
-def _top_sql(text: str) -> str:
-    by_count = "lambda e: {'n': -CAST(e.value AS BIGINT), 'v': e.key}"
-    sorted_entries = f"list_sort(list_transform(map_entries(histogram({text})), {by_count}))"
-    shown = f"lambda e: {{'value': left(e.v, {TEXT_CHARACTERS}), 'count': -e.n}}"
-    return f"list_transform(list_slice({sorted_entries}, 1, {TOP_VALUES}), {shown})"
+def _top(table: Table, view: str, c: str) -> list[dict[str, Any]]:
+    """Return a column's most frequent values."""
+    sql = (
+        f"SELECT CAST({c} AS VARCHAR) AS v, count(*) AS n FROM {view} WHERE v IS NOT NULL "  # noqa: S608
+        f"GROUP BY v ORDER BY n DESC, v LIMIT {TOP_VALUES}"
+    )
+    return [_top_value(value, count) for value, count in table.database.query(sql)]
 
 
-def _count_candidates(table: Table, view: str, columns: list[Figures]) -> None:
+def _count_candidates(table: Table, view: str, texts: Sequence[tuple[str, Figures]]) -> None:
     """Put the exact counts of what may be the most frequent values in their place."""
-    texts = [(c, figures) for c, figures in enumerate(columns) if figures.get("top")]
+    texts = [(c, figures) for c, figures in texts if figures["top"]]
     if not texts:
         return
+    # Not IN: it makes a join of every list, and each join takes memory.
     counts = [
-        f"histogram(CAST(c{c} AS VARCHAR)) FILTER (CAST(c{c} AS VARCHAR) IN ({marks}))"
-        for c, figures in texts
-        for marks in [", ".join("?" * len(figures["top"]))]
+        f"histogram(CAST({c} AS VARCHAR)) FILTER (list_contains(?, CAST({c} AS VARCHAR)))"
+        for c, _ in texts
     ]
-    values = [value for _, figures in texts for value in figures["top"]]
-    sql = f"SELECT {', '.join(counts)} FROM {view}"  # noqa: S608  # made of this module's text
+    values = [figures["top"] for _, figures in texts]
+    sql = f"SELECT {', '.join(counts)} FROM {view}"  # noqa: S608  # made of our own names
     [found] = table.database.query(sql, values)
     for (_, figures), count_by_value in zip(texts, found, strict=True):
         ranked = sorted(count_by_value.items(), key=lambda entry: (-entry[1], entry[0]))
-        figures["top"] = [
-            {"value": value[:TEXT_CHARACTERS], "count": count} for value, count in ranked
-        ]
+        figures["top"] = [_top_value(value, count) for value, count in ranked]
+
+
+def _top_value(value: str, count: int) -> dict[str, Any]:
+    return {"value": value[:TEXT_CHARACTERS], "count": count}

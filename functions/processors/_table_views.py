@@ -30,7 +30,7 @@ def _view_csv(database: Database, file: Path) -> None:
         f"read_csv(getvariable('file'), delim = '{delimiter}', header = true, quote = '\"', "
         "escape = '\"', skip = 0, comment = '', strict_mode = true, null_padding = false, "
         "ignore_errors = false, dateformat = '%Y-%m-%d', compression = 'none', "
-        "hive_partitioning = false, {})"
+        "hive_partitioning = false, max_line_size = 2097152, buffer_size = 8388608, {})"
     )
     try:
         database.view(reader.format("auto_detect = true"))

@@ -110,7 +110,9 @@ def open_table(source: TableInput, ctx: TaskContext) -> Iterator[Table]:
         open_database(file, Path(folder, "spill"), ctx) as database,
     ):
         create_view(kind, database, file)
-        columns = [Column(*row[:2]) for row in database.query("DESCRIBE data")]
+        columns = [
+            Column(name, kind.strip('"')) for name, kind, *_ in database.query("DESCRIBE data")
+        ]
         files.check_width(len(columns))
         if any(len(column.name) > MAX_NAME_CHARACTERS for column in columns):
             message = f"a column's name is longer than {MAX_NAME_CHARACTERS} characters"

@@ -94,7 +94,7 @@ class PooledBatch(BatchProcessor):
         late: list[tuple[Future[None], Callable[[], None]]] = []
         for future, record in pending.items():
             attempt = self._attempts.get(record.message_id)
-            if attempt is not None and attempt.overdue:
+            if attempt is not None and attempt.overdue and attempt.close():
                 time_out = self._wiring.deliveries.time_out
                 late.append((future, partial(time_out, _delivery(record), attempt)))
             elif attempt is None and self._wiring.clock.now() >= self._until:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event, Lock
+from threading import Lock
 from typing import BinaryIO
 
 from tandem.domain.changes import report_progress
@@ -42,8 +42,8 @@ class Attempt:
         self._store = store
         self._blobs = blobs
         self._clock = clock
-        self._abandoned = Event()
-        self._progress_lock = Lock()
+        self._lock = Lock()
+        self._closed = False
         self._progress_at: datetime | None = None
 
     @property
@@ -56,13 +56,18 @@ class Attempt:
         """Whether its deadline has passed."""
         return self._clock.now() >= self.deadline
 
-    def abandon(self) -> None:
-        """Make the processor stop at its next question: its attempt is over."""
-        self._abandoned.set()
+    def close(self) -> bool:
+        """End the attempt for its processor, and return whether this call did: the first does.
+
+        So of two threads that would record how it ended, one does.
+        """
+        with self._lock:
+            closed, self._closed = self._closed, True
+        return not closed
 
     def check_cancelled(self) -> None:
         """Raise Abandoned when the work should not go on."""
-        if self._abandoned.is_set() or self.overdue:
+        if self._closed or self.overdue:
             raise Abandoned
 
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
@@ -74,12 +79,12 @@ class Attempt:
         try:
             self._store.change(self.task.task_id, report_progress(self.task.fence, progress))
         except ChangeRefused:
-            self.abandon()
+            self.close()
             raise Abandoned from None
 
     def _progress_due(self) -> bool:
         now = self._clock.now()
-        with self._progress_lock:
+        with self._lock:
             if self._progress_at is not None and now - self._progress_at < PROGRESS_EVERY:
                 return False
             self._progress_at = now

@@ -71,18 +71,22 @@ class Deliveries:
             return
         if started is not None:
             started(attempt)
-        self.settle(delivery, attempt, self._execution.run(attempt))
+        outcome = self._execution.run(attempt)
+        if not attempt.close():
+            raise Redeliver
+        self._settle(delivery, attempt, outcome)
 
     def time_out(self, delivery: Delivery, attempt: Attempt) -> None:
-        """End an attempt whose processor did not return in time; as `handle` otherwise."""
-        self.settle(delivery, attempt, self._execution.timed_out(attempt))
+        """End an attempt, closed by the caller, that outran its deadline; as `handle` otherwise."""
+        self._settle(delivery, attempt, self._execution.timed_out(attempt))
 
-    def settle(self, delivery: Delivery, attempt: Attempt, outcome: Outcome) -> None:
-        """Record how the attempt ended; as `handle` otherwise."""
+    def _settle(self, delivery: Delivery, attempt: Attempt, outcome: Outcome) -> None:
         try:
             task = self._execution.settle(attempt, outcome)
-        except ChangeRefused:
-            # Another attempt holds the task, or ended it: its own message sees to the rest.
+        except ChangeRefused as refused:
+            if refused.task is not None and not refused.task.state.final:
+                # Another attempt has the task, perhaps by this very message: keep the message.
+                raise Redeliver from None
             return
         self._settled(delivery, task)
 

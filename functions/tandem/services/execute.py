@@ -127,7 +127,6 @@ class Execution:
             ChangeRefused: the attempt does not hold the task any more; nothing was recorded.
         """
         task, now = attempt.task, self._clock.now()
-        attempt.abandon()
         if isinstance(outcome, Succeeded):
             output = self._payloads.keep_output(
                 task.task_id, task.attempts, outcome.output, beside=task.input
@@ -153,7 +152,7 @@ class Execution:
         Raises:
             ChangeRefused: the attempt does not hold the task any more.
         """
-        attempt.abandon()
+        attempt.close()
         now = self._clock.now()
         change = release(
             attempt.task.fence,

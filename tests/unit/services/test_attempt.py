@@ -119,3 +119,9 @@ def test_a_saved_file_lies_under_the_attempt_and_only_there(
     key = f"tasks/{attempt.task.task_id}/1/files/out.csv"
     assert attempt.file == StoredPayload(key, 2)
     assert wiring.blobs.get(key) == b"a\n"
+
+
+def test_of_two_that_would_end_an_attempt_the_first_does(attempt: Attempt) -> None:
+    assert [attempt.close(), attempt.close()] == [True, False]
+    with pytest.raises(Abandoned):
+        attempt.check_cancelled()

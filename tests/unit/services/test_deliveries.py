@@ -7,6 +7,7 @@ from tandem.domain.changes import claim
 from tandem.domain.ids import TenantId
 from tandem.domain.task import State, Task
 from tandem.limits import LEASE_MARGIN
+from tandem.ports import ChangeRefused
 from tandem.processing import TaskContext
 from tandem.services.deliver import Delivery, Redeliver, read_task_id
 from tandem.testing import FakeClock, MemoryWiring, Message
@@ -261,7 +262,11 @@ def test_an_attempt_that_lost_its_lease_changes_nothing() -> None:
     clock(wiring).advance(60)
     wiring.execution.claim(task.task_id, until=wiring.clock.now() + timedelta(seconds=10))
     held = stored(wiring, task)
-    wiring.deliveries.settle(delivery(message), old, wiring.execution.run(old))
+    with pytest.raises(ChangeRefused):
+        wiring.execution.settle(old, wiring.execution.run(old))
+    assert stored(wiring, task) == held
+    with pytest.raises(Redeliver):
+        wiring.deliveries.time_out(delivery(message), old)
     assert stored(wiring, task) == held
 
 

@@ -1,0 +1,213 @@
+"""What must hold for the template and its environments, whatever else changes in them."""
+
+import re
+import tomllib
+
+import pytest
+
+from tests.factories.template import TEMPLATE_FILE, Node, load_template
+
+TEXT = TEMPLATE_FILE.read_text()
+CONFIGURATION = tomllib.loads(TEMPLATE_FILE.with_name("samconfig.toml").read_text())
+DEPLOYED = sorted(set(CONFIGURATION) - {"version", "local"})
+DAY_SECONDS = 24 * 60 * 60
+
+TEMPLATE = load_template()
+RESOURCES: Node = TEMPLATE["Resources"]
+PARAMETERS: Node = TEMPLATE["Parameters"]
+
+
+def of_type(kind: str) -> dict[str, Node]:
+    return {name: one for name, one in RESOURCES.items() if one["Type"] == kind}
+
+
+def properties(name: str) -> Node:
+    found: Node = RESOURCES[name]["Properties"]
+    return found
+
+
+def overrides(environment: str) -> dict[str, str]:
+    said: str = CONFIGURATION[environment]["deploy"]["parameters"]["parameter_overrides"]
+    return dict(pair.split("=", 1) for pair in said.split())
+
+
+def value(environment: str, parameter: str) -> int:
+    return int(overrides(environment).get(parameter, PARAMETERS[parameter]["Default"]))
+
+
+def statements(resource: Node) -> list[Node]:
+    found = resource["Properties"]
+    documents = [one["PolicyDocument"] for one in found.get("Policies", [])]
+    documents += [found["PolicyDocument"]] if "PolicyDocument" in found else []
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+ROLES = of_type("AWS::IAM::Role")
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_a_message_stays_hidden_for_six_times_the_workers_timeout(environment: str) -> None:
+    assert properties("WorkerFunction")["Timeout"] == {"Ref": "WorkerTimeoutSeconds"}
+    assert properties("TaskQueue")["VisibilityTimeout"] == {"Ref": "VisibilityTimeoutSeconds"}
+    hidden = value(environment, "VisibilityTimeoutSeconds")
+    assert hidden >= 6 * value(environment, "WorkerTimeoutSeconds")
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_sqs_gives_up_on_a_message_after_any_processor_would_have(environment: str) -> None:
+    assert properties("TaskQueue")["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": "DeadLetterQueue.Arn"},
+        "maxReceiveCount": {"Ref": "MaxReceiveCount"},
+    }
+    assert value(environment, "MaxReceiveCount") >= 10
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_an_environment_sets_only_parameters_that_the_template_has(environment: str) -> None:
+    assert overrides(environment).keys() <= PARAMETERS.keys()
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_an_environment_builds_with_the_locked_requirements(environment: str) -> None:
+    assert CONFIGURATION[environment]["build"]["parameters"]["manifest"] == "requirements.txt"
+
+
+def test_environments_are_stacks_of_their_own() -> None:
+    names = [CONFIGURATION[one]["global"]["parameters"]["stack_name"] for one in DEPLOYED]
+    assert len(set(names)) == len(DEPLOYED)
+
+
+def test_production_is_not_changed_without_a_look_at_the_changes() -> None:
+    assert CONFIGURATION["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
+
+
+def test_one_failed_record_does_not_fail_its_batch() -> None:
+    source = properties("WorkerFunction")["Events"]["Tasks"]["Properties"]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_dead_letters_outlive_the_messages_of_the_queue() -> None:
+    dead = properties("DeadLetterQueue")["MessageRetentionPeriod"]
+    assert dead == 14 * DAY_SECONDS
+    assert dead > properties("TaskQueue")["MessageRetentionPeriod"]
+
+
+def test_a_report_is_made_every_minute() -> None:
+    schedule = properties("ReportFunction")["Events"]["EveryMinute"]["Properties"]["Schedule"]
+    assert schedule == "rate(1 minute)"
+    assert properties("ReportFunction")["Timeout"] < 60
+
+
+def test_iam_names_its_resources_or_says_why_it_cannot() -> None:
+    lines = TEXT.splitlines()
+    wide = [line for line in lines if re.search(r"""(Resource:|-)\s*["']\*["']""", line)]
+    unexplained = [line for line in wide if not re.search(r"#\s+\S.{30,}", line)]
+    everywhere = [
+        statement
+        for role in ROLES.values()
+        for statement in statements(role)
+        if statement["Resource"] == "*" or "*" in statement["Resource"]
+    ]
+    assert len(wide) == len(everywhere)
+    assert unexplained == []
+
+
+def test_iam_allows_actions_by_name() -> None:
+    allowed = [
+        action
+        for role in ROLES.values()
+        for statement in statements(role)
+        for action in (
+            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        )
+    ]
+    assert allowed
+    assert [action for action in allowed if "*" in action] == []
+
+
+def test_every_function_has_a_role_of_its_own() -> None:
+    roles = [one["Properties"]["Role"]["Fn::GetAtt"].split(".")[0] for one in FUNCTIONS.values()]
+    assert sorted(roles) == sorted(ROLES)
+    assert [name for name, one in ROLES.items() if "ManagedPolicyArns" in one["Properties"]] == []
+
+
+def test_every_function_logs_to_a_group_that_ends_and_to_no_other() -> None:
+    groups = of_type("AWS::Logs::LogGroup")
+    assert all("RetentionInDays" in group["Properties"] for group in groups.values())
+    for function in FUNCTIONS.values():
+        group = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        role = ROLES[function["Properties"]["Role"]["Fn::GetAtt"].split(".")[0]]
+        (logs,) = [one for one in statements(role) if one["Sid"] == "Logs"]
+        assert logs["Resource"] == {"Fn::GetAtt": f"{group}.Arn"}
+
+
+def test_only_the_health_route_needs_no_token() -> None:
+    open_routes = [
+        route["Properties"]["RouteKey"]
+        for route in of_type("AWS::ApiGatewayV2::Route").values()
+        if route["Properties"].get("AuthorizationType") != "JWT"
+        or "AuthorizerId" not in route["Properties"]
+    ]
+    assert open_routes == ["GET /health"]
+
+
+def test_the_api_answers_before_the_gateway_gives_up() -> None:
+    gateway_ms = properties("ApiIntegration")["TimeoutInMillis"]
+    assert PARAMETERS["OnlineBudgetSeconds"]["MaxValue"] < properties("ApiFunction")["Timeout"]
+    assert properties("ApiFunction")["Timeout"] * 1000 < gateway_ms <= 30_000
+
+
+def test_no_ordinary_client_gets_an_operators_scope() -> None:
+    assert properties("MachineClient")["AllowedOAuthScopes"] == [
+        "tandem/tasks:read",
+        "tandem/tasks:write",
+    ]
+
+
+def test_an_issuer_of_your_own_makes_no_user_pool() -> None:
+    cognito = [one for one in RESOURCES.values() if one["Type"].startswith("AWS::Cognito::")]
+    assert cognito
+    assert {one.get("Condition") for one in cognito} == {"MakesUserPool"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "target"),
+    [
+        ("TaskQueuePolicy", {"Fn::GetAtt": "TaskQueue.Arn"}),
+        ("DeadLetterQueuePolicy", {"Fn::GetAtt": "DeadLetterQueue.Arn"}),
+        ("TaskBucketPolicy", {"Fn::Sub": "${TaskBucket.Arn}/*"}),
+    ],
+)
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_queues_and_bucket_refuse_calls_without_tls(
+    environment: str, policy: str, target: Node
+) -> None:
+    assert overrides(environment).get("RequireTls", PARAMETERS["RequireTls"]["Default"]) == "true"
+    (statement,) = statements(RESOURCES[policy])
+    assert statement["Effect"] == "Deny"
+    assert statement["Principal"] == "*"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert target == statement["Resource"] or target in statement["Resource"]
+
+
+def test_everything_at_rest_is_encrypted() -> None:
+    assert all(
+        one["Properties"]["SqsManagedSseEnabled"] for one in of_type("AWS::SQS::Queue").values()
+    )
+    assert properties("TaskTable")["SSESpecification"] == {"SSEEnabled": True}
+    assert "BucketEncryption" in properties("TaskBucket")
+
+
+def test_the_bucket_is_private_and_forgets() -> None:
+    bucket = properties("TaskBucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    prefixes = {rule.get("Prefix") for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert {"uploads/", "tasks/"} <= prefixes
+
+
+def test_the_table_can_be_restored_and_forgets() -> None:
+    table = properties("TaskTable")
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert RESOURCES["TaskTable"]["DeletionPolicy"] == "RetainExceptOnCreate"
