@@ -142,7 +142,9 @@ class Execution:
                 due_at=not_before + DUE_MARGIN,
                 error=outcome.error,
             )
-        return self._store.change(task.task_id, change)
+        settled = self._store.change(task.task_id, change)
+        self._log_end(attempt, settled, now)
+        return settled
 
     def promote(self, attempt: Attempt) -> Task:
         """Queue the task of an online attempt that ran out of its budget, and return it.
@@ -170,6 +172,17 @@ class Execution:
         """
         error = TaskError(CRASHED, "the last attempt ended without recording a result")
         return self._store.change(task_id, give_up(now=self._clock.now(), error=error))
+
+    def _log_end(self, attempt: Attempt, settled: Task, now: datetime) -> None:
+        started_at = attempt.task.attempt_started_at or now
+        self._logger.info(
+            "attempt ended",
+            task_id=settled.task_id,
+            processor=settled.processor,
+            attempt=attempt.attempt,
+            state=settled.state,
+            run_ms=round((now - started_at).total_seconds() * 1000),
+        )
 
     def _failed(self, processor: AnyProcessor, attempt: Attempt, error: Exception) -> Failed:
         permanent = isinstance(error, ValidationError) or not processor.retry.allows(error)

@@ -158,6 +158,8 @@ def test_every_line_of_a_message_carries_its_trace_and_task(log: StringIO) -> No
     record = sqs_record(message.body, message_id=message.message_id, traceparent=trace)
     until = wiring.clock.now() + timedelta(minutes=1)
     run_batch({"Records": [record]}, wiring, until=until)
-    (line,) = (json.loads(text) for text in log.getvalue().splitlines())
-    assert line["correlation_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
-    assert (line["task_id"], line["message_id"]) == (task.task_id, "message-1")
+    lines = [json.loads(text) for text in log.getvalue().splitlines()]
+    assert [line["message"] for line in lines] == ["attempt failed", "attempt ended"]
+    for line in lines:
+        assert line["correlation_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+        assert (line["task_id"], line["message_id"]) == (task.task_id, "message-1")
