@@ -1,0 +1,79 @@
+# make            what there is to do
+# make run        the whole application on this machine
+# Nothing needs installing by hand but Python 3.13.
+
+PORT ?= 8000
+STACK_PORT ?= 4566
+ARCHITECTURE ?= arm64
+
+BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.13 --universal
+export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= us-east-1
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run token down build test check bench lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready .venv-ministack/.ready .venv-sam/.ready ## Make the virtual environments (done on demand)
+
+run: setup ## Start the whole stack on this machine, try it, follow its logs (PORT, STACK_PORT)
+	@$(BIN)/python -m local up --port $(PORT) --stack-port $(STACK_PORT)
+
+token: ## Print a new access token of the running stack (OPERATOR=1: with the operators' scopes)
+	@$(BIN)/python -m local token $(if $(OPERATOR),--operator)
+
+down: ## Stop the running stack
+	@$(BIN)/python -m local down
+
+build: setup ## Build what is deployed (ARCHITECTURE=arm64, or x86_64)
+	@$(BIN)/python -m local build --architecture $(ARCHITECTURE)
+
+test: setup ## Run all tests
+	$(BIN)/python -m pytest
+
+check: setup ## Check style, types, the template and common security mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict functions local
+	$(BIN)/cfn-lint template.yaml
+	.venv-sam/bin/sam validate --lint
+	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
+		--configfile pyproject.toml functions local
+
+bench: setup ## Measure start-up, requests and throughput
+	@$(BIN)/python -m benchmarks
+
+lock: setup ## Resolve the four lock files again from pyproject.toml
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) --group ministack -o local/requirements-ministack.txt
+	$(LOCK) --group sam -o local/requirements-sam.txt
+
+clean: down ## Remove what was built and every virtual environment
+	rm -rf .aws-sam .local .venv .venv-ministack .venv-sam
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each environment holds exactly its lock file, and is made again when that changes.
+
+.venv/.ready: requirements-dev.txt
+	@echo "Making .venv …"
+	@python=$$(sh local/find-python) && "$$python" -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[0-9.]*\).*/\1/p' $<)"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python $<
+	@touch $@
+
+.venv-ministack/.ready: local/requirements-ministack.txt | .venv/.ready
+	@echo "Making .venv-ministack …"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-ministack
+	@$(BIN)/uv pip sync --quiet --python .venv-ministack/bin/python $<
+	@touch $@
+
+.venv-sam/.ready: local/requirements-sam.txt | .venv/.ready
+	@echo "Making .venv-sam …"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-sam
+	@$(BIN)/uv pip sync --quiet --python .venv-sam/bin/python $<
+	@touch $@

@@ -1,0 +1,1 @@
+"""The whole application on one machine: the emulator, the deployed template and a way in."""

@@ -1,0 +1,137 @@
+"""`sam deploy` of the unchanged template into the emulator."""
+
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from local.artifact import FUNCTIONS
+from local.aws import Aws
+from local.environment import REGION, for_sam
+from local.errors import StackError
+from local.paths import PROJECT, SAM_BIN, program
+
+STACK_NAME = "tandem-local"
+CODE_BUCKET = "tandem-code"
+
+
+def deploy(
+    aws: Aws,
+    build_dir: Path,
+    folder: Path,
+    parameters: Mapping[str, str],
+    extra_processors: Path | None = None,
+) -> dict[str, str]:
+    """Deploy a built application and return the stack's outputs.
+
+    Args:
+        aws: the emulator.
+        build_dir: what `sam build` made.
+        folder: where the packed code goes.
+        parameters: values for the template's parameters.
+        extra_processors: a folder whose modules join the application's own processors.
+
+    Raises:
+        StackError: `sam deploy` failed.
+    """
+    template = pack(build_dir, folder / "package", extra_processors)
+    aws.s3.create_bucket(Bucket=CODE_BUCKET)
+    run_sam_deploy(aws, template, parameters)
+    outputs = stack_outputs(aws)
+    mend_event_sources(aws, outputs["WorkerFunctionName"])
+    return outputs
+
+
+def pack(build_dir: Path, folder: Path, extra_processors: Path | None) -> Path:
+    """Zip the code once, uncompressed, and return a template that names the zip file.
+
+    The three functions share one code tree. `sam deploy` would compress it three times, which is
+    most of what a deployment on one machine takes. Nothing but CodeUri differs in the template.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    archive = folder / "code.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, strict_timestamps=False) as code:
+        root = build_dir / FUNCTIONS[0]
+        for path in sorted(root.rglob("*")):
+            if path.is_file():
+                code.write(path, path.relative_to(root))
+        for path in sorted(extra_processors.glob("*.py")) if extra_processors else ():
+            code.write(path, Path("processors", path.name))
+    built = (build_dir / "template.yaml").read_text()
+    template = folder / "template.yaml"
+    template.write_text(re.sub(r"(?m)^(\s+CodeUri:) \w+$", rf"\1 {archive.name}", built))
+    return template
+
+
+def run_sam_deploy(aws: Aws, template: Path, parameters: Mapping[str, str]) -> None:
+    """Run `sam deploy` with the `local` environment of samconfig.toml."""
+    command = [
+        program(SAM_BIN / "sam"),
+        "deploy",
+        f"--template-file={template}",
+        f"--config-file={PROJECT / 'samconfig.toml'}",
+        "--config-env=local",
+        f"--stack-name={STACK_NAME}",
+        f"--s3-bucket={CODE_BUCKET}",
+        f"--region={REGION}",
+        "--no-progressbar",
+        "--parameter-overrides",
+        *(f"{name}={value}" for name, value in parameters.items()),
+    ]
+    done = subprocess.run(
+        command,
+        cwd=template.parent,
+        env=for_sam(str(SAM_BIN), aws.endpoint_url),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines()
+        reasons = failed_resources(aws) or said[-15:]
+        raise StackError(
+            "sam deploy failed:\n" + "\n".join(reasons),
+            "Put right what is named here (make check finds most of it), then run it again.",
+        )
+
+
+def failed_resources(aws: Aws) -> list[str]:
+    """Return the resources that CloudFormation could not make, each with its reason."""
+    try:
+        events = aws.cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
+    except ClientError:  # it failed before there was a stack
+        return []
+    return [
+        f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+        for event in reversed(events)
+        if event.get("ResourceStatus", "").endswith("_FAILED")
+    ]
+
+
+def stack_outputs(aws: Aws) -> dict[str, str]:
+    """Return the outputs of the deployed stack by name."""
+    stack = aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+
+
+def mend_event_sources(aws: Aws, function_name: str) -> None:
+    """Say the template's concurrency again, as a number.
+
+    MiniStack keeps a parameter's value as text here, and then its poller fails on it
+    (docs/emulator.md).
+    """
+    found = aws.functions.list_event_source_mappings(FunctionName=function_name)
+    for mapping in found["EventSourceMappings"]:
+        if "ScalingConfig" in mapping:
+            aws.functions.update_event_source_mapping(
+                UUID=mapping["UUID"],
+                ScalingConfig={
+                    "MaximumConcurrency": int(mapping["ScalingConfig"]["MaximumConcurrency"]),
+                },
+            )

@@ -1,0 +1,104 @@
+"""The functions' logs as they come, one readable line each."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from local.aws import Aws
+
+OVERLAP_MS = 5_000  # read again: an event can be stamped a little before it can be read
+PLATFORM_LINES = ("START RequestId:", "END RequestId:", "REPORT RequestId:")
+SHOWN_ELSEWHERE = frozenset({"level", "message", "timestamp", "service", "location", "exception"})
+NOT_SHOWN = SHOWN_ELSEWHERE | frozenset(
+    {
+        "cold_start",
+        "correlation_id",
+        "function_arn",
+        "function_memory_size",
+        "function_name",
+        "function_request_id",
+        "sampling_rate",
+        "stack_trace",
+        "taskName",
+        "xray_trace_id",
+    },
+)
+
+
+class FunctionLogs:
+    """What the functions have written since the last look."""
+
+    def __init__(self, aws: Aws, log_groups: Mapping[str, str]) -> None:
+        """Name the log group of each function, by the function's short name."""
+        self._tails = {name: _Tail(aws, group) for name, group in log_groups.items()}
+
+    def read(self) -> list[str]:
+        """Return what is new, one readable line for each event, oldest first."""
+        found = [
+            (timestamp_ms, readable(name, timestamp_ms, message))
+            for name, tail in self._tails.items()
+            for timestamp_ms, message in tail.read()
+        ]
+        found.sort(key=lambda event: event[0])
+        return [line for _, line in found if line]
+
+
+class _Tail:
+    """What is new in a log group. An invocation writes a stream of its own, all at once."""
+
+    def __init__(self, aws: Aws, group: str) -> None:
+        self._aws = aws
+        self._group = group
+        self._since_ms = 0
+        self._seen: dict[str, int] = {}
+
+    def read(self) -> list[tuple[int, str]]:
+        """Return the time and text of each event that came since the last call."""
+        pages = self._aws.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self._group,
+            startTime=self._since_ms,
+        )
+        events = [event for page in pages for event in page["events"]]
+        new = [event for event in events if event["logStreamName"] not in self._seen]
+        self._seen |= {event["logStreamName"]: event["timestamp"] for event in new}
+        newest = max(self._seen.values(), default=self._since_ms)
+        self._since_ms = max(self._since_ms, newest - OVERLAP_MS)
+        self._seen = {name: at for name, at in self._seen.items() if at >= self._since_ms}
+        return [(event["timestamp"], event["message"]) for event in new]
+
+
+def readable(name: str, timestamp_ms: int, message: str) -> str:
+    """Return a log event as one line, or nothing for the platform's lines and for metrics."""
+    text = message.strip()
+    if not text or text.startswith(PLATFORM_LINES):
+        return ""
+    at = datetime.fromtimestamp(timestamp_ms / 1000, UTC).astimezone().strftime("%H:%M:%S")
+    entry = _json_object(text)
+    if entry is None:
+        return f"{at} {name:<6} {text}"
+    if "_aws" in entry:
+        return ""
+    fields = " ".join(
+        f"{key}={_short(value)}"
+        for key, value in entry.items()
+        if key not in NOT_SHOWN and value not in (None, "")
+    )
+    said = entry.get("message", "")
+    words = said if isinstance(said, str) else json.dumps(said)
+    line = f"{at} {name:<6} {entry.get('level', ''):<7} {words}  {fields}".rstrip()
+    return f"{line}\n{entry['exception']}" if entry.get("exception") else line
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    if not text.startswith("{"):
+        return None
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except ValueError:
+        return None
+    return found
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

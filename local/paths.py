@@ -1,0 +1,26 @@
+"""Where things are in a checkout."""
+
+from pathlib import Path
+
+from local.errors import StackError
+
+PROJECT = Path(__file__).resolve().parent.parent
+BUILD = PROJECT / ".aws-sam" / "build"
+STATE = PROJECT / ".local"
+STACK_FILE = STATE / "stack.json"
+SAMPLE = PROJECT / "local" / "sample.csv"
+
+APP_BIN = PROJECT / ".venv" / "bin"
+MINISTACK_BIN = PROJECT / ".venv-ministack" / "bin"
+SAM_BIN = PROJECT / ".venv-sam" / "bin"
+
+
+def program(path: Path) -> str:
+    """Return the path of a program in one of the virtual environments.
+
+    Raises:
+        StackError: it is not there.
+    """
+    if not path.exists():
+        raise StackError(f"{path} is not there.", "Make the virtual environments: make setup")
+    return str(path)

@@ -1,0 +1,141 @@
+"""The deployed application as its clients and its operators see it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from local.artifact import build, machine_architecture
+from local.stack import LocalStack
+from local.tokens import request_token
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+type Json = dict[str, Any]
+
+EXTRA_PROCESSORS = Path(__file__).parent / "processors"
+FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
+
+# Short, so that a test sees a message come back: SQS hands one that killed the worker out again
+# after the visibility timeout, and dead-letters it after MaxReceiveCount times that.
+TEST_PARAMETERS = {
+    "WorkerTimeoutSeconds": "20",
+    "VisibilityTimeoutSeconds": "4",
+    "MaxReceiveCount": "6",
+}
+
+
+class DeployedApp:
+    """One running stack, with a client for each kind of caller."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        """Get the callers their tokens."""
+        self.description = stack.description
+        self.aws = stack.aws
+        self.anonymous = httpx2.Client(base_url=self.description.url, timeout=60)
+        self.machine = self._client(self.description.token)
+        operator = request_token(
+            self.description.token_url,
+            self.description.operator_client_id,
+            self.description.operator_client_secret,
+        )
+        self.operator = self._client(operator.value)
+
+    def close(self) -> None:
+        """Close the clients."""
+        for client in (self.anonymous, self.machine, self.operator):
+            client.close()
+
+    def submit(self, processor: str, data: Json) -> str:
+        """Queue a task and return its id."""
+        body = {"processor": processor, "input": data}
+        response = self.machine.post("/process-offline", json=body)
+        assert response.status_code == 202, response.text
+        task_id: str = response.json()["task_id"]
+        return task_id
+
+    def finished(self, task_id: str, within_seconds: float = 60) -> Json:
+        """Wait until a task is in a final state, and return it."""
+
+        def final() -> Json | None:
+            task: Json = self.machine.get(f"/tasks/{task_id}").raise_for_status().json()
+            return task if task["state"] in FINAL_STATES else None
+
+        return eventually(final, within_seconds)
+
+    def dead_letter(self, holding: str, within_seconds: float = 60) -> "MessageTypeDef":
+        """Wait for a message with this text in its body in the dead-letter queue, and return it."""
+
+        def arrived() -> "MessageTypeDef | None":
+            found = self.aws.sqs.receive_message(
+                QueueUrl=self.description.dead_letter_queue_url,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=0,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["All"],
+            )
+            return next((one for one in found.get("Messages", []) if holding in one["Body"]), None)
+
+        return eventually(arrived, within_seconds)
+
+    def invoke(self, function: str, event: Json) -> Json:
+        """Invoke one of the functions (api, worker, report) with an event, and return its answer.
+
+        Raises:
+            AssertionError: the function raised.
+        """
+        answer = self.aws.functions.invoke(
+            FunctionName=self.description.functions[function],
+            Payload=json.dumps(event).encode(),
+        )
+        payload: Json = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
+    def log_entries(self, function: str) -> list[Json]:
+        """Return what a function has logged as JSON, its metrics among it, oldest first."""
+        pages = self.aws.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self.description.log_groups[function],
+        )
+        messages = [event["message"] for page in pages for event in page["events"]]
+        return [json.loads(message) for message in messages if message.startswith("{")]
+
+    def _client(self, token: str) -> httpx2.Client:
+        return httpx2.Client(
+            base_url=self.description.url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
+        )
+
+
+@contextmanager
+def deployed_app(folder: Path) -> Iterator[DeployedApp]:
+    """Build what changed, deploy it with the tests' own processors, and stop all of it after."""
+    build(machine_architecture())
+    with LocalStack(folder, extra_processors=EXTRA_PROCESSORS, parameters=TEST_PARAMETERS) as stack:
+        app = DeployedApp(stack)
+        try:
+            yield app
+        finally:
+            app.close()
+
+
+def eventually[Found](look: Callable[[], Found | None], within_seconds: float) -> Found:
+    """Look again and again until there is something, and return it.
+
+    Raises:
+        AssertionError: there was nothing in time.
+    """
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found is not None:
+            return found
+        time.sleep(0.1)
+    message = f"{look.__qualname__}: nothing within {within_seconds} s"
+    raise AssertionError(message)

@@ -1,0 +1,62 @@
+"""The stack comes up whole: a way in, identity, both paths, and permissions that suffice."""
+
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from local import sample
+from tests.stack.stack import DeployedApp
+
+TABLE = Path(sample.__file__).parent / "sample.csv"
+
+
+def test_health_needs_no_token(app: DeployedApp) -> None:
+    assert app.anonymous.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "Bearer not.a.token", "Basic dXNlcjpwYXNzd29yZA=="],
+)
+def test_a_request_without_a_token_of_this_stack_is_refused(
+    app: DeployedApp, authorization: str | None
+) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+    assert app.anonymous.get("/tasks", headers=headers).status_code == 401
+
+
+def test_a_token_with_a_changed_claim_is_refused(app: DeployedApp) -> None:
+    head, claims, signature = app.description.token.split(".")
+    other = claims[:-4] + ("AAAA" if claims[-4:] != "AAAA" else "BBBB")
+    forged = {"Authorization": f"Bearer {head}.{other}.{signature}"}
+    assert app.anonymous.get("/tasks", headers=forged).status_code == 401
+
+
+def test_wrong_client_credentials_get_no_token(app: DeployedApp) -> None:
+    answer = httpx2.post(
+        app.description.token_url,
+        data={"grant_type": "client_credentials"},
+        auth=(app.description.client_id, "wrong"),
+    )
+    assert answer.status_code in {400, 401}
+
+
+def test_the_same_table_gives_the_same_columns_online_and_offline(app: DeployedApp) -> None:
+    online = sample.run_online(app.machine, TABLE)
+    offline = sample.run_offline(app.machine, TABLE)
+    assert online["rows"] == offline["rows"] == 22
+    for answer in (online, offline):
+        columns = {column["name"]: column for column in answer["columns"]}
+        assert columns["quantity"]["min"] == 1
+        assert columns["quantity"]["max"] == 120
+        assert columns["quantity"]["mean"] == pytest.approx(374 / 22)
+        assert columns["shipped_at"]["nulls"] == 3
+
+
+def test_every_permission_that_the_functions_use_is_granted(app: DeployedApp) -> None:
+    sample.run_offline(app.machine, TABLE)
+    app.invoke("report", {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
+    logged = [str(entry) for name in ("api", "worker", "report") for entry in app.log_entries(name)]
+    assert logged
+    assert [entry for entry in logged if "AccessDenied" in entry] == []
