@@ -114,7 +114,7 @@ def succeed(
     return Change(
         guards=(Guard(state=State.RUNNING, fence=fence),),
         to=State.SUCCEEDED,
-        sets=_ended(now) | {"output": output, "file": file, "error": None},
+        sets=_ended(now) | {"output": output, "file": file, "error": None, "progress": None},
     )
 
 

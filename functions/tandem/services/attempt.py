@@ -1,6 +1,5 @@
 """One attempt at a task: the context that its processor is given."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime, timedelta
@@ -18,6 +17,8 @@ from tandem.ports import BlobMissing, BlobStore, ChangeRefused, TaskStore, uploa
 from tandem.processing.context import Abandoned, Logger, Pool, SavedFile
 
 PROGRESS_EVERY = timedelta(seconds=1)
+_CHUNK_BYTES = 1 << 20
+_SUFFIX_CHARACTERS = 32
 
 
 class Attempt:
@@ -100,10 +101,11 @@ class Attempt:
         key = self._upload_key(upload_id)
         with TemporaryDirectory(prefix="upload-") as folder:
             with self._opened(key, upload_id) as source:
-                suffix = "".join(Path(self._blobs.info(key).filename).suffixes[-2:])
-                path = Path(folder, f"upload{suffix}")
+                path = Path(folder, "upload" + _suffix(self._blobs.info(key).filename))
                 with path.open("wb") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
+                    while chunk := source.read(_CHUNK_BYTES):
+                        self.check_cancelled()
+                        target.write(chunk)
             yield path
 
     def save_file(self, name: str, content: Path | bytes, *, content_type: str) -> SavedFile:
@@ -128,6 +130,12 @@ class Attempt:
             except BlobMissing:
                 raise _no_upload(upload_id) from None
             yield stream
+
+
+def _suffix(filename: str) -> str:
+    """Return what a file name ends with, `.csv.gz` for one; nothing when that is too long."""
+    suffix = "".join(Path(filename).suffixes[-2:])
+    return suffix if len(suffix) <= _SUFFIX_CHARACTERS else ""
 
 
 def _no_upload(upload_id: str) -> Permanent:

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from tandem.domain.changes import Change, Guard, claim, succeed
-from tandem.domain.task import LEGAL_TRANSITIONS, InlinePayload, State
+from tandem.domain.task import LEGAL_TRANSITIONS, InlinePayload, Progress, State, TaskError
 from tests.factories.tasks import NOON, make_task
 
 
@@ -36,8 +36,8 @@ def test_a_second_attempt_keeps_when_the_first_started() -> None:
     assert (second.started_at, second.attempt_started_at, second.attempts) == (NOON, later, 2)
 
 
-def test_a_success_forgets_the_error_of_an_earlier_attempt() -> None:
+def test_a_success_forgets_the_error_and_the_progress_of_the_way_there() -> None:
     held = claim(now=NOON, lease_until=NOON).apply(make_task())
-    held = replace(held, error=None)
+    held = replace(held, error=TaskError("E", "why"), progress=Progress(1, 8, "hashed"))
     done = succeed(held.fence, now=NOON, output=InlinePayload("{}")).apply(held)
-    assert done.error is None
+    assert (done.error, done.progress) == (None, None)

@@ -55,6 +55,7 @@ LONG = b"1,2\n" * 50_000
         (b"a,b\n1,2\n3,4,5\n", "a line has 3 columns where the first has 2 (line 3)"),
         (b"a,b\n" + LONG + b"3\n" + LONG, "a line has 1 columns where the first has 2"),
         (b'a,b\n"x,2\n3,4\n', "a quoted value does not end (line 2)"),
+        (b"a,b\n#1,2\n3,4\n#x\n", "a line has 1 columns where the first has 2 (line 4)"),
         (b"a,b\r\n1,2\n3,4\r\n", "not as in RFC 4180"),
         (b"a\n" + b"x" * 5_000_000 + b"\n", "a line is too long (line 2)"),
         (b",".join(b"column%d" % n for n in range(100_000)) + b"\n1\n", "more than 500 columns"),
@@ -185,7 +186,6 @@ class TestDatabase:
             "SET enable_external_access = true",
             "SET memory_limit = '100GB'",
             "SET threads = 64",
-            "FROM sql",
         ],
     )
     def test_reaches_nothing_else(self, database, sql):

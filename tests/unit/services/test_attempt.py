@@ -125,3 +125,12 @@ def test_of_two_that_would_end_an_attempt_the_first_does(attempt: Attempt) -> No
     assert [attempt.close(), attempt.close()] == [True, False]
     with pytest.raises(Abandoned):
         attempt.check_cancelled()
+
+
+def test_copying_an_upload_stops_with_its_attempt(wiring: MemoryWiring, attempt: Attempt) -> None:
+    upload_id = put_upload(wiring, "acme", b"x", "orders." + "y" * 200)
+    with attempt.fetch_upload(upload_id) as path:
+        assert path.name == "upload"
+    attempt.close()
+    with pytest.raises(Abandoned), attempt.fetch_upload(upload_id):
+        pass
