@@ -83,3 +83,4 @@ async def caller(request: Request, needed: SecurityScopes, services: Services) -
 Reader = Annotated[Caller, Security(caller, scopes=["tasks:read"])]
 Writer = Annotated[Caller, Security(caller, scopes=["tasks:write"])]
 Operator = Annotated[Caller, Security(caller, scopes=["reports:read"])]
+Administrator = Annotated[Caller, Security(caller, scopes=["admin"])]

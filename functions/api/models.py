@@ -5,8 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from tandem.domain.task import Mode, State, Task
-from tandem.processing.processor import AnyProcessor
+from tandem.domain.task import Mode, State, Task, TaskError
 
 
 class TaskLinks(BaseModel):
@@ -14,6 +13,8 @@ class TaskLinks(BaseModel):
 
     self: str
     result: str
+    cancel: str
+    retry: str
 
 
 class ErrorView(BaseModel):
@@ -42,35 +43,82 @@ class TaskView(BaseModel):
     progress: ProgressView | None
     error: ErrorView | None
     created_at: datetime
+    run_after: datetime | None = Field(description="Until when a queued task waits.")
     started_at: datetime | None = Field(description="When the first attempt started.")
     finished_at: datetime | None
-    expires_at: datetime = Field(description="From when it may be forgotten.")
-    retry_of: str | None
+    expires_at: datetime | None = Field(description="From when a finished task may be forgotten.")
+    cancel_requested_at: datetime | None = Field(description="When a running task was to stop.")
+    retry_of: str | None = Field(description="The finished task that this one does again.")
+    requested_by: str | None = Field(description="The operator who redrove it.")
+    cached_from: str | None = Field(description="The task whose stored result it was given.")
     links: TaskLinks
 
     @staticmethod
     def of(task: Task) -> "TaskView":
         """Return the view of a task."""
-        progress, error = task.progress, task.error
-        return TaskView(
-            task_id=task.task_id,
-            processor=task.processor,
-            mode=task.mode,
-            state=task.state,
-            attempts=task.attempts,
-            progress=ProgressView(
-                done=progress.done, total=progress.total, message=progress.message
+        return TaskView(**_fields(task))
+
+
+class AttemptView(BaseModel):
+    """One attempt as it went; without an end it runs, or died without a word."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    error: ErrorView | None
+
+
+class TaskDetail(TaskView):
+    """A task with its attempts."""
+
+    history: list[AttemptView]
+
+    @staticmethod
+    def of(task: Task) -> "TaskDetail":
+        """Return the view of a task and its attempts."""
+        history = [
+            AttemptView(
+                number=number,
+                started_at=record.started_at,
+                ended_at=record.ended_at,
+                error=_error(record.error),
             )
-            if progress
-            else None,
-            error=ErrorView(type=error.type, message=error.message) if error else None,
-            created_at=task.created_at,
-            started_at=task.started_at,
-            finished_at=task.finished_at,
-            expires_at=task.expires_at,
-            retry_of=task.retry_of,
-            links=TaskLinks(self=f"/tasks/{task.task_id}", result=f"/tasks/{task.task_id}/result"),
-        )
+            for number, record in enumerate(task.history, 1)
+        ]
+        return TaskDetail(**_fields(task), history=history)
+
+
+def _error(error: TaskError | None) -> ErrorView | None:
+    return ErrorView(type=error.type, message=error.message) if error else None
+
+
+def _fields(task: Task) -> dict[str, Any]:
+    progress, place = task.progress, f"/tasks/{task.task_id}"
+    return {
+        "task_id": task.task_id,
+        "processor": task.processor,
+        "mode": task.mode,
+        "state": task.state,
+        "attempts": task.attempts,
+        "progress": progress
+        and ProgressView(done=progress.done, total=progress.total, message=progress.message),
+        "error": _error(task.error),
+        "created_at": task.created_at,
+        "run_after": task.not_before,
+        "started_at": task.started_at,
+        "finished_at": task.finished_at,
+        "expires_at": task.expires_at,
+        "cancel_requested_at": task.cancel_requested_at,
+        "retry_of": task.retry_of,
+        "requested_by": task.requested_by,
+        "cached_from": task.cached_from,
+        "links": TaskLinks(
+            self=place,
+            result=f"{place}/result",
+            cancel=f"{place}/cancel",
+            retry=f"{place}/retry",
+        ),
+    }
 
 
 class TaskList(BaseModel):
@@ -98,74 +146,15 @@ class ProcessedOnline(BaseModel):
     output: Any = Field(description="The processor's output.")
 
 
-class UploadRequest(BaseModel):
-    """A file that is to be uploaded."""
+class BatchItem(BaseModel):
+    """What became of one task of a batch: it was recorded, or it says why not."""
 
-    filename: str = Field(
-        min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$", examples=["orders.csv"]
-    )
-    content_type: str = Field(
-        pattern=r"^[a-z]+/[A-Za-z0-9][A-Za-z0-9.+-]{0,100}$", examples=["text/csv"]
-    )
-    size: int = Field(ge=1, description="Its exact size in bytes.", examples=[1024])
+    task: TaskView | None = None
+    replayed: bool = Field(default=False, description="It was recorded by an earlier request.")
+    error: str | None = None
 
 
-class UploadTicket(BaseModel):
-    """How to upload the file: POST the fields, then the file as `file`, to the URL."""
+class BatchAnswer(BaseModel):
+    """What became of each task, in the order of the request."""
 
-    upload_id: str = Field(description="What a processor's input names the upload by.")
-    url: str
-    fields: dict[str, str]
-    expires_at: datetime = Field(description="Until when the form can be used.")
-
-
-class RetryView(BaseModel):
-    """When a failed attempt is tried again."""
-
-    attempts: int
-    min_backoff_seconds: float
-    max_backoff_seconds: float
-
-
-class ProcessorView(BaseModel):
-    """A processor as the catalogue shows it."""
-
-    name: str
-    summary: str
-    time_limit_seconds: float
-    retry: RetryView
-    input_schema: dict[str, Any]
-    output_schema: dict[str, Any]
-
-    @staticmethod
-    def of(processor: AnyProcessor) -> "ProcessorView":
-        """Return the view of a processor."""
-        return ProcessorView(
-            name=processor.name,
-            summary=processor.summary,
-            time_limit_seconds=processor.time_limit_seconds,
-            retry=RetryView(
-                attempts=processor.retry.attempts,
-                min_backoff_seconds=processor.retry.min_backoff_seconds,
-                max_backoff_seconds=processor.retry.max_backoff_seconds,
-            ),
-            input_schema=processor.input.model_json_schema(),
-            output_schema=processor.output.model_json_schema(mode="serialization"),
-        )
-
-
-class Limits(BaseModel):
-    """What a caller can meet."""
-
-    body_bytes: int
-    inline_bytes: int
-    upload_bytes: int
-    online_budget_seconds: float
-    page_tasks: int
-
-
-class ProcessorList(BaseModel):
-    """The catalogue."""
-
-    processors: list[ProcessorView]
-    limits: Limits
+    items: list[BatchItem]

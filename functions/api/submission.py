@@ -4,7 +4,7 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, GetCoreSchemaHandler, create_model
+from pydantic import AwareDatetime, BaseModel, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema
 
 from tandem.processing.catalogue import Catalogue, installed
@@ -16,6 +16,9 @@ class Submission(BaseModel):
 
     processor: str
     input: BaseModel
+    run_after: AwareDatetime | None = Field(
+        None, description="Offline only: not before this time, up to 30 days ahead."
+    )
 
     def document(self) -> bytes:
         """Return the input as JSON, with what the caller left out still left out."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from report.emit import emit
+from report.emit import emit, emit_sweep
 from tandem.settings import settings
 from tandem.telemetry import logger
 from tandem.wiring import Wiring
@@ -13,10 +13,12 @@ wiring = Wiring(settings())
 
 
 @logger.inject_lambda_context
-def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, list[str]]:
-    """Close the report windows that are over, send them to monitoring, and return their names."""
+def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Move overdue tasks on, close the windows that are over, and send both to monitoring."""
+    swept = wiring.sweep.run()
+    emit_sweep(swept)
     closed = []
     for report in wiring.reports.close_due():
         emit(report)
         closed.append(report.window.name)
-    return {"closed": closed}
+    return {"closed": closed, "swept": dict(swept)}

@@ -3,10 +3,13 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
+from collections import Counter
+
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from tandem.domain.report import Count, Durations, Percentiles, Report
 from tandem.domain.task import State
+from tandem.services.sweep import Found
 from tandem.telemetry import logger
 
 _METRIC_OF = {
@@ -26,6 +29,16 @@ def emit(report: Report) -> None:
     metrics.flush_metrics()
     for processor, durations in report.durations.items():
         _emit_processor(report, processor, durations)
+
+
+def emit_sweep(swept: Counter[Found]) -> None:
+    """Log what a sweep did, and how many tasks it found, now."""
+    found = sum(swept.values()) - swept[Found.MOVED]
+    if found:
+        logger.warning("swept", counts=dict(swept))
+    metrics = EphemeralMetrics()
+    metrics.add_metric("TasksSwept", MetricUnit.Count, found)
+    metrics.flush_metrics()
 
 
 def _emit_processor(report: Report, processor: str, durations: Durations) -> None:

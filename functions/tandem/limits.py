@@ -33,8 +33,39 @@ DOWNLOAD_LIFETIME = timedelta(minutes=5)
 LEASE_MARGIN = timedelta(seconds=5)
 """How long an attempt may still record its end after its deadline."""
 
+LEASE = timedelta(seconds=30)
+"""How long an attempt holds its task; it is extended while the worker lives."""
+
 DUE_MARGIN = timedelta(minutes=15)
-"""How long a queued task may wait for the worker before it counts as overdue."""
+"""How long a queued task may wait for the worker before it counts as overdue. Each time that it is
+found so, the margin doubles: a deep backlog is not flooded with messages."""
+
+DUE_DOUBLINGS = 6
+"""How often it doubles at the most: to 16 hours."""
+
+SWEEP_TASKS = 250
+"""Overdue tasks that one run moves on at most, in each shard of the index."""
+
+RUN_AFTER = timedelta(days=30)
+"""How far ahead a task may be submitted."""
+
+LETTERS_HIDDEN = timedelta(seconds=60)
+"""How long a redrive keeps the letters that it works on from other readers."""
+
+PAGE_LETTERS = 100
+"""Dead letters in one answer, or in one redrive."""
+
+BATCH_TASKS = 100
+"""Tasks in one batch submit."""
+
+KEY_LIFETIME = timedelta(hours=24)
+"""How long an idempotency key is remembered."""
+
+KEY_CHARACTERS = 255
+"""An idempotency key's length."""
+
+CANCEL_CHECK = timedelta(seconds=1)
+"""How often a running attempt looks whether it shall stop."""
 
 SETTLE_SECONDS = 3.0
 """What is kept of a function's remaining time to record ends and answer."""

@@ -10,11 +10,40 @@ from typing import BinaryIO, Protocol
 from tandem.domain.changes import Change
 from tandem.domain.ids import TaskId, TenantId, UploadId
 from tandem.domain.report import FinishedTask, Report, Totals, Window
-from tandem.domain.task import State, Task
+from tandem.domain.task import DueTask, State, Task
 
 
 class TaskExists(Exception):
     """A task of this id is recorded already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A caller's idempotency key: what was made under it is made once."""
+
+    key: str
+    """Names the caller's tenant and key."""
+    fingerprint: str
+    """Of the request; the same key with another request is a mistake."""
+    now: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBefore:
+    """What a key was used for."""
+
+    fingerprint: str
+    made: str
+    """The id of what was made."""
+
+
+class KeyUsed(Exception):
+    """The idempotency key was used before; nothing was recorded."""
+
+    def __init__(self, before: MadeBefore) -> None:
+        super().__init__(before.made)
+        self.before = before
 
 
 class ChangeRefused(Exception):
@@ -50,11 +79,12 @@ class TaskPage:
 class TaskStore(Protocol):
     """Keeps tasks. Each call is one atomic step."""
 
-    def put(self, task: Task) -> None:
-        """Record a new task.
+    def put(self, task: Task, *, once: Once | None = None) -> None:
+        """Record a new task, and with it, in the same step, the key that it is made under.
 
         Raises:
             TaskExists: its id is taken.
+            KeyUsed: something was made under the key before, and it has not expired.
         """
         ...
 
@@ -70,6 +100,23 @@ class TaskStore(Protocol):
         """Return the task as last written, or None."""
         ...
 
+    def claim_key(self, once: Once, made: str) -> None:
+        """Record a key for something that is not a task.
+
+        Raises:
+            KeyUsed: something was made under the key before, and it has not expired.
+        """
+        ...
+
+    @property
+    def shards(self) -> int:
+        """How many parts the index of due times has."""
+        ...
+
+    def overdue(self, shard: int, now: datetime, *, limit: int) -> list[DueTask]:
+        """Return up to `limit` tasks of a part that are in flight and due, longest due first."""
+        ...
+
     def list(
         self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None = None
     ) -> TaskPage:
@@ -78,6 +125,52 @@ class TaskStore(Protocol):
         A task can show up a moment after it was written. A cursor that no listing gave starts
         somewhere, and never shows another tenant's task.
         """
+        ...
+
+
+class QuotaStore(Protocol):
+    """Keeps how much of its quota each tenant has used: a token bucket that all callers share."""
+
+    def take(
+        self, tenant: TenantId, tokens: int, *, per_second: float, burst: int, now: datetime
+    ) -> timedelta | None:
+        """Take tokens from a tenant's bucket.
+
+        Returns None when they were there; else nothing was taken, and they are after this time.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A message that was given up, and why."""
+
+    letter_id: str
+    receipt_handle: str
+    body: str
+    reason: str
+    error: str
+    task_id: TaskId | None
+    sent_at: datetime
+
+
+class DeadLetterBox(Protocol):
+    """The dead letters."""
+
+    def look(self, limit: int, *, hide: timedelta) -> list[DeadLetter]:
+        """Return up to `limit` dead letters, hidden from other readers for this long.
+
+        With no time to hide them nothing is taken from anyone. A queue shows a sample: of many
+        letters, not all are returned.
+        """
+        ...
+
+    def put_back(self, letter: DeadLetter) -> None:
+        """Show a hidden letter to other readers again."""
+        ...
+
+    def remove(self, letter: DeadLetter) -> None:
+        """Remove a letter for good."""
         ...
 
 
@@ -105,11 +198,30 @@ class ReportStore(Protocol):
         ...
 
 
+MAX_DELAY = timedelta(minutes=15)
+"""The longest that a queue may keep a message back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A task on its way to the worker."""
+
+    task_id: TaskId
+    tenant: TenantId
+    traceparent: str | None = None
+    delay: timedelta = timedelta(0)
+    """How long the queue keeps it back: up to `MAX_DELAY`."""
+
+
 class TaskQueue(Protocol):
     """Carries task ids to the worker, at least once each."""
 
-    def send(self, task_id: TaskId, tenant: TenantId, *, traceparent: str | None) -> None:
-        """Send a task to the worker."""
+    def send(self, *envelopes: Envelope) -> list[TaskId]:
+        """Send tasks to the worker, and return those that could not be sent.
+
+        Raises:
+            Exception: whatever the queue's client raises when a call failed as a whole.
+        """
         ...
 
 

@@ -4,20 +4,37 @@ from datetime import timedelta
 from functools import cached_property
 
 from tandem.adapters import aws
+from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.adapters.s3 import S3BlobStore
 from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
+from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
 from tandem.domain.clock import Clock, SystemClock
-from tandem.ports import BlobStore, Inbox, ReportStore, TaskQueue, TaskStore
+from tandem.ports import (
+    BlobStore,
+    DeadLetterBox,
+    Inbox,
+    QuotaStore,
+    ReportStore,
+    TaskQueue,
+    TaskStore,
+)
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.processing.pool import BoundedPool
+from tandem.services.dead_letters import DeadLetters
 from tandem.services.deliver import Deliveries
+from tandem.services.dispatch import Dispatch
 from tandem.services.execute import Execution
 from tandem.services.online import Online
 from tandem.services.payloads import Payloads
+from tandem.services.quota import Quota
 from tandem.services.report import Reports
+from tandem.services.retention import Retention
+from tandem.services.settle import Settlement
 from tandem.services.submit import Submissions
+from tandem.services.sweep import Sweep
+from tandem.services.tasks import Tasks
 from tandem.settings import Settings
 from tandem.telemetry import logger
 
@@ -74,10 +91,43 @@ class Wiring:
         return Payloads(self.blobs)
 
     @cached_property
+    def dispatch(self) -> Dispatch:
+        """Sends tasks to the worker."""
+        return Dispatch(self.queue, self.clock)
+
+    @cached_property
     def submissions(self) -> Submissions:
         """Accepts tasks."""
-        retention = timedelta(days=self.settings.task_retention_days)
-        return Submissions(self.store, self.queue, self.payloads, self.clock, retention=retention)
+        return Submissions(self.store, self.dispatch, self.payloads, self.clock, self.pool)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """How long finished tasks are kept."""
+        return Retention(timedelta(days=self.settings.task_retention_days))
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        """Reads, cancels and repeats tasks."""
+        return Tasks(
+            self.store,
+            self.submissions,
+            self.payloads,
+            self.clock,
+            catalogue=self.catalogue,
+            retention=self.retention,
+        )
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """Moves overdue tasks on."""
+        return Sweep(
+            self.store,
+            self.dispatch,
+            self.inbox,
+            self.clock,
+            pool=self.pool,
+            retention=self.retention,
+        )
 
     @cached_property
     def execution(self) -> Execution:
@@ -92,19 +142,56 @@ class Wiring:
         )
 
     @cached_property
+    def settlement(self) -> Settlement:
+        """Records how attempts ended."""
+        return Settlement(self.store, self.payloads, self.clock, self.retention, logger)
+
+    @cached_property
     def online(self) -> Online:
         """Runs tasks whose callers wait."""
-        return Online(self.submissions, self.execution, self.pool, self.clock)
+        return Online(
+            self.submissions,
+            self.dispatch,
+            self.execution,
+            self.settlement,
+            pool=self.pool,
+            clock=self.clock,
+        )
 
     @cached_property
     def deliveries(self) -> Deliveries:
         """Handles the worker's messages."""
-        return Deliveries(self.execution, self.inbox, self.clock)
+        return Deliveries(self.execution, self.settlement, self.inbox, self.clock)
 
     @cached_property
     def reports(self) -> Reports:
         """Closes and reads report windows."""
         return Reports(self.report_store, self.clock)
+
+    @cached_property
+    def quota_store(self) -> QuotaStore:
+        """Where quotas are kept."""
+        return DynamoDBQuotaStore(aws.dynamodb(), self.settings.need("table_name"))
+
+    @cached_property
+    def quota(self) -> Quota:
+        """How much a tenant may submit."""
+        return Quota(
+            self.quota_store,
+            self.clock,
+            per_second=self.settings.tenant_tasks_per_second,
+            burst=self.settings.tenant_tasks_burst,
+        )
+
+    @cached_property
+    def dead_letter_box(self) -> DeadLetterBox:
+        """Where dead letters are."""
+        return SQSDeadLetterBox(aws.sqs(), self.settings.need("dead_letter_queue_url"))
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """Shows and redrives dead letters."""
+        return DeadLetters(self.dead_letter_box, self.store, self.tasks, self.dispatch, self.clock)
 
     def close(self) -> None:
         """Wait for the threads, and end them."""

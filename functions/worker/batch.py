@@ -20,6 +20,9 @@ from tandem.wiring import Wiring
 LEAST_TIME = timedelta(seconds=5)
 """With less than this left, a message goes back to the queue and costs no attempt."""
 
+FRESH = timedelta(seconds=2)
+"""A message that a thread took within this time has the function's whole time before it."""
+
 _WATCH_SECONDS = 0.25
 
 
@@ -51,6 +54,7 @@ class PooledBatch(BatchProcessor):
         super().__init__(EventType.SQS, raise_on_entire_batch_failure=False)
         self._wiring = wiring
         self._until = until
+        self._began = wiring.clock.now()
         self._attempts: dict[str, Attempt] = {}
 
     def handle(self, record: SQSRecord) -> None:
@@ -63,6 +67,7 @@ class PooledBatch(BatchProcessor):
             self._wiring.deliveries.handle(
                 _delivery(record),
                 until=self._until,
+                fresh=self._wiring.clock.now() - self._began < FRESH,
                 started=partial(self._started, record.message_id),
             )
 
@@ -76,6 +81,7 @@ class PooledBatch(BatchProcessor):
         while pending:
             done, _ = wait(pending, timeout=_WATCH_SECONDS, return_when=FIRST_COMPLETED)
             ended += [self._end(pending.pop(future), future.result) for future in done]
+            self._extend(pending)
             for future, work in self._late(pending):
                 ended.append(self._end(pending.pop(future), work))
                 left_behind.append(future)
@@ -86,6 +92,12 @@ class PooledBatch(BatchProcessor):
     def _started(self, message_id: str, attempt: Attempt) -> None:
         logger.thread_safe_append_keys(task_id=attempt.task.task_id)
         self._attempts[message_id] = attempt
+
+    def _extend(self, pending: dict[Future[None], SQSRecord]) -> None:
+        for record in pending.values():
+            attempt = self._attempts.get(record.message_id)
+            if attempt is not None and not attempt.overdue:
+                self._wiring.deliveries.extend(_delivery(record), attempt)
 
     def _late(
         self, pending: dict[Future[None], SQSRecord]

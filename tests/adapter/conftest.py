@@ -14,15 +14,26 @@ from moto import mock_aws
 from local.aws import Aws
 from local.emulator import Emulator
 from local.ports import free_port
+from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.adapters.s3 import S3BlobStore
 from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
-from tandem.ports import BlobStore, Inbox, ReportStore, TaskQueue, TaskStore
+from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
+from tandem.ports import (
+    BlobStore,
+    DeadLetterBox,
+    Inbox,
+    QuotaStore,
+    ReportStore,
+    TaskQueue,
+    TaskStore,
+)
 from tandem.testing import (
     FakeClock,
     MemoryBlobStore,
     MemoryQueue,
+    MemoryQuotaStore,
     MemoryReportStore,
     MemoryTaskStore,
 )
@@ -93,6 +104,8 @@ class Ports:
     blobs: BlobStore
     queue: TaskQueue
     inbox: Inbox
+    letters: DeadLetterBox
+    quotas: QuotaStore
     mailbox: Any
     clients: Clients | None = None
 
@@ -132,6 +145,8 @@ def in_memory() -> Ports:
         MemoryBlobStore(clock),
         queue,
         queue,
+        queue,
+        MemoryQuotaStore(),
         MemoryMailbox(queue),
     )
 
@@ -147,6 +162,8 @@ def over(clients: Clients) -> Ports:
         S3BlobStore(clients.s3, bucket),
         SQSTaskQueue(clients.sqs, mailbox.queue_url),
         SQSInbox(clients.sqs, mailbox.queue_url, mailbox.dead_letter_url),
+        SQSDeadLetterBox(clients.sqs, mailbox.dead_letter_url),
+        DynamoDBQuotaStore(clients.dynamodb, table),
         mailbox,
         clients,
     )

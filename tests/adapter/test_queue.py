@@ -2,6 +2,7 @@ import json
 from datetime import timedelta
 
 from tandem.domain.ids import TaskId
+from tandem.ports import Envelope
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import ACME, make_task
 
@@ -10,7 +11,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 def test_a_message_holds_the_id_and_the_trace_and_nothing_else(ports: Ports) -> None:
     task = make_task()
-    ports.queue.send(task.task_id, ACME, traceparent=TRACE)
+    ports.queue.send(Envelope(task_id=task.task_id, tenant=ACME, traceparent=TRACE))
     (message,) = ports.mailbox.receive()
     assert json.loads(message["Body"]) == {"task_id": task.task_id}
     attributes = message["MessageAttributes"]
@@ -20,13 +21,13 @@ def test_a_message_holds_the_id_and_the_trace_and_nothing_else(ports: Ports) -> 
 
 
 def test_a_message_belongs_to_its_tenants_fair_queue_group(ports: Ports) -> None:
-    ports.queue.send(make_task().task_id, ACME, traceparent=None)
+    ports.queue.send(Envelope(task_id=make_task().task_id, tenant=ACME, traceparent=None))
     (message,) = ports.mailbox.receive()
     assert message["Attributes"]["MessageGroupId"] == ACME
 
 
 def test_a_postponed_message_is_hidden_then_delivered_again(ports: Ports) -> None:
-    ports.queue.send(make_task().task_id, ACME, traceparent=None)
+    ports.queue.send(Envelope(task_id=make_task().task_id, tenant=ACME, traceparent=None))
     (message,) = ports.mailbox.receive()
     ports.inbox.postpone(message["ReceiptHandle"], timedelta(seconds=60))
     assert ports.mailbox.receive() == []
@@ -59,3 +60,41 @@ def test_a_dead_letter_takes_any_error_text(on_moto: Ports) -> None:
     (letter,) = on_moto.mailbox.dead_letters()
     assert letter.attributes["error"].startswith("bad   bytes xxx")
     assert "task_id" not in letter.attributes
+
+
+def test_many_tasks_are_sent_in_few_calls_and_all_arrive(ports: Ports) -> None:
+    ids = {make_task().task_id for _ in range(23)}
+    assert ports.queue.send(*(Envelope(task_id=one, tenant=ACME) for one in ids)) == []
+    arrived: set[str] = set()
+    while messages := ports.mailbox.receive():
+        arrived |= {json.loads(message["Body"])["task_id"] for message in messages}
+    assert arrived == ids
+
+
+def test_a_delayed_task_is_kept_back(ports: Ports) -> None:
+    envelope = Envelope(task_id=make_task().task_id, tenant=ACME, delay=timedelta(seconds=30))
+    ports.queue.send(envelope)
+    assert ports.mailbox.receive() == []
+
+
+def test_dead_letters_are_looked_at_without_taking_them(ports: Ports) -> None:
+    for number in range(12):
+        ports.inbox.dead_letter(
+            f"{number}", message_id="m", reason="unparsable", error="", task_id=None
+        )
+    for _ in range(2):
+        bodies = {one.body for one in ports.letters.look(100, hide=timedelta(0))}
+        assert bodies == {f"{number}" for number in range(12)}
+
+
+def test_a_dead_letter_is_hidden_put_back_and_removed(ports: Ports) -> None:
+    task_id = make_task().task_id
+    ports.inbox.dead_letter("x", message_id="m", reason="permanent", error="E: e", task_id=task_id)
+    (letter,) = ports.letters.look(10, hide=timedelta(seconds=30))
+    assert (letter.body, letter.reason, letter.task_id) == ("x", "permanent", task_id)
+    assert ports.letters.look(10, hide=timedelta(0)) == []
+    ports.letters.put_back(letter)
+    (again,) = ports.letters.look(10, hide=timedelta(seconds=30))
+    assert again.letter_id == letter.letter_id
+    ports.letters.remove(again)
+    assert ports.letters.look(10, hide=timedelta(0)) == []

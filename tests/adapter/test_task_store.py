@@ -1,12 +1,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from tandem.domain.changes import claim, fail, give_up, release, report_progress, succeed
 from tandem.domain.ids import TenantId
 from tandem.domain.task import (
+    AttemptRecord,
     Fence,
     InlinePayload,
     Progress,
@@ -15,11 +15,36 @@ from tandem.domain.task import (
     Task,
     TaskError,
 )
-from tandem.ports import ChangeRefused, TaskExists, TaskFilter, TaskStore
+from tandem.domain.transitions import (
+    cancel_queued,
+    claim,
+    extend_lease,
+    fail,
+    give_up,
+    hand_back,
+    reclaim,
+    report_progress,
+    request_cancel,
+    retry_later,
+    send_again,
+    stop,
+    stop_dead,
+    succeed,
+)
+from tandem.ports import (
+    ChangeRefused,
+    KeyUsed,
+    MadeBefore,
+    Once,
+    TaskExists,
+    TaskFilter,
+    TaskStore,
+)
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import ACME, NOON, make_task
 
 LEASE = NOON + timedelta(minutes=2)
+EXPIRY = NOON + timedelta(days=30)
 EVERYTHING = TaskFilter()
 
 
@@ -38,6 +63,11 @@ def test_a_task_is_read_back_as_it_was_put(store: TaskStore) -> None:
         error=TaskError("KeyError", "no such key"),
         progress=Progress(1, 2, "half"),
         not_before=NOON + timedelta(milliseconds=1),
+        history=(AttemptRecord(NOON, LEASE, TaskError("E", "")), AttemptRecord(LEASE)),
+        requested_by="operator",
+        traceparent="00-1",
+        cached_from=make_task().task_id,
+        expires_at=EXPIRY,
     )
     store.put(task)
     assert store.get(task.task_id) == task
@@ -67,6 +97,7 @@ def test_a_claim_returns_the_whole_task_and_counts_the_attempt(store: TaskStore)
         due_at=LEASE,
         started_at=NOON,
         attempt_started_at=NOON,
+        history=(AttemptRecord(NOON),),
     )
     assert store.get(task.task_id) == held
 
@@ -118,11 +149,15 @@ def test_success_is_final_and_clears_the_lease(store: TaskStore) -> None:
     held = claimed(store, task)
     end = NOON + timedelta(seconds=3)
     output, file = InlinePayload('{"a":1}'), StoredPayload("tasks/1/1/files/a.csv", 10)
-    done = store.change(task.task_id, succeed(held.fence, now=end, output=output, file=file))
+    done = store.change(
+        task.task_id, succeed(held.fence, now=end, expires_at=EXPIRY, output=output, file=file)
+    )
     assert done == replace(
         held,
         state=State.SUCCEEDED,
         finished_at=end,
+        expires_at=EXPIRY,
+        history=(AttemptRecord(NOON, end),),
         output=output,
         file=file,
         lease_until=None,
@@ -130,9 +165,11 @@ def test_success_is_final_and_clears_the_lease(store: TaskStore) -> None:
     )
     for change in (
         claim(now=LEASE, lease_until=LEASE),
-        succeed(held.fence, now=end, output=output),
-        fail(held.fence, now=end, error=TaskError("E", "")),
-        give_up(now=LEASE, error=TaskError("E", "")),
+        succeed(held.fence, now=end, expires_at=EXPIRY, output=output),
+        fail(held.fence, now=end, expires_at=EXPIRY, error=TaskError("E", "")),
+        give_up(now=LEASE, expires_at=EXPIRY, error=TaskError("E", "")),
+        cancel_queued(now=LEASE, expires_at=EXPIRY),
+        request_cancel(now=LEASE),
         report_progress(held.fence, Progress(1, None, "")),
     ):
         with pytest.raises(ChangeRefused):
@@ -142,27 +179,30 @@ def test_success_is_final_and_clears_the_lease(store: TaskStore) -> None:
 
 @pytest.mark.parametrize(
     "stale",
-    [Fence(2, LEASE), Fence(1, LEASE + timedelta(milliseconds=1)), Fence(0, LEASE)],
-    ids=["other attempt", "other lease", "no attempt"],
+    [Fence(2, LEASE), Fence(1, LEASE + timedelta(milliseconds=1)), Fence(2, NOON)],
+    ids=["other attempt", "other lease", "other both"],
 )
 def test_a_late_write_of_another_attempt_is_fenced_out(store: TaskStore, stale: Fence) -> None:
     task = make_task()
     store.put(task)
     held = claimed(store, task)
     with pytest.raises(ChangeRefused):
-        store.change(task.task_id, succeed(stale, now=NOON, output=InlinePayload("{}")))
+        store.change(
+            task.task_id,
+            succeed(stale, now=NOON, expires_at=EXPIRY, output=InlinePayload("{}")),
+        )
     assert store.get(task.task_id) == held
 
 
-def test_a_released_task_waits_in_the_queue_with_its_error(store: TaskStore) -> None:
+def test_a_failed_attempt_is_kept_with_its_error_and_the_task_waits(store: TaskStore) -> None:
     task = make_task()
     store.put(task)
     held = claimed(store, task)
-    ready, due = NOON + timedelta(seconds=5), NOON + timedelta(minutes=20)
+    end, ready = NOON + timedelta(seconds=3), NOON + timedelta(seconds=5)
+    due = NOON + timedelta(minutes=20)
     error = TaskError("ConnectionError", "try later")
-    waiting = store.change(
-        task.task_id, release(held.fence, not_before=ready, due_at=due, error=error, max_attempts=4)
-    )
+    change = retry_later(held.fence, now=end, not_before=ready, due_at=due, error=error)
+    waiting = store.change(task.task_id, change)
     assert waiting == replace(
         held,
         state=State.QUEUED,
@@ -170,8 +210,182 @@ def test_a_released_task_waits_in_the_queue_with_its_error(store: TaskStore) -> 
         due_at=due,
         error=error,
         lease_until=None,
-        max_attempts=4,
+        history=(AttemptRecord(NOON, end, error),),
     )
+    again = store.change(task.task_id, claim(now=ready, lease_until=LEASE))
+    assert again.history == (AttemptRecord(NOON, end, error), AttemptRecord(ready))
+
+
+def test_a_task_that_is_handed_back_may_have_one_more_attempt(store: TaskStore) -> None:
+    task = make_task()
+    store.put(task)
+    held = claimed(store, task)
+    why = TaskError("OutOfTime", "")
+    change = hand_back(held.fence, now=NOON, due_at=LEASE, max_attempts=4, why=why)
+    waiting = store.change(task.task_id, change)
+    assert (waiting.state, waiting.max_attempts, waiting.error) == (State.QUEUED, 4, None)
+    assert waiting.history == (AttemptRecord(NOON, NOON, why),)
+
+
+def test_a_lease_is_extended_and_the_old_fence_is_void(store: TaskStore) -> None:
+    task = make_task()
+    store.put(task)
+    held = claimed(store, task)
+    later = LEASE + timedelta(minutes=1)
+    longer = store.change(task.task_id, extend_lease(held.fence, lease_until=later))
+    assert longer == replace(held, lease_until=later, due_at=later)
+    with pytest.raises(ChangeRefused):
+        store.change(task.task_id, extend_lease(held.fence, lease_until=LEASE))
+
+
+def test_a_queued_task_is_cancelled_at_once(store: TaskStore) -> None:
+    task = make_task()
+    store.put(task)
+    done = store.change(task.task_id, cancel_queued(now=NOON, expires_at=EXPIRY))
+    assert done == replace(
+        task,
+        state=State.CANCELLED,
+        finished_at=NOON,
+        expires_at=EXPIRY,
+        due_at=None,
+        cancel_requested_at=NOON,
+    )
+
+
+def test_a_running_task_that_shall_stop_is_neither_retried_nor_claimed(store: TaskStore) -> None:
+    task = make_task()
+    store.put(task)
+    held = claimed(store, task)
+    with pytest.raises(ChangeRefused):
+        store.change(task.task_id, stop(held.fence, now=NOON, expires_at=EXPIRY, error=None))
+    asked = store.change(task.task_id, request_cancel(now=NOON))
+    assert asked == replace(held, cancel_requested_at=NOON)
+    error = TaskError("E", "")
+    for change in (
+        retry_later(held.fence, now=NOON, not_before=NOON, due_at=LEASE, error=error),
+        hand_back(held.fence, now=NOON, due_at=LEASE, max_attempts=4, why=error),
+        claim(now=LEASE, lease_until=LEASE),
+        reclaim(now=LEASE, due_at=LEASE, error=error),
+        give_up(now=LEASE, expires_at=EXPIRY, error=error),
+        stop_dead(now=NOON, expires_at=EXPIRY),
+    ):
+        with pytest.raises(ChangeRefused):
+            store.change(task.task_id, change)
+    stopped = store.change(task.task_id, stop(held.fence, now=NOON, expires_at=EXPIRY, error=error))
+    assert (stopped.state, stopped.history) == (
+        State.CANCELLED,
+        (AttemptRecord(NOON, NOON, error),),
+    )
+
+
+def test_a_dead_attempt_that_should_stop_is_cancelled(store: TaskStore) -> None:
+    task = make_task()
+    store.put(task)
+    claimed(store, task)
+    store.change(task.task_id, request_cancel(now=NOON))
+    stopped = store.change(task.task_id, stop_dead(now=LEASE, expires_at=EXPIRY))
+    assert (stopped.state, stopped.due_at) == (State.CANCELLED, None)
+
+
+def test_overdue_tasks_are_found_longest_due_first_and_only_they(store: TaskStore) -> None:
+    tasks = [make_task(NOON, due_at=NOON + timedelta(minutes=n)) for n in (3, 1, 2, 9)]
+    for task in tasks:
+        store.put(task)
+    final = make_task(NOON, due_at=NOON)
+    store.put(final)
+    store.change(final.task_id, cancel_queued(now=NOON, expires_at=EXPIRY))
+    now = NOON + timedelta(minutes=3)
+    shards = [store.overdue(shard, now, limit=10) for shard in range(store.shards)]
+    for found in shards:
+        assert found == sorted(found, key=lambda due: due.due_at)
+    assert {due.task_id for found in shards for due in found} == {
+        task.task_id for task in tasks[:3]
+    }
+    assert {due.state for found in shards for due in found} == {State.QUEUED}
+    assert sum(len(store.overdue(n, now, limit=1)) for n in range(store.shards)) <= store.shards
+
+
+def test_a_task_is_sent_again_once_for_each_due_time(store: TaskStore) -> None:
+    task = make_task(due_at=NOON)
+    store.put(task)
+    change = send_again(seen_due_at=NOON, due_at=LEASE)
+    moved = store.change(task.task_id, change)
+    assert moved == replace(task, due_at=LEASE, sweeps=1)
+    with pytest.raises(ChangeRefused):
+        store.change(task.task_id, change)
+    (due,) = (one for n in range(store.shards) for one in store.overdue(n, LEASE, limit=5))
+    assert (due.due_at, due.sweeps) == (LEASE, 1)
+
+
+def test_a_dead_attempt_is_reclaimed_with_its_error(store: TaskStore) -> None:
+    task = make_task()
+    store.put(task)
+    held = claimed(store, task)
+    error = TaskError("Crashed", "")
+    with pytest.raises(ChangeRefused):
+        store.change(task.task_id, reclaim(now=NOON, due_at=LEASE, error=error))
+    queued = store.change(task.task_id, reclaim(now=LEASE, due_at=EXPIRY, error=error))
+    assert queued == replace(
+        held,
+        state=State.QUEUED,
+        not_before=LEASE,
+        due_at=EXPIRY,
+        lease_until=None,
+        error=error,
+        sweeps=1,
+    )
+
+
+def once(key: str = "k", fingerprint: str = "f", now: datetime = NOON) -> Once:
+    return Once(key, fingerprint, now, now + timedelta(hours=24))
+
+
+def test_under_one_key_one_task_is_recorded(store: TaskStore) -> None:
+    first, second = make_task(), make_task()
+    store.put(first, once=once())
+    with pytest.raises(KeyUsed) as used:
+        store.put(second, once=once(fingerprint="other"))
+    assert used.value.before == MadeBefore("f", first.task_id)
+    assert store.get(second.task_id) is None
+    store.put(second, once=once("other"))
+
+
+def test_a_task_that_cannot_be_recorded_uses_no_key(store: TaskStore) -> None:
+    task = make_task()
+    store.put(task)
+    with pytest.raises(TaskExists):
+        store.put(task, once=once())
+    store.put(make_task(), once=once())
+
+
+def test_an_expired_key_can_be_used_again(store: TaskStore) -> None:
+    store.put(make_task(), once=once())
+    later = make_task()
+    store.put(later, once=once(now=NOON + timedelta(hours=24)))
+    with pytest.raises(KeyUsed) as used:
+        store.claim_key(once(now=NOON + timedelta(hours=25)), "upload")
+    assert used.value.before.made == later.task_id
+
+
+def test_a_key_is_claimed_for_other_things_too(store: TaskStore) -> None:
+    store.claim_key(once(), "upload-1")
+    with pytest.raises(KeyUsed) as used:
+        store.claim_key(once(), "upload-2")
+    assert used.value.before == MadeBefore("f", "upload-1")
+
+
+def test_of_many_puts_under_one_key_exactly_one_wins(concurrent_ports: Ports) -> None:
+    store = concurrent_ports.tasks
+
+    def won(_: int) -> bool:
+        try:
+            store.put(make_task(), once=once())
+        except KeyUsed:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as threads:
+        assert sum(threads.map(won, range(32))) == 1
 
 
 def test_a_dead_last_attempt_is_given_up_and_a_live_one_is_not(store: TaskStore) -> None:
@@ -180,8 +394,8 @@ def test_a_dead_last_attempt_is_given_up_and_a_live_one_is_not(store: TaskStore)
     claimed(store, task)
     error = TaskError("Crashed", "")
     with pytest.raises(ChangeRefused):
-        store.change(task.task_id, give_up(now=NOON, error=error))
-    ended = store.change(task.task_id, give_up(now=LEASE, error=error))
+        store.change(task.task_id, give_up(now=NOON, expires_at=EXPIRY, error=error))
+    ended = store.change(task.task_id, give_up(now=LEASE, expires_at=EXPIRY, error=error))
     assert (ended.state, ended.error) == (State.FAILED, error)
 
 
@@ -235,11 +449,13 @@ def test_a_listed_task_carries_all_that_a_reader_sees(store: TaskStore) -> None:
     task = make_task()
     store.put(task)
     held = claimed(store, task)
-    store.change(task.task_id, fail(held.fence, now=NOON, error=TaskError("E", "why")))
+    store.change(
+        task.task_id, fail(held.fence, now=NOON, expires_at=EXPIRY, error=TaskError("E", "why"))
+    )
     (listed,) = store.list(ACME, EVERYTHING, limit=1).tasks
     assert (listed.state, listed.error, listed.attempts) == (State.FAILED, TaskError("E", "why"), 1)
     assert (listed.created_at, listed.started_at, listed.finished_at) == (NOON, NOON, NOON)
-    assert listed.expires_at == task.expires_at
+    assert listed.expires_at == EXPIRY
 
 
 @pytest.mark.parametrize("cursor", ["nonsense!", "\x00", "ÿ", "////"])

@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tandem.domain.ids import TenantId
 from tandem.processing import Permanent, Retry, TaskContext, processor
 from tandem.processing.catalogue import Catalogue
+from tandem.services.submit import NewTask
 from tandem.testing import MemoryWiring
 
 
@@ -50,6 +52,20 @@ class Stuck:
     def __call__(self, data: Number, ctx: TaskContext) -> Number:
         self.let_go.wait(30)
         return data
+
+
+def new_work(wiring: MemoryWiring, document: bytes = b'{"value":21}', **fields: Any) -> NewTask:
+    """Return a task of the processor `work` to submit."""
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    return NewTask(
+        **{
+            "tenant": TenantId("acme"),
+            "processor": wiring.catalogue["work"],
+            "document": document,
+            "traceparent": trace,
+        }
+        | fields
+    )
 
 
 def make_wiring(run: Callable[[Number, TaskContext], Any], **options: Any) -> MemoryWiring:

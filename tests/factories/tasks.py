@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tandem.domain.changes import claim, succeed
 from tandem.domain.ids import TenantId, new_task_id
 from tandem.domain.task import InlinePayload, Mode, State, Task
+from tandem.domain.transitions import claim, succeed
 from tandem.ports import TaskStore
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -24,7 +24,6 @@ def make_task(created_at: datetime = NOON, **fields: Any) -> Task:
         input=InlinePayload('{"message":"hello"}'),
         max_attempts=3,
         created_at=created_at,
-        expires_at=created_at + timedelta(days=30),
         due_at=created_at + timedelta(minutes=15),
     )
     return replace(task, **fields)
@@ -35,4 +34,7 @@ def finish_at(store: TaskStore, task: Task, moment: datetime, *, ran_seconds: fl
     store.put(task)
     started = moment - timedelta(seconds=ran_seconds)
     held = store.change(task.task_id, claim(now=started, lease_until=moment + timedelta(minutes=1)))
-    return store.change(task.task_id, succeed(held.fence, now=moment, output=InlinePayload("{}")))
+    expires_at = moment.replace(microsecond=0) + timedelta(days=30)
+    output = InlinePayload("{}")
+    end = succeed(held.fence, now=moment, expires_at=expires_at, output=output)
+    return store.change(task.task_id, end)

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
+from api.catalogue_models import Limits, ProcessorList, ProcessorView
 from api.identity import Reader
-from api.models import Limits, ProcessorList, ProcessorView
 from api.services import Services
 from tandem import limits
 

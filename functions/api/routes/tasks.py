@@ -3,19 +3,25 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.identity import Caller, Reader
-from api.models import TaskList, TaskView
+from api import answers
+from api.idempotency import REPLAYED, IdempotencyKey, same_request
+from api.identity import Caller, Reader, Writer
+from api.models import Accepted, TaskDetail, TaskList, TaskView
 from api.problems import Problem, not_found
 from api.services import Services
 from tandem.domain.ids import TaskId, parse_uuid
 from tandem.domain.task import State, StoredPayload, Task
 from tandem.limits import DOWNLOAD_LIFETIME, PAGE_TASKS
-from tandem.ports import TaskFilter
+from tandem.ports import KeyUsed, TaskFilter
+from tandem.services.quota import QuotaExceeded
+from tandem.services.tasks import AlreadyFinished, NoSuchTask, NotFinished, ProcessorGone
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+AGAIN = "Task enqueued again"
 
 TaskIdPath = Annotated[str, Path(description="A task's id.", max_length=64)]
 
@@ -31,14 +37,68 @@ async def list_tasks(
 ) -> TaskList:
     """Answer with the caller's tasks, newest first."""
     wanted = TaskFilter(state=state, processor=processor)
-    page = services.store.list(caller.tenant, wanted, limit=limit, cursor=cursor)
+    page = services.tasks.list(caller.tenant, wanted, limit=limit, cursor=cursor)
     return TaskList(tasks=[TaskView.of(task) for task in page.tasks], next_cursor=page.next_cursor)
 
 
 @router.get("/{task_id}", operation_id="get_task")
-async def get_task(task_id: TaskIdPath, caller: Reader, services: Services) -> TaskView:
-    """Answer with one task."""
-    return TaskView.of(_owned(task_id, caller, services))
+async def get_task(task_id: TaskIdPath, caller: Reader, services: Services) -> TaskDetail:
+    """Answer with one task and its attempts."""
+    return TaskDetail.of(_owned(task_id, caller, services))
+
+
+@router.post(
+    "/{task_id}/cancel",
+    operation_id="cancel_task",
+    responses={202: {"model": TaskDetail, "description": "It runs, and was asked to stop."}},
+)
+async def cancel_task(
+    task_id: TaskIdPath, caller: Writer, services: Services, response: Response
+) -> TaskDetail:
+    """Cancel a queued task at once; ask a running one to stop when it next looks."""
+    owned = _owned(task_id, caller, services)
+    try:
+        task = services.tasks.cancel(caller.tenant, owned.task_id)
+    except AlreadyFinished as finished:
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "task-finished",
+            f"The task {finished.task.state} before, and never changes.",
+            task_id=owned.task_id,
+        ) from None
+    if not task.state.final:
+        response.status_code = HTTPStatus.ACCEPTED
+    return TaskDetail.of(task)
+
+
+@router.post(
+    "/{task_id}/retry",
+    operation_id="retry_task",
+    status_code=HTTPStatus.ACCEPTED,
+    responses={202: {"model": Accepted}},
+)
+async def retry_task(
+    task_id: TaskIdPath, caller: Writer, services: Services, request: Request, once: IdempotencyKey
+) -> Response:
+    """Do a finished task again, as a new task that is linked to it."""
+    owned = _owned(task_id, caller, services)
+    try:
+        services.quota.take(caller.tenant)
+        task = services.tasks.again(owned, traceparent=request.state.traceparent, once=once)
+    except QuotaExceeded as exceeded:
+        raise answers.over_quota(exceeded) from None
+    except NotFinished:
+        detail = f"The task is {owned.state}: only a finished one is done again."
+        raise Problem(
+            HTTPStatus.CONFLICT, "task-not-finished", detail, task_id=owned.task_id
+        ) from None
+    except ProcessorGone:
+        detail = f"There is no processor {owned.processor} any more."
+        raise Problem(HTTPStatus.CONFLICT, "processor-gone", detail) from None
+    except KeyUsed as used:
+        made = _owned(same_request(once, used.before), caller, services)
+        return answers.accepted(made, AGAIN, REPLAYED)
+    return answers.accepted(task, AGAIN)
 
 
 @router.get(
@@ -65,10 +125,12 @@ async def get_task_result(task_id: TaskIdPath, caller: Reader, services: Service
 def _owned(task_id: str, caller: Caller, services: Services) -> Task:
     """Return the caller's task; another tenant's is as if it were not there."""
     known = parse_uuid(task_id)
-    task = services.store.get(TaskId(known)) if known else None
-    if task is None or task.tenant != caller.tenant:
+    if known is None:
         raise not_found("task")
-    return task
+    try:
+        return services.tasks.get(caller.tenant, TaskId(known))
+    except NoSuchTask:
+        raise not_found("task") from None
 
 
 def _no_result(task: Task) -> Problem:

@@ -2,21 +2,28 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
+from api.idempotency import REPLAYED, IdempotencyKey, same_request
 from api.identity import Writer
-from api.models import UploadRequest, UploadTicket
 from api.problems import Problem
 from api.services import Services
-from tandem.domain.ids import new_upload_id
+from api.upload_models import UploadRequest, UploadTicket
+from tandem.domain.ids import UploadId, new_upload_id
 from tandem.limits import UPLOAD_BYTES, UPLOAD_LIFETIME
-from tandem.ports import upload_key
+from tandem.ports import KeyUsed, upload_key
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
 
 @router.post("", operation_id="create_upload", status_code=HTTPStatus.CREATED)
-async def create_upload(body: UploadRequest, caller: Writer, services: Services) -> UploadTicket:
+async def create_upload(
+    body: UploadRequest,
+    caller: Writer,
+    services: Services,
+    once: IdempotencyKey,
+    response: Response,
+) -> UploadTicket:
     """Answer with a form that uploads one file of that type and at most that size."""
     if body.size > UPLOAD_BYTES:
         raise Problem(
@@ -26,6 +33,12 @@ async def create_upload(body: UploadRequest, caller: Writer, services: Services)
         )
     now = services.clock.now()
     upload_id = new_upload_id(now)
+    if once is not None:
+        try:
+            services.store.claim_key(once, upload_id)
+        except KeyUsed as used:
+            upload_id = UploadId(same_request(once, used.before))
+            response.headers.update(REPLAYED)
     form = services.blobs.upload_form(
         upload_key(caller.tenant, upload_id),
         filename=body.filename,

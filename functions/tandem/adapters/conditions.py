@@ -1,10 +1,12 @@
 """A change of a task as one conditional UpdateItem."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.items import Item, encode, index_keys
-from tandem.domain.changes import Change, Guard
+from tandem.domain.changes import AttemptEnd, Change, Guard
 from tandem.domain.ids import TaskId
+from tandem.domain.task import AttemptRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute
@@ -27,8 +29,12 @@ class Expression:
         self._assign("state", encode("state", change.to))
         for field, value in change.sets.items():
             self._field(task_id, field, value, shards)
+        if change.counts_sweep:
+            self._count("sweeps")
+        if change.ends_attempt is not None:
+            self._end_attempt(change.ends_attempt)
         if change.starts_attempt_at is not None:
-            self._start_attempt(encode("started_at", change.starts_attempt_at))
+            self._start_attempt(change.starts_attempt_at)
 
     @property
     def update(self) -> str:
@@ -55,6 +61,11 @@ class Expression:
             terms.append(self._passed("lease_until", guard.lease_expired_at))
         if guard.ready_at is not None:
             terms.append(self._passed("not_before", guard.ready_at))
+        if guard.due_at is not None:
+            terms.append(f"{self._name('due_at')} = {self._encoded('', guard.due_at)}")
+        if guard.cancel_requested is not None:
+            exists = "attribute_exists" if guard.cancel_requested else "attribute_not_exists"
+            terms.append(f"{exists}({self._name('cancel_requested_at')})")
         if guard.attempts_left is not None:
             compared = "<" if guard.attempts_left else ">="
             terms.append(f"{self._name('attempts')} {compared} {self._name('max_attempts')}")
@@ -79,9 +90,24 @@ class Expression:
         for attribute, key in index_keys(task_id, field, value, shards).items():
             self._assign(attribute, key)
 
-    def _start_attempt(self, now: "Attribute") -> None:
-        attempts, one = self._name("attempts"), self._value({"N": "1"})
-        started, moment = self._name("started_at"), self._value(now)
-        self._set.append(f"{attempts} = {attempts} + {one}")
+    def _start_attempt(self, now: datetime) -> None:
+        self._count("attempts")
+        moment = self._encoded("", now)
+        started = self._name("started_at")
         self._set.append(f"{started} = if_not_exists({started}, {moment})")
         self._set.append(f"{self._name('attempt_started_at')} = {moment}")
+        history, none = self._name("history"), self._value({"L": []})
+        record = self._encoded("", (AttemptRecord(now),))
+        earlier = f"if_not_exists({history}, {none})"
+        self._set.append(f"{history} = list_append({earlier}, {record})")
+
+    def _end_attempt(self, end: AttemptEnd) -> None:
+        record = f"{self._name('history')}[{end.attempt - 1}]"
+        self._set.append(f"{record}.{self._name('ended_at')} = {self._encoded('', end.at)}")
+        if end.error is not None:
+            self._set.append(f"{record}.{self._name('error')} = {self._encoded('', end.error)}")
+
+    def _count(self, attribute: str) -> None:
+        name = self._name(attribute)
+        none, one = self._value({"N": "0"}), self._value({"N": "1"})
+        self._set.append(f"{name} = if_not_exists({name}, {none}) + {one}")

@@ -1,17 +1,31 @@
 """The task store on DynamoDB."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
-from heapq import merge
-from itertools import islice
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.conditions import Expression
-from tandem.adapters.items import Item, from_item, owner_partition, task_key, to_item
+from tandem.adapters.items import (
+    due_from_item,
+    due_partition,
+    encode,
+    from_item,
+    owner_partition,
+    task_key,
+    to_item,
+)
+from tandem.adapters.listing import Listing
+from tandem.adapters.once_keys import key_put, made_before
 from tandem.domain.changes import Change
 from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import Task
-from tandem.ports import ChangeRefused, TaskExists, TaskFilter, TaskPage
+from tandem.domain.task import DueTask, Task
+from tandem.ports import (
+    ChangeRefused,
+    KeyUsed,
+    Once,
+    TaskExists,
+    TaskFilter,
+    TaskPage,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,16 +39,38 @@ class DynamoDBTaskStore:
         self._table = table
         self._shards = shards
 
-    def put(self, task: Task) -> None:
-        """Record a new task, or raise TaskExists."""
+    def put(self, task: Task, *, once: Once | None = None) -> None:
+        """Record a new task, and its key with it, or raise TaskExists or KeyUsed."""
+        put: Any = {
+            "TableName": self._table,
+            "Item": to_item(task, self._shards),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if once is not None:
+            self._put_both(put, key_put(self._table, once, task.task_id))
+            return
         try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=to_item(task, self._shards),
-                ConditionExpression="attribute_not_exists(pk)",
-            )
+            self._client.put_item(**put)
         except self._client.exceptions.ConditionalCheckFailedException:
             raise TaskExists from None
+
+    def claim_key(self, once: Once, made: str) -> None:
+        """Record a key, or raise KeyUsed."""
+        try:
+            self._client.put_item(**key_put(self._table, once, made))
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise KeyUsed(made_before(error.response)) from None
+
+    def _put_both(self, task_put: Any, key_put: Any) -> None:
+        try:
+            self._client.transact_write_items(TransactItems=[{"Put": task_put}, {"Put": key_put}])
+        except self._client.exceptions.TransactionCanceledException as error:
+            for_task, for_key = error.response["CancellationReasons"]
+            if for_key.get("Code") == "ConditionalCheckFailed":
+                raise KeyUsed(made_before(for_key)) from None
+            if for_task.get("Code") == "ConditionalCheckFailed":
+                raise TaskExists from None
+            raise
 
     def change(self, task_id: TaskId, change: Change) -> Task:
         """Change a task and return it as it then is, or raise ChangeRefused."""
@@ -62,63 +98,29 @@ class DynamoDBTaskStore:
         )
         return from_item(answer["Item"]) if "Item" in answer else None
 
+    @property
+    def shards(self) -> int:
+        """How many parts the index of due times has."""
+        return self._shards
+
+    def overdue(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
+        """Return up to `limit` tasks of a part that are in flight and due, longest due first."""
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName="by_due",
+            KeyConditionExpression="due_shard = :shard AND due_at <= :now",
+            ExpressionAttributeValues={
+                ":shard": {"S": due_partition(shard)},
+                ":now": encode("due_at", now),
+            },
+            Limit=limit,
+        )
+        return [due_from_item(item) for item in answer["Items"]]
+
     def list(
         self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None = None
     ) -> TaskPage:
         """Return up to `limit` of a tenant's tasks, newest first, from the cursor on."""
-        before = _decode(cursor) if cursor else None
-        shards = [
-            self._newest(owner_partition(tenant, shard), wanted, before, limit)
-            for shard in range(self._shards)
-        ]
-        newest = merge(*shards, key=lambda item: item["created"]["S"], reverse=True)
-        items = list(islice(newest, limit + 1))
-        page = items[:limit]
-        more = len(items) > limit
-        return TaskPage(
-            [from_item(item) for item in page],
-            _encode(page[-1]["created"]["S"]) if more else None,
-        )
-
-    def _newest(
-        self, partition: str, wanted: TaskFilter, before: str | None, limit: int
-    ) -> Iterator[Item]:
-        """Yield a shard's items, newest first, read page by page as they are asked for."""
-        names = {"#owner": "owner"}
-        values: Item = {":owner": {"S": partition}}
-        condition = "#owner = :owner"
-        if before:
-            names["#created"], values[":before"] = "created", {"S": before}
-            condition += " AND #created < :before"
-        filters = []
-        for name, value in (("state", wanted.state), ("processor", wanted.processor)):
-            if value is not None:
-                names[f"#{name}"], values[f":{name}"] = name, {"S": str(value)}
-                filters.append(f"#{name} = :{name}")
-        query: Any = {
-            "TableName": self._table,
-            "IndexName": "by_owner",
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-            "ScanIndexForward": False,
-        }
-        if filters:
-            query["FilterExpression"] = " AND ".join(filters)
-        else:
-            query["Limit"] = limit + 1
-        pages = self._client.get_paginator("query").paginate(**query)
-        for page in pages:
-            yield from page["Items"]
-
-
-def _encode(created: str) -> str:
-    return urlsafe_b64encode(created.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> str:
-    try:
-        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except ValueError:
-        # Not one of ours: start where no task is.
-        return " "
+        listing = Listing(self._client, self._table, wanted, limit)
+        partitions = [owner_partition(tenant, shard) for shard in range(self._shards)]
+        return listing.page(partitions, cursor)

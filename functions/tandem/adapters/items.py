@@ -17,6 +17,8 @@ from tandem.domain.clock import from_text, to_text
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.report import FinishedTask
 from tandem.domain.task import (
+    AttemptRecord,
+    DueTask,
     InlinePayload,
     Mode,
     Payload,
@@ -56,11 +58,16 @@ def finish_partition(minute: str, shard: int) -> str:
     return f"{minute}#{shard}"
 
 
+def due_partition(shard: int) -> str:
+    """Return the partition of by_due that holds a shard of the tasks in flight."""
+    return f"due#{shard}"
+
+
 def index_keys(task_id: TaskId, field: str, value: Any, shards: int) -> Item:
     """Return the index attributes that follow from a field's value; none for most fields."""
     shard = shard_of(task_id, shards)
     if field == "due_at":
-        return {"due_shard": {"S": f"due#{shard}"}}
+        return {"due_shard": {"S": due_partition(shard)}}
     if field == "finished_at":
         moment = to_text(value)
         return {
@@ -94,6 +101,8 @@ def encode(field: str, value: Any) -> "Attribute":
         return {"S": str(value)}
     if isinstance(value, int):
         return {"N": str(value)}
+    if isinstance(value, tuple):
+        return {"L": [encode("", part) for part in value]}
     parts = {name.name: getattr(value, name.name) for name in fields(value)}
     return {"M": {name: encode(name, part) for name, part in parts.items() if part is not None}}
 
@@ -110,8 +119,10 @@ def from_item(item: Mapping[str, Any]) -> Task:
         input=_payload(plain.get("input")) or _NOT_LISTED,
         max_attempts=plain.get("max_attempts", 0),
         created_at=from_text(plain["created_at"]),
-        expires_at=datetime.fromtimestamp(plain["expires_at"], UTC),
+        expires_at=_expiry(plain.get("expires_at")),
         attempts=plain["attempts"],
+        history=tuple(_attempt(record) for record in plain.get("history", ())),
+        sweeps=plain.get("sweeps", 0),
         due_at=_moment(plain, "due_at"),
         not_before=_moment(plain, "not_before"),
         lease_until=_moment(plain, "lease_until"),
@@ -121,8 +132,12 @@ def from_item(item: Mapping[str, Any]) -> Task:
         progress=_progress(plain.get("progress")),
         output=_payload(plain.get("output")),
         file=cast("StoredPayload | None", _payload(plain.get("file"))),
-        error=TaskError(**plain["error"]) if "error" in plain else None,
+        error=_error(plain),
+        cancel_requested_at=_moment(plain, "cancel_requested_at"),
         retry_of=plain.get("retry_of"),
+        requested_by=plain.get("requested_by"),
+        traceparent=plain.get("traceparent"),
+        cached_from=plain.get("cached_from"),
     )
 
 
@@ -136,6 +151,8 @@ def finished_from_item(item: Mapping[str, Any]) -> FinishedTask:
         mode=Mode(plain["mode"]),
         outcome=State(plain["state"]),
         attempts=plain["attempts"],
+        sweeps=plain.get("sweeps", 0),
+        cached="cached_from" in plain,
         created_at=from_text(plain["created_at"]),
         started_at=_moment(plain, "started_at"),
         attempt_started_at=_moment(plain, "attempt_started_at"),
@@ -149,11 +166,38 @@ def _plain(attribute: Mapping[str, Any]) -> Any:
         return int(value)
     if kind == "M":
         return {name: _plain(part) for name, part in value.items()}
+    if kind == "L":
+        return [_plain(part) for part in value]
     return value
 
 
 def _moment(plain: Mapping[str, Any], name: str) -> datetime | None:
     return from_text(plain[name]) if name in plain else None
+
+
+def _expiry(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _error(plain: Mapping[str, Any]) -> TaskError | None:
+    return TaskError(**plain["error"]) if "error" in plain else None
+
+
+def _attempt(record: Mapping[str, Any]) -> AttemptRecord:
+    return AttemptRecord(
+        from_text(record["started_at"]), _moment(record, "ended_at"), _error(record)
+    )
+
+
+def due_from_item(item: Mapping[str, Any]) -> DueTask:
+    """Return what index by_due holds of a task."""
+    plain = {name: _plain(attribute) for name, attribute in item.items()}
+    return DueTask(
+        TaskId(plain["pk"].removeprefix("task#")),
+        State(plain["state"]),
+        from_text(plain["due_at"]),
+        plain.get("sweeps", 0),
+    )
 
 
 def _payload(parts: Mapping[str, Any] | None) -> Payload | None:

@@ -3,9 +3,11 @@
 import json
 import math
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from itertools import batched
+from typing import TYPE_CHECKING, Any
 
-from tandem.domain.ids import TaskId, TenantId
+from tandem.domain.ids import TaskId
+from tandem.ports import MAX_DELAY, Envelope
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 _MAX_VISIBILITY_SECONDS = 12 * 60 * 60
 _ATTRIBUTE_CHARACTERS = 1000
+_BATCH_MESSAGES = 10
 
 
 class SQSTaskQueue:
@@ -22,18 +25,37 @@ class SQSTaskQueue:
         self._client = client
         self._queue_url = queue_url
 
-    def send(self, task_id: TaskId, tenant: TenantId, *, traceparent: str | None) -> None:
-        """Send a task to the worker, in the fair-queue group of its tenant.
+    def send(self, *envelopes: Envelope) -> list[TaskId]:
+        """Send tasks to the worker, ten to a call, and return those that could not be sent."""
+        if len(envelopes) == 1:
+            self._client.send_message(QueueUrl=self._queue_url, **_message(envelopes[0]))
+            return []
+        lost: list[TaskId] = []
+        for batch in batched(envelopes, _BATCH_MESSAGES, strict=False):
+            entries: list[Any] = [
+                _message(envelope) | {"Id": str(index)} for index, envelope in enumerate(batch)
+            ]
+            answer = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            failed = answer.get("Failed", [])
+            lost += [batch[int(entry["Id"])].task_id for entry in failed]
+        return lost
 
-        A group id on a standard queue keeps one tenant's backlog from delaying the others':
-        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
-        """
-        self._client.send_message(
-            QueueUrl=self._queue_url,
-            MessageBody=json.dumps({"task_id": task_id}),
-            MessageGroupId=tenant,
-            MessageAttributes={"traceparent": _text(traceparent)} if traceparent else {},
-        )
+
+def _message(envelope: Envelope) -> Any:
+    """Return the message of a task, in the fair-queue group of its tenant.
+
+    A group id on a standard queue keeps one tenant's backlog from delaying the others':
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+    """
+    message: dict[str, Any] = {
+        "MessageBody": json.dumps({"task_id": envelope.task_id}),
+        "MessageGroupId": envelope.tenant,
+    }
+    if envelope.traceparent:
+        message["MessageAttributes"] = {"traceparent": _text(envelope.traceparent)}
+    if envelope.delay:
+        message["DelaySeconds"] = math.ceil(min(envelope.delay, MAX_DELAY).total_seconds())
+    return message
 
 
 class SQSInbox:

@@ -9,16 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from tandem.domain.task import (
-    LEGAL_TRANSITIONS,
-    Fence,
-    Payload,
-    Progress,
-    State,
-    StoredPayload,
-    Task,
-    TaskError,
-)
+from tandem.domain.task import LEGAL_TRANSITIONS, AttemptRecord, Fence, State, Task, TaskError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +23,12 @@ class Guard:
     """The lease must have ended by this time."""
     ready_at: datetime | None = None
     """The task must not have to wait beyond this time."""
+    due_at: datetime | None = None
+    """The due time must be this one: nothing has moved the task since it was read."""
     attempts_left: bool | None = None
     """Whether another attempt must be allowed, or none; None when it does not matter."""
+    cancel_requested: bool | None = None
+    """Whether a stop must have been asked for, or not; None when it does not matter."""
 
     def holds(self, task: Task) -> bool:
         """Return whether the task is as this guard asks."""
@@ -42,12 +37,23 @@ class Guard:
             and (self.fence is None or task.fence == self.fence)
             and (self.lease_expired_at is None or _passed(task.lease_until, self.lease_expired_at))
             and (self.ready_at is None or _passed(task.not_before, self.ready_at))
+            and self.due_at in (None, task.due_at)
             and self.attempts_left in (None, task.attempts < task.max_attempts)
+            and self.cancel_requested in (None, task.cancel_requested_at is not None)
         )
 
 
 def _passed(moment: datetime | None, now: datetime) -> bool:
     return moment is None or moment <= now
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How the attempt of this number ended."""
+
+    attempt: int
+    at: datetime
+    error: TaskError | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,10 @@ class Change:
     """The fields of the task that get a new value; None clears one."""
     starts_attempt_at: datetime | None = None
     """Counts one more attempt, started at this time."""
+    ends_attempt: AttemptEnd | None = None
+    """Writes an attempt's end into the history."""
+    counts_sweep: bool = False
+    """Counts that the task was found overdue."""
 
     def __post_init__(self) -> None:
         """Refuse a change that the state machine does not know."""
@@ -75,94 +85,22 @@ class Change:
     def apply(self, task: Task) -> Task:
         """Return the changed task; call it only when the change is allowed."""
         changed = replace(task, state=self.to, **self.sets)
+        if self.counts_sweep:
+            changed = replace(changed, sweeps=task.sweeps + 1)
+        if self.ends_attempt is not None:
+            changed = replace(changed, history=_with_end(task, self.ends_attempt))
         if self.starts_attempt_at is None:
             return changed
         return replace(
             changed,
             attempts=task.attempts + 1,
+            history=(*task.history, AttemptRecord(self.starts_attempt_at)),
             started_at=task.started_at or self.starts_attempt_at,
             attempt_started_at=self.starts_attempt_at,
         )
 
 
-def claim(*, now: datetime, lease_until: datetime) -> Change:
-    """Start the next attempt of a queued task, or of one whose attempt died with its lease."""
-    return Change(
-        guards=(
-            Guard(state=State.QUEUED, ready_at=now, attempts_left=True),
-            Guard(state=State.RUNNING, lease_expired_at=now, attempts_left=True),
-        ),
-        to=State.RUNNING,
-        sets={"lease_until": lease_until, "due_at": lease_until, "not_before": None},
-        starts_attempt_at=now,
-    )
-
-
-def report_progress(fence: Fence, progress: Progress) -> Change:
-    """Record how far the attempt is."""
-    return Change(
-        guards=(Guard(state=State.RUNNING, fence=fence),),
-        to=State.RUNNING,
-        sets={"progress": progress},
-    )
-
-
-def succeed(
-    fence: Fence, *, now: datetime, output: Payload, file: StoredPayload | None = None
-) -> Change:
-    """End the task with the attempt's output."""
-    return Change(
-        guards=(Guard(state=State.RUNNING, fence=fence),),
-        to=State.SUCCEEDED,
-        sets=_ended(now) | {"output": output, "file": file, "error": None, "progress": None},
-    )
-
-
-def fail(fence: Fence, *, now: datetime, error: TaskError) -> Change:
-    """End the task with the attempt's error."""
-    return Change(
-        guards=(Guard(state=State.RUNNING, fence=fence),),
-        to=State.FAILED,
-        sets=_ended(now) | {"error": error},
-    )
-
-
-def give_up(*, now: datetime, error: TaskError) -> Change:
-    """End a task that no attempt holds any more and that has none left."""
-    return Change(
-        guards=(
-            Guard(state=State.RUNNING, lease_expired_at=now, attempts_left=False),
-            Guard(state=State.QUEUED, attempts_left=False),
-        ),
-        to=State.FAILED,
-        sets=_ended(now) | {"error": error},
-    )
-
-
-def release(
-    fence: Fence,
-    *,
-    not_before: datetime,
-    due_at: datetime,
-    error: TaskError | None = None,
-    max_attempts: int | None = None,
-) -> Change:
-    """Put the task back into the queue: its attempt failed, or is given up.
-
-    Args:
-        fence: the attempt that holds the task.
-        not_before: until when it waits for its next attempt.
-        due_at: when that attempt must have started.
-        error: why the attempt failed.
-        max_attempts: a new bound, for an attempt that shall not count.
-    """
-    sets: dict[str, Any] = {"lease_until": None, "not_before": not_before, "due_at": due_at}
-    if error is not None:
-        sets["error"] = error
-    if max_attempts is not None:
-        sets["max_attempts"] = max_attempts
-    return Change(guards=(Guard(state=State.RUNNING, fence=fence),), to=State.QUEUED, sets=sets)
-
-
-def _ended(now: datetime) -> dict[str, Any]:
-    return {"finished_at": now, "due_at": None, "lease_until": None, "not_before": None}
+def _with_end(task: Task, end: AttemptEnd) -> tuple[AttemptRecord, ...]:
+    index = end.attempt - 1
+    ended = replace(task.history[index], ended_at=end.at, error=end.error)
+    return (*task.history[:index], ended, *task.history[index + 1 :])

@@ -52,6 +52,8 @@ class FinishedTask:
     mode: Mode
     outcome: State
     attempts: int
+    sweeps: int = 0
+    cached: bool = False
     created_at: datetime
     started_at: datetime | None
     attempt_started_at: datetime | None

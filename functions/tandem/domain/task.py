@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 LEGAL_TRANSITIONS: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.RUNNING, State.FAILED, State.CANCELLED}),
+    State.QUEUED: frozenset({State.QUEUED, State.RUNNING, State.FAILED, State.CANCELLED}),
     State.RUNNING: frozenset(
         {State.RUNNING, State.QUEUED, State.SUCCEEDED, State.FAILED, State.CANCELLED}
     ),
@@ -67,6 +67,15 @@ class TaskError:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt of a task as it went; without an end it runs, or died without a word."""
+
+    started_at: datetime
+    ended_at: datetime | None = None
+    error: TaskError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a running attempt says it is."""
 
@@ -83,6 +92,16 @@ class Fence:
     lease_until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DueTask:
+    """What a sweep needs to know of a task in flight."""
+
+    task_id: TaskId
+    state: State
+    due_at: datetime
+    sweeps: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One submitted run of a processor."""
@@ -95,9 +114,13 @@ class Task:
     input: Payload
     max_attempts: int
     created_at: datetime
-    expires_at: datetime
-    """From when the store may forget it."""
+    expires_at: datetime | None = None
+    """From when the store may forget it: only a final task is ever forgotten."""
     attempts: int = 0
+    history: tuple[AttemptRecord, ...] = ()
+    """Its attempts, in their order."""
+    sweeps: int = 0
+    """How often it was found overdue."""
     due_at: datetime | None = None
     """When a task in flight must next have moved; none for a final one."""
     not_before: datetime | None = None
@@ -113,7 +136,16 @@ class Task:
     """The file that the processor saved as its result."""
     error: TaskError | None = None
     """Of the latest attempt that failed."""
+    cancel_requested_at: datetime | None = None
+    """When the owner asked a running task to stop."""
     retry_of: TaskId | None = None
+    """The finished task that this one does again."""
+    requested_by: str | None = None
+    """The operator who redrove it."""
+    traceparent: str | None = None
+    """The trace that it belongs to (W3C trace context)."""
+    cached_from: TaskId | None = None
+    """The task whose stored result this one was answered with."""
 
     @property
     def fence(self) -> Fence:

@@ -1,18 +1,21 @@
 """One attempt at a task: the context that its processor is given."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import BinaryIO
 
-from tandem.domain.changes import report_progress
+from tandem.domain.changes import Change
 from tandem.domain.clock import Clock
 from tandem.domain.ids import UploadId, parse_uuid
 from tandem.domain.retry import Permanent
-from tandem.domain.task import Progress, StoredPayload, Task
+from tandem.domain.task import Fence, Progress, State, StoredPayload, Task
+from tandem.domain.transitions import extend_lease, report_progress
+from tandem.limits import CANCEL_CHECK, LEASE, LEASE_MARGIN
 from tandem.ports import BlobMissing, BlobStore, ChangeRefused, TaskStore, upload_key
 from tandem.processing.context import Abandoned, Logger, Pool, SavedFile
 
@@ -22,7 +25,10 @@ _SUFFIX_CHARACTERS = 32
 
 
 class Attempt:
-    """Implements `TaskContext` for the attempt that holds a task."""
+    """Implements `TaskContext` for the attempt that holds a task.
+
+    The processor's threads and the one that watches over them use it at once.
+    """
 
     def __init__(
         self,
@@ -43,9 +49,12 @@ class Attempt:
         self._store = store
         self._blobs = blobs
         self._clock = clock
-        self._lock = Lock()
+        self._writing = Lock()
+        self._noting = Lock()
         self._closed = False
+        self._cancel_requested = False
         self._progress_at: datetime | None = None
+        self._looked_at = clock.now()
 
     @property
     def attempt(self) -> int:
@@ -57,38 +66,80 @@ class Attempt:
         """Whether its deadline has passed."""
         return self._clock.now() >= self.deadline
 
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether the owner is known to have asked it to stop."""
+        return self._cancel_requested
+
     def close(self) -> bool:
         """End the attempt for its processor, and return whether this call did: the first does.
 
         So of two threads that would record how it ended, one does.
         """
-        with self._lock:
+        with self._noting:
             closed, self._closed = self._closed, True
         return not closed
+
+    def write(self, make: Callable[[Fence], Change]) -> Task:
+        """Change the task under the attempt's fence, and return it as it then is.
+
+        Raises:
+            ChangeRefused: the attempt does not hold the task, or the change is not allowed.
+        """
+        with self._writing:
+            self.task = self._store.change(self.task.task_id, make(self.task.fence))
+            return self.task
+
+    def extend(self) -> bool:
+        """Hold the task for longer when the lease is half over, and return whether it was.
+
+        Raises:
+            ChangeRefused: the attempt does not hold the task any more.
+        """
+        now, until = self._clock.now(), self.task.lease_until
+        if until is None or until - now > LEASE / 2 or now + LEASE_MARGIN > self.deadline:
+            return False
+        self._note(self.write(partial(extend_lease, lease_until=now + LEASE)))
+        return True
 
     def check_cancelled(self) -> None:
         """Raise Abandoned when the work should not go on."""
         if self._closed or self.overdue:
             raise Abandoned
+        if self._due("_looked_at", CANCEL_CHECK):
+            task = self._store.get(self.task.task_id)
+            if task is None or task.attempts != self.attempt or task.state is not State.RUNNING:
+                self.close()
+                raise Abandoned
+            self._note(task)
+        if self._cancel_requested:
+            raise Abandoned
 
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
         """Say how far the work is; written at most once a second."""
-        self.check_cancelled()
-        if not self._progress_due():
+        if self._closed or self.overdue or self._cancel_requested:
+            raise Abandoned
+        if not self._due("_progress_at", PROGRESS_EVERY):
             return
         progress = Progress(done, total, message[:200])
         try:
-            self._store.change(self.task.task_id, report_progress(self.task.fence, progress))
+            self._note(self.write(partial(report_progress, progress=progress)))
         except ChangeRefused:
             self.close()
             raise Abandoned from None
 
-    def _progress_due(self) -> bool:
+    def _note(self, task: Task) -> None:
+        if task.cancel_requested_at is not None:
+            self._cancel_requested = True
+
+    def _due(self, name: str, period: timedelta) -> bool:
+        """Return whether a period has passed since this last returned so for that name."""
         now = self._clock.now()
-        with self._lock:
-            if self._progress_at is not None and now - self._progress_at < PROGRESS_EVERY:
+        with self._noting:
+            before: datetime | None = getattr(self, name)
+            if before is not None and now - before < period:
                 return False
-            self._progress_at = now
+            setattr(self, name, now)
             return True
 
     def open_upload(self, upload_id: str) -> AbstractContextManager[BinaryIO]:

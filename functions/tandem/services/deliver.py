@@ -8,13 +8,18 @@ from datetime import datetime, timedelta
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, parse_uuid
 from tandem.domain.task import State, Task, TaskError
-from tandem.limits import LEASE_MARGIN
+from tandem.limits import LEASE, LEASE_MARGIN
 from tandem.ports import ChangeRefused, Inbox
 from tandem.services.attempt import Attempt
-from tandem.services.execute import Execution, Outcome
+from tandem.services.execute import Execution
+from tandem.services.outcomes import Outcome
+from tandem.services.settle import Settlement
 
 MAX_BODY_CHARACTERS = 1024
 """A message holds an id: anything longer is not one of ours."""
+
+
+OUT_OF_TIME = TaskError("OutOfTime", "the worker had too little time left to start it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +43,11 @@ class Deliveries:
     letter is sent, and the letter is sent before the message is acknowledged.
     """
 
-    def __init__(self, execution: Execution, inbox: Inbox, clock: Clock) -> None:
+    def __init__(
+        self, execution: Execution, settlement: Settlement, inbox: Inbox, clock: Clock
+    ) -> None:
         self._execution = execution
+        self._settlement = settlement
         self._inbox = inbox
         self._clock = clock
 
@@ -48,6 +56,7 @@ class Deliveries:
         delivery: Delivery,
         *,
         until: datetime,
+        fresh: bool = True,
         started: Callable[[Attempt], None] | None = None,
     ) -> None:
         """Run the message's task and return when the message can be acknowledged.
@@ -55,6 +64,8 @@ class Deliveries:
         Args:
             delivery: the message.
             until: when the function stops; an attempt is given up before.
+            fresh: whether the function has all of its time; else a task that may need more than
+                is left is handed back at no cost.
             started: called with the attempt before its processor runs.
 
         Raises:
@@ -71,6 +82,9 @@ class Deliveries:
             return
         if started is not None:
             started(attempt)
+        if not fresh and attempt.deadline >= until:
+            self._settled(delivery, self._settlement.hand_back(attempt, OUT_OF_TIME))
+            return
         outcome = self._execution.run(attempt)
         if not attempt.close():
             raise Redeliver
@@ -80,9 +94,17 @@ class Deliveries:
         """End an attempt, closed by the caller, that outran its deadline; as `handle` otherwise."""
         self._settle(delivery, attempt, self._execution.timed_out(attempt))
 
+    def extend(self, delivery: Delivery, attempt: Attempt) -> None:
+        """Hold the task of a running attempt, and its message, for longer when it is time."""
+        try:
+            if attempt.extend():
+                self._inbox.postpone(delivery.receipt_handle, LEASE + LEASE_MARGIN)
+        except ChangeRefused:
+            attempt.close()
+
     def _settle(self, delivery: Delivery, attempt: Attempt, outcome: Outcome) -> None:
         try:
-            task = self._execution.settle(attempt, outcome)
+            task = self._settlement.settle(attempt, outcome)
         except ChangeRefused as refused:
             if refused.task is not None and not refused.task.state.final:
                 # Another attempt has the task, perhaps by this very message: keep the message.
@@ -115,7 +137,7 @@ class Deliveries:
         now = self._clock.now()
         if task.lease_until is None or task.lease_until <= now:
             try:
-                self._settled(delivery, self._execution.give_up(task.task_id))
+                self._settled(delivery, self._settlement.end_dead(task.task_id))
             except ChangeRefused:
                 self._postpone(delivery, now + LEASE_MARGIN)
         elif redelivered:

@@ -1,49 +1,27 @@
-"""Running an attempt, and recording how it ended."""
+"""Running an attempt."""
 
 import asyncio
 import inspect
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from tandem.domain.changes import claim, fail, give_up, release, succeed
-from tandem.domain.clock import Clock, whole_milliseconds
+from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId
 from tandem.domain.retry import Permanent, Retry
 from tandem.domain.task import Task, TaskError
-from tandem.limits import DUE_MARGIN, ERROR_CHARACTERS, LEASE_MARGIN
+from tandem.domain.transitions import claim
+from tandem.limits import ERROR_CHARACTERS, LEASE
 from tandem.ports import BlobStore, TaskStore
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.context import Abandoned, Logger, Pool
 from tandem.processing.processor import AnyProcessor
 from tandem.services.attempt import Attempt
+from tandem.services.outcomes import STOPPED, TIMED_OUT, Failed, Outcome, Succeeded
 from tandem.services.payloads import Payloads
 from tandem.trace import stack
-
-
-@dataclass(frozen=True, slots=True)
-class Succeeded:
-    """The processor returned this output, as JSON."""
-
-    output: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The attempt ended with an error."""
-
-    error: TaskError
-    retry_in: timedelta | None
-    """How long to wait for the next attempt; None when trying again cannot help."""
-
-
-Outcome = Succeeded | Failed
-
-TIMED_OUT = "TimedOut"
-CRASHED = "Crashed"
 
 
 class Execution:
@@ -70,11 +48,13 @@ class Execution:
     def claim(self, task_id: TaskId, *, until: datetime) -> Attempt:
         """Start the next attempt of a task, which may run until its limit or the given time.
 
+        It holds the task for a lease; `Attempt.extend` makes that longer while it runs.
+
         Raises:
             ChangeRefused: the task is held, waits, is final, has no attempt left, or is unknown.
         """
-        lease_until = until + LEASE_MARGIN
-        task = self._store.change(task_id, claim(now=self._clock.now(), lease_until=lease_until))
+        now = self._clock.now()
+        task = self._store.change(task_id, claim(now=now, lease_until=now + LEASE))
         return self.begin(task, until=until)
 
     def begin(self, task: Task, *, until: datetime) -> Attempt:
@@ -109,7 +89,7 @@ class Execution:
                 data = processor.input.model_validate_json(self._payloads.read(task.input))
             return Succeeded(_call(processor, data, attempt))
         except Abandoned:
-            return self.timed_out(attempt)
+            return STOPPED if attempt.cancel_requested else self.timed_out(attempt)
         except Exception as error:  # noqa: BLE001 - whatever a processor raises ends its attempt
             return self._failed(processor, attempt, error)
 
@@ -119,70 +99,6 @@ class Execution:
         allowed = attempt.deadline - (attempt.task.attempt_started_at or attempt.deadline)
         message = f"the attempt took longer than its {allowed.total_seconds():.3g} s"
         return Failed(TaskError(TIMED_OUT, message), processor.retry.delay(attempt.attempt))
-
-    def settle(self, attempt: Attempt, outcome: Outcome) -> Task:
-        """Record how an attempt ended, and return the task: final, or queued for another try.
-
-        Raises:
-            ChangeRefused: the attempt does not hold the task any more; nothing was recorded.
-        """
-        task, now = attempt.task, self._clock.now()
-        if isinstance(outcome, Succeeded):
-            output = self._payloads.keep_output(
-                task.task_id, task.attempts, outcome.output, beside=task.input
-            )
-            change = succeed(task.fence, now=now, output=output, file=attempt.file)
-        elif outcome.retry_in is None or task.attempts >= task.max_attempts:
-            change = fail(task.fence, now=now, error=outcome.error)
-        else:
-            not_before = whole_milliseconds(now + outcome.retry_in)
-            change = release(
-                task.fence,
-                not_before=not_before,
-                due_at=not_before + DUE_MARGIN,
-                error=outcome.error,
-            )
-        settled = self._store.change(task.task_id, change)
-        self._log_end(attempt, settled, now)
-        return settled
-
-    def promote(self, attempt: Attempt) -> Task:
-        """Queue the task of an online attempt that ran out of its budget, and return it.
-
-        One more attempt is allowed for the one that it lost.
-
-        Raises:
-            ChangeRefused: the attempt does not hold the task any more.
-        """
-        attempt.close()
-        now = self._clock.now()
-        change = release(
-            attempt.task.fence,
-            not_before=now,
-            due_at=now + DUE_MARGIN,
-            max_attempts=attempt.task.max_attempts + 1,
-        )
-        return self._store.change(attempt.task.task_id, change)
-
-    def give_up(self, task_id: TaskId) -> Task:
-        """Fail a task whose last attempt died without a word, and return it.
-
-        Raises:
-            ChangeRefused: an attempt holds it, or one is left.
-        """
-        error = TaskError(CRASHED, "the last attempt ended without recording a result")
-        return self._store.change(task_id, give_up(now=self._clock.now(), error=error))
-
-    def _log_end(self, attempt: Attempt, settled: Task, now: datetime) -> None:
-        started_at = attempt.task.attempt_started_at or now
-        self._logger.info(
-            "attempt ended",
-            task_id=settled.task_id,
-            processor=settled.processor,
-            attempt=attempt.attempt,
-            state=settled.state,
-            run_ms=round((now - started_at).total_seconds() * 1000),
-        )
 
     def _failed(self, processor: AnyProcessor, attempt: Attempt, error: Exception) -> Failed:
         permanent = isinstance(error, ValidationError) or not processor.retry.allows(error)

@@ -8,15 +8,18 @@ from functools import partial
 from pydantic import BaseModel
 
 from tandem.domain.clock import Clock
-from tandem.domain.ids import TenantId
-from tandem.domain.task import Task
+from tandem.domain.task import State, Task, TaskError
 from tandem.limits import LEASE_MARGIN
 from tandem.ports import ChangeRefused
 from tandem.processing.pool import BoundedPool
-from tandem.processing.processor import AnyProcessor
 from tandem.services.attempt import Attempt
-from tandem.services.execute import TIMED_OUT, Execution, Failed, Outcome
-from tandem.services.submit import Submissions
+from tandem.services.dispatch import Dispatch
+from tandem.services.execute import Execution
+from tandem.services.outcomes import TIMED_OUT, Failed, Outcome
+from tandem.services.settle import Settlement
+from tandem.services.submit import NewTask, Submissions
+
+OUT_OF_BUDGET = TaskError("OutOfBudget", "the caller's time ran out; the task goes on offline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,47 +45,52 @@ class Online:
     """
 
     def __init__(
-        self, submissions: Submissions, execution: Execution, pool: BoundedPool, clock: Clock
+        self,
+        submissions: Submissions,
+        dispatch: Dispatch,
+        execution: Execution,
+        settlement: Settlement,
+        *,
+        pool: BoundedPool,
+        clock: Clock,
     ) -> None:
         self._submissions = submissions
+        self._dispatch = dispatch
         self._execution = execution
+        self._settlement = settlement
         self._pool = pool
         self._clock = clock
 
     async def process(
         self,
-        tenant: TenantId,
-        processor: AnyProcessor,
+        new: NewTask,
         data: BaseModel,
-        document: bytes,
         *,
         budget_seconds: float,
-        traceparent: str,
     ) -> Answered | Promoted:
         """Run the processor on the input and return how that ended.
 
         Args:
-            tenant: the owner.
-            processor: what to run.
-            data: the input.
-            document: the input as JSON, to be kept with the task.
+            new: the task.
+            data: its input.
             budget_seconds: how long the caller waits.
-            traceparent: the trace that an offline continuation belongs to.
+
+        Raises:
+            KeyUsed: the task's key was used before; nothing was recorded.
         """
         until = self._clock.now() + timedelta(seconds=budget_seconds)
-        task = self._submissions.online(
-            tenant, processor, document, lease_until=until + LEASE_MARGIN
-        )
+        task = self._submissions.online(new, lease_until=until + LEASE_MARGIN)
         attempt = self._execution.begin(task, until=until)
         outcome = await self._run(attempt, data)
         try:
             if _out_of_time(outcome) and attempt.deadline == until:
-                task = self._execution.promote(attempt)
-                self._submissions.resend(task, traceparent=traceparent)
+                task = self._settlement.hand_back(attempt, OUT_OF_BUDGET)
+                if task.state is State.QUEUED:
+                    self._dispatch.send(task)
                 return Promoted(task)
             if isinstance(outcome, Failed):
                 outcome = replace(outcome, retry_in=None)
-            return Answered(self._execution.settle(attempt, outcome), outcome)
+            return Answered(self._settlement.settle(attempt, outcome), outcome)
         except ChangeRefused as refused:
             # The lease ended before this process could write: the task goes on without it.
             return Promoted(refused.task or task)

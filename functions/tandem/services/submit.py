@@ -1,101 +1,119 @@
 """Recording tasks, and sending the offline ones to the worker."""
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, TenantId, new_task_id
-from tandem.domain.task import Mode, State, Task
+from tandem.domain.task import AttemptRecord, Mode, State, Task
 from tandem.limits import DUE_MARGIN
-from tandem.ports import TaskQueue, TaskStore
+from tandem.ports import MAX_DELAY, Once, TaskStore
+from tandem.processing.pool import BoundedPool
 from tandem.processing.processor import AnyProcessor
+from tandem.services.dispatch import Dispatch
 from tandem.services.payloads import Payloads
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask:
+    """What is submitted."""
+
+    tenant: TenantId
+    processor: AnyProcessor
+    document: bytes
+    """The input as JSON."""
+    traceparent: str
+    once: Once | None = None
+    run_after: datetime | None = None
+    retry_of: TaskId | None = None
+    requested_by: str | None = None
+
+
 class Submissions:
-    """Accepts tasks."""
+    """Accepts tasks.
+
+    A task is recorded before it is sent: a crash between the two leaves a task that is overdue one
+    day, and so is found; a message without a task would be lost.
+    """
 
     def __init__(
         self,
         store: TaskStore,
-        queue: TaskQueue,
+        dispatch: Dispatch,
         payloads: Payloads,
         clock: Clock,
-        *,
-        retention: timedelta,
+        pool: BoundedPool,
     ) -> None:
         self._store = store
-        self._queue = queue
+        self._dispatch = dispatch
         self._payloads = payloads
         self._clock = clock
-        self._retention = retention
+        self._pool = pool
 
-    def offline(
-        self, tenant: TenantId, processor: AnyProcessor, document: bytes, *, traceparent: str
-    ) -> Task:
+    def offline(self, new: NewTask) -> Task:
         """Record a task, send it to the worker, and return it.
 
-        It is recorded first: a crash before it is sent leaves a task that is overdue one day, and
-        so is found; a message without a task would be lost.
+        Raises:
+            KeyUsed: its key was used before; nothing was recorded.
+        """
+        task = self._record(new)
+        self._dispatch.send(task)
+        return task
+
+    def offline_many(self, news: list[NewTask]) -> "list[Task | Exception]":
+        """Record tasks and send them; return each, or why it was not recorded, in their order."""
+        outcomes = self._pool.map(self._recorded_or_error, news)
+        self._dispatch.send(*(task for task in outcomes if isinstance(task, Task)))
+        return outcomes
+
+    def online(self, new: NewTask, *, lease_until: datetime) -> Task:
+        """Record a task whose first attempt the caller starts now, and return it.
+
+        Raises:
+            KeyUsed: its key was used before; nothing was recorded.
         """
         now = self._clock.now()
-        task = self._new(now, tenant, processor, document, Mode.OFFLINE, due_at=now + DUE_MARGIN)
-        self._store.put(task)
-        self._queue.send(task.task_id, tenant, traceparent=traceparent)
-        return task
-
-    def online(
-        self,
-        tenant: TenantId,
-        processor: AnyProcessor,
-        document: bytes,
-        *,
-        lease_until: datetime,
-    ) -> Task:
-        """Record a task whose first attempt the caller starts now, and return it."""
-        now = self._clock.now()
-        task = self._new(
-            now,
-            tenant,
-            processor,
-            document,
-            Mode.ONLINE,
+        task = replace(
+            self._new(new, now),
+            mode=Mode.ONLINE,
+            state=State.RUNNING,
+            attempts=1,
+            history=(AttemptRecord(now),),
             due_at=lease_until,
             lease_until=lease_until,
+            started_at=now,
+            attempt_started_at=now,
         )
-        self._store.put(task)
+        self._store.put(task, once=new.once)
         return task
 
-    def resend(self, task: Task, *, traceparent: str) -> None:
-        """Send a task that is recorded and queued to the worker."""
-        self._queue.send(task.task_id, task.tenant, traceparent=traceparent)
+    def _recorded_or_error(self, new: NewTask) -> "Task | Exception":
+        try:
+            return self._record(new)
+        except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
+            return error
 
-    def _new(
-        self,
-        now: datetime,
-        tenant: TenantId,
-        processor: AnyProcessor,
-        document: bytes,
-        mode: Mode,
-        *,
-        due_at: datetime,
-        lease_until: datetime | None = None,
-    ) -> Task:
-        task_id: TaskId = new_task_id(now)
-        running = lease_until is not None
-        started_at = now if running else None
+    def _record(self, new: NewTask) -> Task:
+        now = self._clock.now()
+        run_after = new.run_after if new.run_after and new.run_after > now else None
+        beyond_queue = run_after is not None and run_after - now > MAX_DELAY
+        due_at = run_after if beyond_queue else (run_after or now) + DUE_MARGIN
+        task = replace(self._new(new, now), not_before=run_after, due_at=due_at)
+        self._store.put(task, once=new.once)
+        return task
+
+    def _new(self, new: NewTask, now: datetime) -> Task:
+        task_id = new_task_id(now)
         return Task(
             task_id=task_id,
-            tenant=tenant,
-            processor=processor.name,
-            mode=mode,
-            state=State.RUNNING if running else State.QUEUED,
-            input=self._payloads.keep_input(task_id, document),
-            max_attempts=processor.retry.attempts,
+            tenant=new.tenant,
+            processor=new.processor.name,
+            mode=Mode.OFFLINE,
+            state=State.QUEUED,
+            input=self._payloads.keep_input(task_id, new.document),
+            max_attempts=new.processor.retry.attempts,
             created_at=now,
-            expires_at=now.replace(microsecond=0) + self._retention,
-            attempts=1 if running else 0,
-            due_at=due_at,
-            lease_until=lease_until,
-            started_at=started_at,
-            attempt_started_at=started_at,
+            retry_of=new.retry_of,
+            requested_by=new.requested_by,
+            traceparent=new.traceparent,
         )

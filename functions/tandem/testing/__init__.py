@@ -7,6 +7,7 @@ from tandem.testing.blobs import MemoryBlobStore
 from tandem.testing.clock import FakeClock
 from tandem.testing.context import FakeContext
 from tandem.testing.queue import MemoryQueue, Message
+from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
 from tandem.testing.store import MemoryTaskStore
 from tandem.testing.wiring import MemoryWiring
@@ -16,6 +17,7 @@ __all__ = [
     "FakeContext",
     "MemoryBlobStore",
     "MemoryQueue",
+    "MemoryQuotaStore",
     "MemoryReportStore",
     "MemoryTaskStore",
     "MemoryWiring",

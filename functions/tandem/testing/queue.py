@@ -6,7 +6,8 @@ from itertools import count
 from json import dumps
 
 from tandem.domain.clock import Clock
-from tandem.domain.ids import TaskId, TenantId
+from tandem.domain.ids import TaskId
+from tandem.ports import MAX_DELAY, DeadLetter, Envelope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,7 @@ class Message:
 
     message_id: str
     body: str
+    sent_at: datetime
     visible_at: datetime
     receive_count: int = 0
     attributes: dict[str, str] = field(default_factory=dict)
@@ -35,17 +37,29 @@ class MemoryQueue:
         self._visibility = visibility
         self._ids = count(1)
 
-    def send(self, task_id: TaskId, tenant: TenantId, *, traceparent: str | None) -> None:
-        """Send a task to the worker."""
-        attributes = {"tenant": str(tenant)} | ({"traceparent": traceparent} if traceparent else {})
-        self.send_text(dumps({"task_id": task_id}), attributes)
+    def send(self, *envelopes: Envelope) -> list[TaskId]:
+        """Send tasks to the worker; none is ever lost."""
+        for envelope in envelopes:
+            attributes = {"tenant": str(envelope.tenant)}
+            if envelope.traceparent:
+                attributes["traceparent"] = envelope.traceparent
+            body = dumps({"task_id": envelope.task_id})
+            self.send_text(body, attributes, delay=min(envelope.delay, MAX_DELAY))
+        return []
 
-    def send_text(self, body: str, attributes: dict[str, str] | None = None) -> Message:
+    def send_text(
+        self,
+        body: str,
+        attributes: dict[str, str] | None = None,
+        *,
+        delay: timedelta = timedelta(0),
+    ) -> Message:
         """Send any message, even one that no worker can read."""
         message = Message(
             message_id=f"message-{next(self._ids)}",
             body=body,
-            visible_at=self._clock.now(),
+            sent_at=self._clock.now(),
+            visible_at=self._clock.now() + delay,
             attributes=attributes or {},
         )
         self.messages[message.message_id] = message
@@ -86,7 +100,43 @@ class MemoryQueue:
             Message(
                 message_id=f"letter-{next(self._ids)}",
                 body=body,
+                sent_at=self._clock.now(),
                 visible_at=self._clock.now(),
                 attributes=attributes,
             )
         )
+
+    def look(self, limit: int, *, hide: timedelta) -> list[DeadLetter]:
+        """Return dead letters that are not hidden, and hide them for this long."""
+        now = self._clock.now()
+        found: list[DeadLetter] = []
+        for index, letter in enumerate(self.dead_letters):
+            if letter.visible_at <= now and len(found) < limit:
+                self.dead_letters[index] = replace(letter, visible_at=now + hide)
+                found.append(_dead_letter(letter))
+        return found
+
+    def put_back(self, letter: DeadLetter) -> None:
+        """Show a hidden letter to other readers again."""
+        now = self._clock.now()
+        self.dead_letters = [
+            replace(one, visible_at=now) if one.message_id == letter.letter_id else one
+            for one in self.dead_letters
+        ]
+
+    def remove(self, letter: DeadLetter) -> None:
+        """Remove a letter for good."""
+        self.dead_letters = [one for one in self.dead_letters if one.message_id != letter.letter_id]
+
+
+def _dead_letter(message: Message) -> DeadLetter:
+    task_id = message.attributes.get("task_id")
+    return DeadLetter(
+        letter_id=message.message_id,
+        receipt_handle=message.receipt_handle,
+        body=message.body,
+        reason=message.attributes["reason"],
+        error=message.attributes["error"],
+        task_id=TaskId(task_id) if task_id else None,
+        sent_at=message.sent_at,
+    )

@@ -1,13 +1,22 @@
 """The task store in memory."""
 
 from dataclasses import replace
+from datetime import datetime
 from threading import Lock
 
 from tandem.domain.changes import Change
 from tandem.domain.clock import to_text
 from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import InlinePayload, Task
-from tandem.ports import ChangeRefused, TaskExists, TaskFilter, TaskPage
+from tandem.domain.task import DueTask, InlinePayload, Task
+from tandem.ports import (
+    ChangeRefused,
+    KeyUsed,
+    MadeBefore,
+    Once,
+    TaskExists,
+    TaskFilter,
+    TaskPage,
+)
 
 
 class MemoryTaskStore:
@@ -15,14 +24,30 @@ class MemoryTaskStore:
 
     def __init__(self) -> None:
         self.tasks: dict[TaskId, Task] = {}
+        self._keys: dict[str, tuple[Once, str]] = {}
         self._lock = Lock()
 
-    def put(self, task: Task) -> None:
-        """Record a new task, or raise TaskExists."""
+    def put(self, task: Task, *, once: Once | None = None) -> None:
+        """Record a new task, and its key with it, or raise TaskExists or KeyUsed."""
         with self._lock:
+            if once is not None:
+                self._check_key(once)
             if task.task_id in self.tasks:
                 raise TaskExists
             self.tasks[task.task_id] = task
+            if once is not None:
+                self._keys[once.key] = (once, task.task_id)
+
+    def claim_key(self, once: Once, made: str) -> None:
+        """Record a key, or raise KeyUsed."""
+        with self._lock:
+            self._check_key(once)
+            self._keys[once.key] = (once, made)
+
+    def _check_key(self, once: Once) -> None:
+        used = self._keys.get(once.key)
+        if used is not None and used[0].expires_at > once.now:
+            raise KeyUsed(MadeBefore(used[0].fingerprint, used[1]))
 
     def change(self, task_id: TaskId, change: Change) -> Task:
         """Change a task and return it as it then is, or raise ChangeRefused."""
@@ -36,6 +61,22 @@ class MemoryTaskStore:
     def get(self, task_id: TaskId) -> Task | None:
         """Return the task as last written, or None."""
         return self.tasks.get(task_id)
+
+    @property
+    def shards(self) -> int:
+        """One."""
+        return 1
+
+    def overdue(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
+        """Return up to `limit` tasks that are in flight and due, longest due first."""
+        del shard
+        with self._lock:
+            found = [
+                DueTask(task.task_id, task.state, task.due_at, task.sweeps)
+                for task in self.tasks.values()
+                if task.due_at is not None and task.due_at <= now
+            ]
+        return sorted(found, key=lambda task: task.due_at)[:limit]
 
     def list(
         self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None = None
@@ -53,7 +94,10 @@ class MemoryTaskStore:
                 key=_position,
                 reverse=True,
             )
-        page = [replace(task, input=InlinePayload(""), output=None) for task in found[:limit]]
+        page = [
+            replace(task, input=InlinePayload(""), output=None, history=())
+            for task in found[:limit]
+        ]
         return TaskPage(page, _position(page[-1]) if len(found) > limit else None)
 
 

@@ -8,6 +8,7 @@ from tandem.settings import Settings
 from tandem.testing.blobs import MemoryBlobStore
 from tandem.testing.clock import FakeClock
 from tandem.testing.queue import MemoryQueue
+from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
 from tandem.testing.store import MemoryTaskStore
 from tandem.wiring import Wiring
@@ -52,6 +53,16 @@ class MemoryWiring(Wiring):
     def queue(self) -> MemoryQueue:
         """The queue; the worker's inbox is the same."""
         return MemoryQueue(self.clock)
+
+    @cached_property
+    def quota_store(self) -> MemoryQuotaStore:
+        """The quotas."""
+        return MemoryQuotaStore()
+
+    @cached_property
+    def dead_letter_box(self) -> MemoryQueue:
+        """The queue."""
+        return self.queue
 
     @cached_property
     def inbox(self) -> MemoryQueue:

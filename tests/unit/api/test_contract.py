@@ -10,6 +10,11 @@ from tests.unit.api.conftest import Api
 PROTECTED = [
     ("POST", "/process-online", "tasks:write"),
     ("POST", "/process-offline", "tasks:write"),
+    ("POST", "/process-offline/batch", "tasks:write"),
+    ("POST", "/tasks/1/cancel", "tasks:write"),
+    ("POST", "/tasks/1/retry", "tasks:write"),
+    ("GET", "/dead-letters", "admin"),
+    ("POST", "/dead-letters/redrive", "admin"),
     ("GET", "/heavy-task", "tasks:write"),
     ("POST", "/uploads", "tasks:write"),
     ("GET", "/tasks", "tasks:read"),

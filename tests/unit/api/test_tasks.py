@@ -22,13 +22,23 @@ def test_a_task_reads_as_the_contract_says(api: Api) -> None:
         "progress",
         "error",
         "created_at",
+        "run_after",
+        "cancel_requested_at",
+        "requested_by",
+        "cached_from",
+        "history",
         "started_at",
         "finished_at",
         "expires_at",
         "retry_of",
         "links",
     }
-    assert task["links"] == {"self": location, "result": f"{location}/result"}
+    assert task["links"] == {
+        "self": location,
+        "result": f"{location}/result",
+        "cancel": f"{location}/cancel",
+        "retry": f"{location}/retry",
+    }
 
 
 def test_pages_are_followed_by_their_cursor(api: Api) -> None:

@@ -3,8 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.domain.changes import Change, Guard, claim, succeed
+from tandem.domain.changes import Change, Guard
 from tandem.domain.task import LEGAL_TRANSITIONS, InlinePayload, Progress, State, TaskError
+from tandem.domain.transitions import claim, succeed
 from tests.factories.tasks import NOON, make_task
 
 
@@ -39,5 +40,5 @@ def test_a_second_attempt_keeps_when_the_first_started() -> None:
 def test_a_success_forgets_the_error_and_the_progress_of_the_way_there() -> None:
     held = claim(now=NOON, lease_until=NOON).apply(make_task())
     held = replace(held, error=TaskError("E", "why"), progress=Progress(1, 8, "hashed"))
-    done = succeed(held.fence, now=NOON, output=InlinePayload("{}")).apply(held)
+    done = succeed(held.fence, now=NOON, expires_at=NOON, output=InlinePayload("{}")).apply(held)
     assert (done.error, done.progress) == (None, None)

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from tandem.domain.changes import claim
 from tandem.domain.ids import TenantId, new_upload_id
 from tandem.domain.task import Progress, StoredPayload
+from tandem.domain.transitions import claim
 from tandem.ports import upload_key
 from tandem.processing import Permanent
 from tandem.processing.context import Abandoned

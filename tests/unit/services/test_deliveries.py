@@ -3,10 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.domain.changes import claim
-from tandem.domain.ids import TenantId
 from tandem.domain.task import State, Task
-from tandem.limits import LEASE_MARGIN
+from tandem.domain.transitions import claim
+from tandem.limits import LEASE
 from tandem.ports import ChangeRefused
 from tandem.processing import TaskContext
 from tandem.services.deliver import Delivery, Redeliver, read_task_id
@@ -17,16 +16,14 @@ from tests.factories.processors import (
     break_down,
     double,
     make_wiring,
+    new_work,
     refuse,
 )
 from tests.factories.tasks import make_task
 
-TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
 
 def submit(wiring: MemoryWiring, document: bytes = b'{"value":21}') -> Task:
-    work = wiring.catalogue["work"]
-    return wiring.submissions.offline(TenantId("acme"), work, document, traceparent=TRACE)
+    return wiring.submissions.offline(new_work(wiring, document))
 
 
 def delivery(message: Message) -> Delivery:
@@ -97,7 +94,7 @@ def test_a_duplicate_delivery_runs_the_task_once() -> None:
 
     wiring = make_wiring(count)
     task = submit(wiring)
-    wiring.submissions.resend(task, traceparent=TRACE)
+    wiring.dispatch.send(task)
     assert deliver_all(wiring) == [True, True]
     assert runs == [1]
     assert wiring.queue.dead_letters == []
@@ -180,7 +177,7 @@ def test_an_unparsable_message_becomes_a_dead_letter_as_it_was(body: str) -> Non
 
 def test_a_message_of_an_unknown_task_becomes_a_dead_letter() -> None:
     wiring = make_wiring(double)
-    wiring.queue.send(make_task().task_id, TenantId("acme"), traceparent=None)
+    wiring.dispatch.send(make_task())
     assert deliver_all(wiring) == [True]
     assert wiring.queue.dead_letters[0].attributes["reason"] == "unknown-task"
 
@@ -191,7 +188,7 @@ def test_a_message_that_comes_before_the_backoff_is_over_waits_until_then() -> N
     deliver_all(wiring)
     waiting = stored(wiring, task)
     assert waiting.not_before is not None
-    wiring.submissions.resend(task, traceparent=TRACE)
+    wiring.dispatch.send(task)
     (early,) = (message for message in wiring.queue.receive() if message.receive_count == 1)
     if waiting.not_before > wiring.clock.now():
         assert not deliver(wiring, early)
@@ -220,7 +217,7 @@ def test_a_message_redelivered_while_an_attempt_holds_the_task_waits_for_its_lea
     wiring.queue.postpone(first.receipt_handle, timedelta(0))
     assert deliver_all(wiring) == [False]
     again = wiring.queue.messages[first.message_id]
-    assert again.visible_at == until + LEASE_MARGIN
+    assert again.visible_at == wiring.clock.now() + LEASE
 
 
 def test_a_task_whose_last_attempt_died_fails_and_says_so() -> None:
@@ -246,7 +243,7 @@ def test_a_stop_between_the_end_and_the_dead_letter_still_gives_the_letter() -> 
     attempt = wiring.execution.claim(
         task.task_id, until=wiring.clock.now() + timedelta(seconds=100)
     )
-    wiring.execution.settle(attempt, wiring.execution.run(attempt))
+    wiring.settlement.settle(attempt, wiring.execution.run(attempt))
     assert wiring.queue.dead_letters == []
     del first
     clock(wiring).advance(timedelta(minutes=12))
@@ -263,7 +260,7 @@ def test_an_attempt_that_lost_its_lease_changes_nothing() -> None:
     wiring.execution.claim(task.task_id, until=wiring.clock.now() + timedelta(seconds=10))
     held = stored(wiring, task)
     with pytest.raises(ChangeRefused):
-        wiring.execution.settle(old, wiring.execution.run(old))
+        wiring.settlement.settle(old, wiring.execution.run(old))
     assert stored(wiring, task) == held
     with pytest.raises(Redeliver):
         wiring.deliveries.time_out(delivery(message), old)
@@ -292,7 +289,7 @@ def test_an_unknown_processor_is_tried_again_since_a_deployment_may_be_under_way
     wiring = make_wiring(double)
     task = make_task(processor="newer")
     wiring.store.put(task)
-    wiring.queue.send(task.task_id, task.tenant, traceparent=None)
+    wiring.dispatch.send(task)
     assert deliver_all(wiring) == [False]
     waiting = stored(wiring, task)
     assert waiting.error is not None

@@ -7,12 +7,11 @@ from threading import Event
 import pytest
 
 from tandem.domain.clock import SystemClock
-from tandem.domain.ids import TenantId
 from tandem.domain.task import Mode, State
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.execute import Failed, Succeeded
 from tandem.services.online import Answered, Promoted
+from tandem.services.outcomes import Failed, Succeeded
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import (
     Number,
@@ -21,25 +20,17 @@ from tests.factories.processors import (
     double,
     make_processor,
     make_wiring,
+    new_work,
     refuse,
 )
-
-ACME = TenantId("acme")
 
 
 def process(
     wiring: MemoryWiring, *, budget_seconds: float = 10, value: int = 21
 ) -> Answered | Promoted:
-    return asyncio.run(
-        wiring.online.process(
-            ACME,
-            wiring.catalogue["work"],
-            Number(value=value),
-            b'{"value":%d}' % value,
-            budget_seconds=budget_seconds,
-            traceparent="00-1",
-        )
-    )
+    new = new_work(wiring, b'{"value":%d}' % value)
+    data = Number(value=value)
+    return asyncio.run(wiring.online.process(new, data, budget_seconds=budget_seconds))
 
 
 def test_an_online_task_answers_and_is_recorded() -> None:

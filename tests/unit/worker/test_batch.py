@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from tandem.domain.clock import SystemClock
-from tandem.domain.ids import TenantId
 from tandem.domain.task import State, Task
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.testing import MemoryWiring
 from tests.factories.events import sqs_record
-from tests.factories.processors import Number, Stuck, make_processor
+from tests.factories.processors import Number, Stuck, make_processor, new_work
 from worker.batch import run_batch
 
 
@@ -24,8 +23,7 @@ def make(run: Any, **options: Any) -> MemoryWiring:
 
 def submit(wiring: MemoryWiring, value: int = 0) -> Task:
     document = json.dumps({"value": value}).encode()
-    work = wiring.catalogue["work"]
-    return wiring.submissions.offline(TenantId("acme"), work, document, traceparent="00-1")
+    return wiring.submissions.offline(new_work(wiring, document))
 
 
 def run(wiring: MemoryWiring, *, seconds: float = 60) -> list[str]:
@@ -88,7 +86,7 @@ def test_the_same_message_twice_in_one_batch_runs_the_task_once() -> None:
     wiring = make(count)
     task = submit(wiring)
     for _ in range(4):
-        wiring.submissions.resend(task, traceparent="00-1")
+        wiring.dispatch.send(task)
     assert run(wiring) == []
     assert runs == [1]
 
@@ -142,9 +140,7 @@ def test_neither_input_nor_error_text_reaches_the_log(log: StringIO) -> None:
         raise ValueError(f"bad {data.text}")
 
     wiring = make(leak)
-    work = wiring.catalogue["work"]
-    document = b'{"text":"SECRET-INPUT"}'
-    wiring.submissions.offline(TenantId("acme"), work, document, traceparent="00-1")
+    wiring.submissions.offline(new_work(wiring, b'{"text":"SECRET-INPUT"}'))
     run(wiring)
     assert "attempt failed" in log.getvalue()
     assert "SECRET-INPUT" not in log.getvalue()

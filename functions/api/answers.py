@@ -1,0 +1,74 @@
+"""Answers that several routes give."""
+
+import math
+from http import HTTPStatus
+
+from fastapi import Response
+
+from api.models import Accepted, ProcessedOnline, TaskView
+from api.problems import Problem
+from tandem.domain.retry import Permanent
+from tandem.domain.task import Task, TaskError
+from tandem.services.quota import QuotaExceeded
+
+_POLL_SECONDS = "1"
+_CALLERS_FAULT = frozenset({Permanent.__name__, "ValidationError"})
+
+
+def accepted(task: Task, message: str, headers: dict[str, str] | None = None) -> Response:
+    """Return that a task runs offline, and where to follow it."""
+    document = Accepted(message=message, task_id=task.task_id, task=TaskView.of(task))
+    return Response(
+        document.model_dump_json(),
+        HTTPStatus.ACCEPTED,
+        {
+            "Location": f"/tasks/{task.task_id}",
+            "Retry-After": _POLL_SECONDS,
+            **(headers or {}),
+        },
+        "application/json",
+    )
+
+
+def processed(task: Task, output: bytes, headers: dict[str, str] | None = None) -> Response:
+    """Return the answer around an output that is JSON already: it is not parsed again."""
+    run = (task.finished_at or task.created_at) - task.created_at
+    head = ProcessedOnline(
+        message="Processed online",
+        task_id=task.task_id,
+        processor=task.processor,
+        duration_ms=round(run.total_seconds() * 1000),
+        output=None,
+    ).model_dump_json(exclude={"output"})
+    content = b'%s,"output":%s}' % (head[:-1].encode(), output)
+    return Response(
+        content,
+        HTTPStatus.OK,
+        {"Location": f"/tasks/{task.task_id}", **(headers or {})},
+        "application/json",
+    )
+
+
+def failed(task: Task, error: TaskError | None) -> Problem:
+    """Return the problem of a task that ended without an output."""
+    if error is None:
+        detail = f"The task was {task.state}."
+        return Problem(HTTPStatus.CONFLICT, "task-cancelled", detail, task_id=task.task_id)
+    callers = error.type in _CALLERS_FAULT
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY if callers else HTTPStatus.INTERNAL_SERVER_ERROR,
+        "task-failed",
+        f"{error.type}: {error.message}",
+        task_id=task.task_id,
+    )
+
+
+def over_quota(exceeded: QuotaExceeded) -> Problem:
+    """Return the problem of a tenant that must wait."""
+    seconds = max(math.ceil(exceeded.retry_after.total_seconds()), 1)
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "quota-exceeded",
+        f"The tenant's quota of tasks is used up for {seconds} s.",
+        headers={"Retry-After": str(seconds)},
+    )

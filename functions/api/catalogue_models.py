@@ -1,0 +1,59 @@
+"""The catalogue of processors as the API answers it."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from tandem.processing.processor import AnyProcessor
+
+
+class RetryView(BaseModel):
+    """When a failed attempt is tried again."""
+
+    attempts: int
+    min_backoff_seconds: float
+    max_backoff_seconds: float
+
+
+class ProcessorView(BaseModel):
+    """A processor as the catalogue shows it."""
+
+    name: str
+    summary: str
+    time_limit_seconds: float
+    retry: RetryView
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+
+    @staticmethod
+    def of(processor: AnyProcessor) -> "ProcessorView":
+        """Return the view of a processor."""
+        return ProcessorView(
+            name=processor.name,
+            summary=processor.summary,
+            time_limit_seconds=processor.time_limit_seconds,
+            retry=RetryView(
+                attempts=processor.retry.attempts,
+                min_backoff_seconds=processor.retry.min_backoff_seconds,
+                max_backoff_seconds=processor.retry.max_backoff_seconds,
+            ),
+            input_schema=processor.input.model_json_schema(),
+            output_schema=processor.output.model_json_schema(mode="serialization"),
+        )
+
+
+class Limits(BaseModel):
+    """What a caller can meet."""
+
+    body_bytes: int
+    inline_bytes: int
+    upload_bytes: int
+    online_budget_seconds: float
+    page_tasks: int
+
+
+class ProcessorList(BaseModel):
+    """The catalogue."""
+
+    processors: list[ProcessorView]
+    limits: Limits

@@ -1,0 +1,26 @@
+"""Uploads as the API takes and answers them."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+
+class UploadRequest(BaseModel):
+    """A file that is to be uploaded."""
+
+    filename: str = Field(
+        min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$", examples=["orders.csv"]
+    )
+    content_type: str = Field(
+        pattern=r"^[a-z]+/[A-Za-z0-9][A-Za-z0-9.+-]{0,100}$", examples=["text/csv"]
+    )
+    size: int = Field(ge=1, description="Its exact size in bytes.", examples=[1024])
+
+
+class UploadTicket(BaseModel):
+    """How to upload the file: POST the fields, then the file as `file`, to the URL."""
+
+    upload_id: str = Field(description="What a processor's input names the upload by.")
+    url: str
+    fields: dict[str, str]
+    expires_at: datetime = Field(description="Until when the form can be used.")

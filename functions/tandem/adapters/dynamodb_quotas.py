@@ -1,0 +1,70 @@
+"""Quotas as items of the table of tasks, each one number.
+
+The bucket is kept as the time at which it will be full again: taking tokens moves that time on, and
+is refused when it would lie further ahead than a whole bucket takes to fill. So one number and one
+conditional write are enough; a write that lost a race is told the number that won.
+"""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tandem.adapters.items import Item
+from tandem.domain.ids import TenantId
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_FORGOTTEN_AFTER = timedelta(days=1)
+_TRIES = 8
+
+
+class DynamoDBQuotaStore:
+    """Keeps each tenant's bucket as one item."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+        self._last_seen: dict[TenantId, int] = {}
+
+    def take(
+        self, tenant: TenantId, tokens: int, *, per_second: float, burst: int, now: datetime
+    ) -> timedelta | None:
+        """Take tokens, or return how long they will be missing."""
+        now_us = round(now.timestamp() * 1_000_000)
+        cost_us = round(tokens * 1_000_000 / per_second)
+        full_us = round(burst * 1_000_000 / per_second)
+        seen = self._last_seen.get(tenant)
+        for _ in range(_TRIES):
+            start_us = max(now_us, seen or 0)
+            missing_us = start_us + cost_us - (now_us + full_us)
+            if missing_us > 0:
+                return timedelta(microseconds=missing_us)
+            found = self._move(tenant, seen, start_us + cost_us, now_us)
+            if found is None:
+                self._last_seen[tenant] = start_us + cost_us
+                return None
+            seen = self._last_seen[tenant] = found
+        return timedelta(seconds=1)
+
+    def _move(self, tenant: TenantId, seen: int | None, full_at_us: int, now_us: int) -> int | None:
+        """Write the bucket's new time when it is as it was seen; return the other time if not."""
+        values: Item = {
+            ":full_at": {"N": str(full_at_us)},
+            ":expires": {"N": str(now_us // 1_000_000 + int(_FORGOTTEN_AFTER.total_seconds()))},
+        }
+        condition = "attribute_not_exists(full_at)"
+        if seen is not None:
+            condition, values[":seen"] = "full_at = :seen", {"N": str(seen)}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"quota#{tenant}"}},
+                UpdateExpression="SET full_at = :full_at, expires_at = :expires",
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            item: Any = error.response.get("Item", {})
+            return int(item["full_at"]["N"]) if "full_at" in item else 0
+        return None

@@ -1,0 +1,82 @@
+"""A tenant's tasks, newest first, over the shards of index by_owner."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from tandem.adapters.items import Item, from_item
+from tandem.ports import TaskFilter, TaskPage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Listing:
+    """Reads one page."""
+
+    def __init__(
+        self, client: "DynamoDBClient", table: str, wanted: TaskFilter, limit: int
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._wanted = wanted
+        self._limit = limit
+
+    def page(self, partitions: list[str], cursor: str | None) -> TaskPage:
+        """Return the page that a cursor starts, merged over the partitions."""
+        before = _decode(cursor) if cursor else None
+        shards = [self._newest(partition, before) for partition in partitions]
+        newest = merge(*shards, key=lambda item: item["created"]["S"], reverse=True)
+        items = list(islice(newest, self._limit + 1))
+        page = items[: self._limit]
+        more = len(items) > self._limit
+        return TaskPage(
+            [from_item(item) for item in page],
+            _encode(page[-1]["created"]["S"]) if more else None,
+        )
+
+    def _newest(self, partition: str, before: str | None) -> Iterator[Item]:
+        """Yield a shard's items, newest first, read page by page as they are asked for."""
+        names = {"#owner": "owner"}
+        values: Item = {":owner": {"S": partition}}
+        condition = "#owner = :owner"
+        if before:
+            names["#created"], values[":before"] = "created", {"S": before}
+            condition += " AND #created < :before"
+        filters = []
+        for name, value in (
+            ("state", self._wanted.state),
+            ("processor", self._wanted.processor),
+        ):
+            if value is not None:
+                names[f"#{name}"], values[f":{name}"] = name, {"S": str(value)}
+                filters.append(f"#{name} = :{name}")
+        query: Any = {
+            "TableName": self._table,
+            "IndexName": "by_owner",
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ScanIndexForward": False,
+        }
+        if filters:
+            query["FilterExpression"] = " AND ".join(filters)
+        else:
+            query["Limit"] = self._limit + 1
+        pages = self._client.get_paginator("query").paginate(**query)
+        for page in pages:
+            yield from page["Items"]
+
+
+def _encode(created: str) -> str:
+    return urlsafe_b64encode(created.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> str:
+    try:
+        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError:
+        # Not one of ours: start where no task is.
+        return " "

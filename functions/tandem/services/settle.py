@@ -1,0 +1,146 @@
+"""Recording how an attempt ended."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from tandem.domain.changes import Change
+from tandem.domain.clock import Clock, whole_milliseconds
+from tandem.domain.ids import TaskId
+from tandem.domain.task import Fence, State, Task, TaskError
+from tandem.domain.transitions import (
+    fail,
+    give_up,
+    hand_back,
+    retry_later,
+    stop,
+    stop_dead,
+    succeed,
+)
+from tandem.limits import DUE_MARGIN
+from tandem.ports import ChangeRefused, TaskStore
+from tandem.processing.context import Logger
+from tandem.services.attempt import Attempt
+from tandem.services.outcomes import CRASHED, Failed, Outcome, Stopped, Succeeded
+from tandem.services.payloads import Payloads
+from tandem.services.retention import Retention
+
+
+class Settlement:
+    """Records ends, each as one change that the attempt's fence guards."""
+
+    def __init__(
+        self,
+        store: TaskStore,
+        payloads: Payloads,
+        clock: Clock,
+        retention: Retention,
+        logger: Logger,
+    ) -> None:
+        self._store = store
+        self._payloads = payloads
+        self._clock = clock
+        self._retention = retention
+        self._logger = logger
+
+    def settle(self, attempt: Attempt, outcome: Outcome) -> Task:
+        """Record how an attempt ended, and return the task: final, or queued for another try.
+
+        Raises:
+            ChangeRefused: the attempt does not hold the task any more; nothing was recorded.
+        """
+        now = self._clock.now()
+        try:
+            settled = attempt.write(self._ending(attempt, outcome, now))
+        except ChangeRefused as refused:
+            if not _asked_to_stop(attempt, refused.task):
+                raise
+            error = outcome.error if isinstance(outcome, Failed) else None
+            settled = attempt.write(self._stop(now, error))
+        self._log_end(attempt, settled, now)
+        return settled
+
+    def hand_back(self, attempt: Attempt, why: TaskError) -> Task:
+        """Queue the task of an attempt that is given up at no cost to it, and return the task.
+
+        Raises:
+            ChangeRefused: the attempt does not hold the task any more.
+        """
+        attempt.close()
+        now = self._clock.now()
+        change = partial(
+            hand_back,
+            now=now,
+            due_at=now + DUE_MARGIN,
+            max_attempts=attempt.task.max_attempts + 1,
+            why=why,
+        )
+        try:
+            return attempt.write(change)
+        except ChangeRefused as refused:
+            if not _asked_to_stop(attempt, refused.task):
+                raise
+            return attempt.write(self._stop(now, why))
+
+    def end_dead(self, task_id: TaskId) -> Task:
+        """End a task whose last attempt died without a word, or died and was to stop.
+
+        Raises:
+            ChangeRefused: an attempt holds it, or one is left.
+        """
+        now = self._clock.now()
+        expires_at = self._retention.expiry(now)
+        try:
+            return self._store.change(task_id, stop_dead(now=now, expires_at=expires_at))
+        except ChangeRefused:
+            change = give_up(now=now, expires_at=expires_at, error=CRASHED)
+            return self._store.change(task_id, change)
+
+    def _ending(
+        self, attempt: Attempt, outcome: Outcome, now: datetime
+    ) -> Callable[[Fence], Change]:
+        task, expires_at = attempt.task, self._retention.expiry(now)
+        if isinstance(outcome, Stopped):
+            return self._stop(now, None)
+        if isinstance(outcome, Succeeded):
+            output = self._payloads.keep_output(
+                task.task_id, task.attempts, outcome.output, beside=task.input
+            )
+            return partial(
+                succeed, now=now, expires_at=expires_at, output=output, file=attempt.file
+            )
+        if outcome.retry_in is None or task.attempts >= task.max_attempts:
+            return partial(fail, now=now, expires_at=expires_at, error=outcome.error)
+        not_before = whole_milliseconds(now + outcome.retry_in)
+        return partial(
+            retry_later,
+            now=now,
+            not_before=not_before,
+            due_at=not_before + DUE_MARGIN,
+            error=outcome.error,
+        )
+
+    def _stop(self, now: datetime, error: TaskError | None) -> Callable[[Fence], Change]:
+        expires_at = self._retention.expiry(now)
+        return partial(stop, now=now, expires_at=expires_at, error=error)
+
+    def _log_end(self, attempt: Attempt, settled: Task, now: datetime) -> None:
+        started_at = attempt.task.attempt_started_at or now
+        self._logger.info(
+            "attempt ended",
+            task_id=settled.task_id,
+            processor=settled.processor,
+            attempt=attempt.attempt,
+            state=settled.state,
+            run_ms=round((now - started_at).total_seconds() * 1000),
+        )
+
+
+def _asked_to_stop(attempt: Attempt, task: Task | None) -> bool:
+    """Return whether the attempt holds the task still, and only must stop."""
+    return (
+        task is not None
+        and task.state is State.RUNNING
+        and task.fence == attempt.task.fence
+        and task.cancel_requested_at is not None
+    )

@@ -1,0 +1,132 @@
+"""What an owner does with tasks: read, cancel, do again."""
+
+from datetime import datetime
+
+from tandem.domain.changes import Change
+from tandem.domain.clock import Clock
+from tandem.domain.ids import TaskId, TenantId
+from tandem.domain.task import State, Task
+from tandem.domain.transitions import cancel_queued, request_cancel
+from tandem.ports import ChangeRefused, Once, TaskFilter, TaskPage, TaskStore
+from tandem.processing.catalogue import Catalogue
+from tandem.services.payloads import Payloads
+from tandem.services.retention import Retention
+from tandem.services.submit import NewTask, Submissions
+
+
+class NoSuchTask(Exception):
+    """The tenant has no such task."""
+
+
+class NotFinished(Exception):
+    """The task is not final yet."""
+
+
+class AlreadyFinished(Exception):
+    """The task is final, and never changes."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task.state)
+        self.task = task
+
+
+class ProcessorGone(Exception):
+    """The processor of the task is not installed any more."""
+
+
+class Tasks:
+    """A tenant's tasks."""
+
+    def __init__(
+        self,
+        store: TaskStore,
+        submissions: Submissions,
+        payloads: Payloads,
+        clock: Clock,
+        *,
+        catalogue: Catalogue,
+        retention: Retention,
+    ) -> None:
+        self._store = store
+        self._submissions = submissions
+        self._payloads = payloads
+        self._clock = clock
+        self._catalogue = catalogue
+        self._retention = retention
+
+    def get(self, tenant: TenantId, task_id: TaskId) -> Task:
+        """Return a task of the tenant.
+
+        Raises:
+            NoSuchTask: there is none, it is another tenant's, or it has expired.
+        """
+        task = self._store.get(task_id)
+        if task is None or task.tenant != tenant or self._expired(task):
+            raise NoSuchTask
+        return task
+
+    def list(
+        self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None
+    ) -> TaskPage:
+        """Return a page of the tenant's tasks, newest first, without expired ones."""
+        page = self._store.list(tenant, wanted, limit=limit, cursor=cursor)
+        return TaskPage([task for task in page.tasks if not self._expired(task)], page.next_cursor)
+
+    def cancel(self, tenant: TenantId, task_id: TaskId) -> Task:
+        """Cancel a queued task, or ask a running one to stop, and return it.
+
+        Raises:
+            NoSuchTask: as `get`.
+            AlreadyFinished: it is final.
+        """
+        task = self.get(tenant, task_id)
+        while not task.state.final:
+            try:
+                return self._store.change(task_id, self._cancel(task, self._clock.now()))
+            except ChangeRefused as refused:
+                if refused.task is None:
+                    raise NoSuchTask from None
+                task = refused.task
+        if task.state is State.CANCELLED:
+            return task
+        raise AlreadyFinished(task)
+
+    def again(
+        self,
+        task: Task,
+        *,
+        traceparent: str,
+        once: Once | None = None,
+        requested_by: str | None = None,
+    ) -> Task:
+        """Submit a finished task's input again, as a new task linked to it, and return that.
+
+        Raises:
+            NotFinished: it is queued or running.
+            ProcessorGone: its processor is not installed.
+            KeyUsed: the key was used before; nothing was recorded.
+        """
+        if not task.state.final:
+            raise NotFinished
+        processor = self._catalogue.get(task.processor)
+        if processor is None:
+            raise ProcessorGone
+        return self._submissions.offline(
+            NewTask(
+                tenant=task.tenant,
+                processor=processor,
+                document=self._payloads.read(task.input),
+                traceparent=traceparent,
+                once=once,
+                retry_of=task.task_id,
+                requested_by=requested_by,
+            )
+        )
+
+    def _expired(self, task: Task) -> bool:
+        return task.expires_at is not None and task.expires_at <= self._clock.now()
+
+    def _cancel(self, task: Task, now: datetime) -> Change:
+        if task.state is State.QUEUED:
+            return cancel_queued(now=now, expires_at=self._retention.expiry(now))
+        return request_cancel(now=now)
