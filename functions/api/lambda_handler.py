@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import logging
 import signal
 import sys
 import threading
@@ -14,6 +15,9 @@ from mangum.protocols import LifespanCycle
 from mangum.types import ASGI, LambdaContext
 
 from api.problems import MEDIA_TYPE
+
+# Mangum logs a line for each request beside ours, which says more.
+logging.getLogger("mangum").setLevel(logging.WARNING)
 
 
 class LambdaHandler:

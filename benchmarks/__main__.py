@@ -1,0 +1,72 @@
+"""`python -m benchmarks [cold|warm|throughput]`: measure, print a table, keep the results.
+
+The results are kept in results.json, and their tables in the pages that quote them.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from local.artifact import build, machine_architecture
+from local.errors import StackError
+from local.paths import PROJECT
+
+BENCHES = ("cold", "warm", "throughput")
+RESULTS = Path(__file__).with_name("results.json")
+PAGES = (PROJECT / "README.md", PROJECT / "docs" / "performance.md")
+QUOTED = re.compile(r"(?<=<!-- make bench -->\n).*?(?=<!-- end of make bench -->)", re.DOTALL)
+PACKAGES = ("fastapi", "mangum", "pydantic", "aws-lambda-powertools", "boto3", "awslambdaric")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the chosen benches and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("bench", nargs="?", choices=BENCHES, help="which; by default all")
+    bench: str | None = parser.parse_args(arguments).bench
+    try:
+        build(machine_architecture())
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    sys.path.insert(0, str(PROJECT / "functions"))  # the library, as the functions find it
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in [bench] if bench else BENCHES:
+        print(f"Measuring {name} …", file=sys.stderr)
+        results[name] = _circumstances() | import_module(f"benchmarks.{name}").measure()
+        print(f"\n{table(name, results)}\n", flush=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    for page in PAGES:
+        page.write_text(quoting(page.read_text(), results))
+    return 0
+
+
+def table(name: str, results: dict[str, Any]) -> str:
+    """Return one bench's results as a Markdown table."""
+    shown: str = import_module(f"benchmarks.{name}").table(results[name])
+    return shown
+
+
+def quoting(page: str, results: dict[str, Any]) -> str:
+    """Return a page with the tables of these results where it quotes any."""
+    tables = "\n\n".join(table(name, results) for name in BENCHES if name in results)
+    return QUOTED.sub(lambda _: f"\n{tables}\n\n", page)
+
+
+def _circumstances() -> dict[str, Any]:
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": {"architecture": machine_architecture(), "cpus": os.cpu_count()},
+        "versions": {"python": sys.version.split()[0]} | {one: version(one) for one in PACKAGES},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

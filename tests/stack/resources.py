@@ -1,0 +1,132 @@
+"""The template's table, queues and bucket with nothing attached to them.
+
+No worker takes a message and no schedule closes a window: what a function did stays to be seen.
+"""
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local.aws import Aws
+from local.deployment import STACK_NAME, stack_outputs
+from local.emulator import Emulator
+from local.paths import BUILD
+from local.ports import free_port
+from tests.factories.template import load_template
+from tests.stack.function import Function
+
+RESOURCES = ("TaskTable", "TaskQueue", "DeadLetterQueue", "TaskBucket")
+FUNCTION_PROPERTIES = ("Handler", "Timeout", "MemorySize")
+
+type Node = dict[str, Any]
+
+
+class Resources:
+    """The resources in an emulator of their own, for as long as the `with` block runs.
+
+    Example:
+        with Resources(tmp_path) as resources:
+            worker = resources.function("WorkerFunction")
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._emulator = Emulator(folder, free_port())
+        self._template = load_template()
+        self._outputs: dict[str, str] = {}
+        self.aws = Aws(self._emulator.endpoint_url)
+
+    def __enter__(self) -> Self:
+        """Start the emulator and make the resources."""
+        self._emulator.start()
+        try:
+            self._create()
+        except BaseException:
+            self._emulator.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the emulator."""
+        self._emulator.stop()
+
+    @property
+    def table(self) -> str:
+        """The table's name."""
+        return self._outputs["TaskTable"]
+
+    @property
+    def queue_url(self) -> str:
+        """The queue of tasks."""
+        return self._outputs["TaskQueue"]
+
+    @property
+    def dead_letter_queue_url(self) -> str:
+        """The queue of dead letters."""
+        return self._outputs["DeadLetterQueue"]
+
+    def function(self, name: str, *, build_dir: Path = BUILD) -> Function:
+        """Return a built function as the template declares it, over these resources."""
+        said = {
+            key: self._outputs[f"{name}{index}"]
+            for index, key in enumerate(_declared(self._template, name))
+        }
+        handler, timeout, memory = (said.pop(key) for key in FUNCTION_PROPERTIES)
+        return Function(
+            folder=build_dir / name,
+            handler=handler,
+            timeout_seconds=int(timeout),
+            memory_mb=int(memory),
+            environment=said | {"AWS_ENDPOINT_URL": self._emulator.endpoint_url},
+        )
+
+    def _create(self) -> None:
+        cloudformation = self.aws.cloudformation
+        cloudformation.create_stack(
+            StackName=STACK_NAME, TemplateBody=json.dumps(_without_functions(self._template))
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=STACK_NAME, WaiterConfig={"Delay": 1}
+        )
+        self._outputs = stack_outputs(self.aws)
+
+
+def declared_variables(template: Node, function: str) -> Node:
+    """Return a function's environment variables, with the template's expressions as values."""
+    common: Node = template["Globals"]["Function"]["Environment"]["Variables"]
+    own: Node = template["Resources"][function]["Properties"]["Environment"]["Variables"]
+    return common | own
+
+
+def functions_of(template: Node) -> list[str]:
+    """Return the names of the template's functions."""
+    resources = template["Resources"].items()
+    return [name for name, one in resources if one["Type"] == "AWS::Serverless::Function"]
+
+
+def _declared(template: Node, function: str) -> Node:
+    properties = template["Resources"][function]["Properties"]
+    own = {name: properties[name] for name in FUNCTION_PROPERTIES}
+    return own | declared_variables(template, function)
+
+
+def _without_functions(template: Node) -> Node:
+    """Return a template of the resources alone.
+
+    What it declares for the functions becomes outputs: so it is resolved as in a deployment.
+    """
+    outputs = {name: {"Value": {"Ref": name}} for name in RESOURCES}
+    for function in functions_of(template):
+        for index, value in enumerate(_declared(template, function).values()):
+            outputs[f"{function}{index}"] = {"Value": value}
+    return {
+        "Parameters": template["Parameters"],
+        "Conditions": template["Conditions"],
+        "Resources": {name: template["Resources"][name] for name in RESOURCES},
+        "Outputs": outputs,
+    }
