@@ -9,7 +9,17 @@ from api import problems
 from api.identity import bearer
 from api.lambda_handler import LambdaHandler
 from api.middleware import RequestFrame
-from api.routes import dead_letters, health, process, processors, reports, tasks, uploads
+from api.routes import (
+    batch,
+    dead_letters,
+    health,
+    heavy,
+    process,
+    processors,
+    reports,
+    tasks,
+    uploads,
+)
 from tandem.limits import BODY_BYTES
 from tandem.settings import settings
 from tandem.telemetry import logger
@@ -45,7 +55,16 @@ def create_app(wiring: Wiring) -> FastAPI:
     app.add_middleware(RequestFrame)
     problems.install(app)
     app.include_router(health.router)
-    for resource in (process, tasks, processors, uploads, reports, dead_letters):
+    for resource in (
+        process,
+        batch,
+        heavy,
+        tasks,
+        processors,
+        uploads,
+        reports,
+        dead_letters,
+    ):
         app.include_router(resource.router, dependencies=[Depends(bearer)])
     return app
 

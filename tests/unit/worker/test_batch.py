@@ -1,16 +1,18 @@
 import json
 from datetime import timedelta
 from io import StringIO
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
 
 from tandem.domain.clock import SystemClock
 from tandem.domain.task import State, Task
+from tandem.limits import LEASE, LEASE_MARGIN
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.testing import MemoryWiring
+from tandem.settings import Settings
+from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.events import sqs_record
 from tests.factories.processors import Number, Stuck, make_processor, new_work
 from worker.batch import run_batch
@@ -159,3 +161,48 @@ def test_every_line_of_a_message_carries_its_trace_and_task(log: StringIO) -> No
     for line in lines:
         assert line["correlation_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
         assert (line["task_id"], line["message_id"]) == (task.task_id, "message-1")
+
+
+def test_a_long_attempt_keeps_its_lease_and_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    moved = Event()
+
+    def long(data: Number, ctx: TaskContext) -> Number:
+        clock.advance(20)
+        assert moved.wait(10)
+        return data
+
+    wiring = MemoryWiring(clock=clock, catalogue=Catalogue([make_processor(long)]))
+    task = submit(wiring)
+    postpone = wiring.queue.postpone
+    leases = []
+
+    def note(receipt_handle: str, delay: timedelta) -> None:
+        leases.append((wiring.store.tasks[task.task_id].lease_until, delay))
+        postpone(receipt_handle, delay)
+        moved.set()
+
+    monkeypatch.setattr(wiring.queue, "postpone", note)
+    assert run(wiring, seconds=100) == []
+    assert leases == [(clock.now() + LEASE, LEASE + LEASE_MARGIN)]
+    assert wiring.store.tasks[task.task_id].state is State.SUCCEEDED
+
+
+def test_a_message_taken_late_is_handed_back_when_its_task_may_need_more_time() -> None:
+    clock = FakeClock()
+    threads = 1
+
+    def slow(data: Number, ctx: TaskContext) -> Number:
+        clock.advance(50)
+        return data
+
+    wiring = MemoryWiring(
+        Settings(thread_pool_size=threads),
+        clock=clock,
+        catalogue=Catalogue([make_processor(slow, time_limit=60)]),
+    )
+    first, second = submit(wiring), submit(wiring)
+    assert run(wiring, seconds=100) == ["message-2"]
+    assert wiring.store.tasks[first.task_id].state is State.SUCCEEDED
+    waiting = wiring.store.tasks[second.task_id]
+    assert (waiting.state, waiting.max_attempts - waiting.attempts) == (State.QUEUED, 3)

@@ -1,0 +1,69 @@
+"""Submitting many tasks in one call."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from api.idempotency import IdempotencyKey, part_of, same_request
+from api.identity import Writer
+from api.models import BatchAnswer, BatchItem, TaskView
+from api.problems import Problem
+from api.services import Services
+from api.submission import AnySubmission
+from api.submitting import check_run_after, made_before, new_task, take_quota
+from tandem.domain.task import Task
+from tandem.limits import BATCH_TASKS
+from tandem.ports import KeyUsed
+from tandem.services.submit import NewTask
+
+router = APIRouter(tags=["processing"])
+
+
+class Batch(BaseModel):
+    """Several tasks to queue in one call."""
+
+    tasks: list[AnySubmission] = Field(min_length=1, max_length=BATCH_TASKS)
+
+
+@router.post(
+    "/process-offline/batch",
+    operation_id="process_offline_batch",
+    status_code=HTTPStatus.ACCEPTED,
+    responses={207: {"model": BatchAnswer, "description": "Some tasks were not recorded."}},
+)
+async def process_offline_batch(
+    body: Batch,
+    caller: Writer,
+    services: Services,
+    request: Request,
+    response: Response,
+    once: IdempotencyKey,
+) -> BatchAnswer:
+    """Queue many tasks; each item says what became of it. A body that is not valid queues none."""
+    for index, one in enumerate(body.tasks):
+        check_run_after(one.run_after, f"/body/tasks/{index}/run_after", services)
+    take_quota(services, caller, len(body.tasks))
+    news = [
+        new_task(one, caller, services, request, part_of(once, index))
+        for index, one in enumerate(body.tasks)
+    ]
+    outcomes = services.submissions.offline_many(news)
+    items = [
+        _batch_item(services, new, outcome) for new, outcome in zip(news, outcomes, strict=True)
+    ]
+    if any(item.task is None for item in items):
+        response.status_code = HTTPStatus.MULTI_STATUS
+    return BatchAnswer(items=items)
+
+
+def _batch_item(services: Services, new: NewTask, outcome: Task | Exception) -> BatchItem:
+    if isinstance(outcome, Task):
+        return BatchItem(task=TaskView.of(outcome))
+    if isinstance(outcome, KeyUsed):
+        try:
+            task = made_before(services, same_request(new.once, outcome.before))
+        except Problem as problem:
+            return BatchItem(error=problem.detail)
+        return BatchItem(task=TaskView.of(task), replayed=True)
+    return BatchItem(error="The task could not be recorded; submit it again.")

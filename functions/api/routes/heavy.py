@@ -1,0 +1,42 @@
+"""The demonstration task."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from api.identity import Writer
+from api.models import Accepted
+from api.services import Services
+from api.submitting import enqueue
+from tandem.services.submit import NewTask
+
+router = APIRouter(tags=["processing"])
+
+RUNNING = "Task is running"
+
+
+@router.get(
+    "/heavy-task",
+    operation_id="start_heavy_task",
+    status_code=HTTPStatus.ACCEPTED,
+    responses={202: {"model": Accepted}},
+)
+async def start_heavy_task(
+    caller: Writer,
+    services: Services,
+    request: Request,
+    blocks: Annotated[int, Query(ge=1, le=256)] = 32,
+    block_mb: Annotated[int, Query(ge=1, le=16)] = 4,
+) -> Response:
+    """Queue a `checksum-files` task over generated blocks: work to watch."""
+    processor = services.catalogue["checksum-files"]
+    asked: BaseModel = processor.input(blocks=blocks, block_mb=block_mb)
+    new = NewTask(
+        tenant=caller.tenant,
+        processor=processor,
+        document=asked.model_dump_json(exclude_unset=True).encode(),
+        traceparent=request.state.traceparent,
+    )
+    return enqueue(new, services, RUNNING)

@@ -1,0 +1,79 @@
+"""What all routes that submit tasks share."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request, Response
+
+from api import answers
+from api.idempotency import REPLAYED, same_request
+from api.identity import Caller
+from api.problems import Problem
+from api.services import Services
+from api.submission import Submission
+from tandem.domain.ids import TaskId
+from tandem.domain.task import Task
+from tandem.limits import RUN_AFTER
+from tandem.ports import KeyUsed, Once
+from tandem.services.quota import QuotaExceeded
+from tandem.services.submit import NewTask
+
+
+def new_task(
+    body: Submission, caller: Caller, services: Services, request: Request, once: Once | None
+) -> NewTask:
+    """Return what a submission asks for."""
+    return NewTask(
+        tenant=caller.tenant,
+        processor=services.catalogue[body.processor],
+        document=body.document(),
+        traceparent=request.state.traceparent,
+        once=once,
+        run_after=body.run_after,
+    )
+
+
+def enqueue(new: NewTask, services: Services, message: str) -> Response:
+    """Queue a task, or find the one that its key made before; answer with where to follow it."""
+    try:
+        services.quota.take(new.tenant)
+        return answers.accepted(services.submissions.offline(new), message)
+    except QuotaExceeded as exceeded:
+        raise answers.over_quota(exceeded) from None
+    except KeyUsed as used:
+        task = made_before(services, same_request(new.once, used.before))
+        return answers.accepted(task, message, REPLAYED)
+
+
+def take_quota(services: Services, caller: Caller, tasks: int) -> None:
+    """Count what a caller submits, or answer 429."""
+    try:
+        services.quota.take(caller.tenant, tasks)
+    except QuotaExceeded as exceeded:
+        raise answers.over_quota(exceeded) from None
+
+
+def made_before(services: Services, task_id: str) -> Task:
+    """Return the task that a key made before, or answer 410."""
+    task = services.store.get(TaskId(task_id))
+    if task is None:
+        raise Problem(HTTPStatus.GONE, "task-expired", "The task made under the key has expired.")
+    return task
+
+
+def check_run_after(run_after: datetime | None, pointer: str, services: Services) -> None:
+    """Answer 422 when a task shall wait for too long."""
+    if run_after is not None and run_after > services.clock.now() + RUN_AFTER:
+        raise invalid(pointer, f"It is more than {RUN_AFTER.days} days ahead.")
+
+
+def invalid(pointer: str, detail: str) -> Problem:
+    """Return the problem of one part of a request that the schema allows and we do not."""
+    errors: list[dict[str, Any]] = [{"pointer": pointer, "detail": detail}]
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid-request",
+        "The request is not valid: see errors.",
+        errors=errors,
+    )

@@ -1,0 +1,19 @@
+"""Where quotas are kept."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from tandem.domain.ids import TenantId
+
+
+class QuotaStore(Protocol):
+    """Keeps how much of its quota each tenant has used: a token bucket that all callers share."""
+
+    def take(
+        self, tenant: TenantId, tokens: int, *, per_second: float, burst: int, now: datetime
+    ) -> timedelta | None:
+        """Take tokens from a tenant's bucket.
+
+        Returns None when they were there; else nothing was taken, and they are after this time.
+        """
+        ...

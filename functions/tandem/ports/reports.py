@@ -1,0 +1,30 @@
+"""Where report windows and totals are kept."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from tandem.domain.report import FinishedTask, Report, Totals, Window
+
+
+class ReportStore(Protocol):
+    """Keeps the closed report windows and the running totals."""
+
+    def finished_in(self, window: Window) -> Iterator[FinishedTask]:
+        """Yield every task that finished in the window, in no order."""
+        ...
+
+    def totals(self) -> Totals | None:
+        """Return the totals over all closed windows; None before the first was closed."""
+        ...
+
+    def close(self, report: Report, totals: Totals, *, previous: Window | None) -> bool:
+        """Record a window's report and the new totals, both or neither.
+
+        Returns whether it did: False when the window is closed already, or when `previous` is
+        not the last closed window any more.
+        """
+        ...
+
+    def reports(self, windows: list[Window]) -> list[Report]:
+        """Return the closed ones of these windows, newest first."""
+        ...

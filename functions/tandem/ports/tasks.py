@@ -1,0 +1,124 @@
+"""Where tasks are kept."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tandem.domain.changes import Change
+from tandem.domain.ids import TaskId, TenantId
+from tandem.domain.task import DueTask, State, Task
+
+
+class TaskExists(Exception):
+    """A task of this id is recorded already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A caller's idempotency key: what was made under it is made once."""
+
+    key: str
+    """Names the caller's tenant and key."""
+    fingerprint: str
+    """Of the request; the same key with another request is a mistake."""
+    now: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBefore:
+    """What a key was used for."""
+
+    fingerprint: str
+    made: str
+    """The id of what was made."""
+
+
+class KeyUsed(Exception):
+    """The idempotency key was used before; nothing was recorded."""
+
+    def __init__(self, before: MadeBefore) -> None:
+        super().__init__(before.made)
+        self.before = before
+
+
+class ChangeRefused(Exception):
+    """The task is not in a state that allows the change."""
+
+    def __init__(self, task: Task | None) -> None:
+        super().__init__(task.state if task else "no such task")
+        self.task = task
+        """The task as it is; None when there is none of that id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFilter:
+    """Which of a tenant's tasks a listing shows."""
+
+    state: State | None = None
+    processor: str | None = None
+
+    def matches(self, task: Task) -> bool:
+        """Return whether the task is one of them."""
+        return self.state in (None, task.state) and self.processor in (None, task.processor)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """A page of a listing: tasks without their input and output."""
+
+    tasks: list[Task]
+    next_cursor: str | None
+    """Where the next page starts; None after the last one."""
+
+
+class TaskStore(Protocol):
+    """Keeps tasks. Each call is one atomic step."""
+
+    def put(self, task: Task, *, once: Once | None = None) -> None:
+        """Record a new task, and with it, in the same step, the key that it is made under.
+
+        Raises:
+            TaskExists: its id is taken.
+            KeyUsed: something was made under the key before, and it has not expired.
+        """
+        ...
+
+    def change(self, task_id: TaskId, change: Change) -> Task:
+        """Change a task and return it as it then is.
+
+        Raises:
+            ChangeRefused: none of the change's guards holds, or there is no such task.
+        """
+        ...
+
+    def get(self, task_id: TaskId) -> Task | None:
+        """Return the task as last written, or None."""
+        ...
+
+    def claim_key(self, once: Once, made: str) -> None:
+        """Record a key for something that is not a task.
+
+        Raises:
+            KeyUsed: something was made under the key before, and it has not expired.
+        """
+        ...
+
+    @property
+    def shards(self) -> int:
+        """How many parts the index of due times has."""
+        ...
+
+    def overdue(self, shard: int, now: datetime, *, limit: int) -> list[DueTask]:
+        """Return up to `limit` tasks of a part that are in flight and due, longest due first."""
+        ...
+
+    def list(
+        self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None = None
+    ) -> TaskPage:
+        """Return up to `limit` of a tenant's tasks, newest first, from the cursor on.
+
+        A task can show up a moment after it was written. A cursor that no listing gave starts
+        somewhere, and never shows another tenant's task.
+        """
+        ...
