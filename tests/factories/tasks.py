@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tandem.domain.ids import TenantId, new_task_id
-from tandem.domain.task import InlinePayload, Mode, State, Task
+from tandem.domain.task import AttemptRecord, InlinePayload, Mode, State, Task
 from tandem.domain.transitions import claim, succeed
 from tandem.ports import TaskStore
 
@@ -26,7 +26,10 @@ def make_task(created_at: datetime = NOON, **fields: Any) -> Task:
         created_at=created_at,
         due_at=created_at + timedelta(minutes=15),
     )
-    return replace(task, **fields)
+    task = replace(task, **fields)
+    if task.history:
+        return task
+    return replace(task, history=(AttemptRecord(created_at),) * task.attempts)
 
 
 def finish_at(store: TaskStore, task: Task, moment: datetime, *, ran_seconds: float = 0) -> Task:

@@ -87,6 +87,8 @@ class Attempt:
             ChangeRefused: the attempt does not hold the task, or the change is not allowed.
         """
         with self._writing:
+            if self.task.lease_until is None:
+                raise ChangeRefused(self.task)
             self.task = self._store.change(self.task.task_id, make(self.task.fence))
             return self.task
 

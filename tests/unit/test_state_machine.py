@@ -1,0 +1,202 @@
+"""Whatever happens in whatever order, a task ends once, and nothing is lost."""
+
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from tandem.domain.ids import TaskId
+from tandem.domain.task import State, Task
+from tandem.ports import ChangeRefused
+from tandem.processing import Permanent, TaskContext
+from tandem.services.attempt import Attempt
+from tandem.services.deliver import Delivery, Redeliver
+from tandem.services.tasks import AlreadyFinished, NotFinished
+from tandem.testing import FakeClock, MemoryWiring, Message
+from tests.factories.processors import Number, make_wiring, new_work
+from tests.factories.tasks import ACME
+
+GOOD, TRANSIENT, REFUSED = range(3)
+
+
+class Stopped(BaseException):
+    """The process is gone: no handler of ours may catch it."""
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """Drives tasks as callers, the queue, the workers, crashes and the clock do."""
+
+    tasks = Bundle("tasks")
+    attempts = Bundle("attempts")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wiring: MemoryWiring = make_wiring(self.process)
+        assert isinstance(self.wiring.clock, FakeClock)
+        self.clock = self.wiring.clock
+        self.crash = False
+        self.final: dict[TaskId, Task] = {}
+        self.went_back = 0
+        self.report()
+
+    def process(self, data: Number, ctx: TaskContext) -> Number:
+        if self.crash:
+            raise Stopped
+        if data.value == TRANSIENT and ctx.attempt < 3:
+            raise ConnectionError
+        if data.value == REFUSED:
+            raise Permanent("no")
+        return data
+
+    @rule(target=tasks, kind=st.integers(0, 2), delay=st.sampled_from([0, 60, 7200]))
+    def submit(self, kind: int, delay: int) -> TaskId:
+        run_after = self.clock.now() + timedelta(seconds=delay)
+        document = b'{"value":%d}' % kind
+        new = new_work(self.wiring, document, run_after=run_after)
+        return self.wiring.submissions.offline(new).task_id
+
+    @rule(target=tasks)
+    def submit_and_stop_before_sending(self) -> TaskId:
+        task = self.wiring.submissions._record(new_work(self.wiring, b'{"value":0}'))
+        return task.task_id
+
+    @rule(crash=st.booleans())
+    def deliver(self, *, crash: bool) -> None:
+        for message in self.wiring.queue.receive():
+            self.crash = crash
+            self.handle(message)
+
+    def handle(self, message: Message) -> None:
+        delivery = Delivery(
+            message_id=message.message_id,
+            receipt_handle=message.receipt_handle,
+            body=message.body,
+            receive_count=message.receive_count,
+        )
+        until = self.clock.now() + timedelta(seconds=100)
+        try:
+            self.wiring.deliveries.handle(delivery, until=until)
+        except (Redeliver, Stopped):
+            return
+        finally:
+            self.crash = False
+        self.wiring.queue.delete(message)
+
+    @rule(task_id=tasks)
+    def duplicate(self, task_id: TaskId) -> None:
+        self.wiring.dispatch.send(self.wiring.store.tasks[task_id])
+
+    @rule()
+    def lose_a_message(self) -> None:
+        if self.wiring.queue.messages:
+            self.wiring.queue.messages.popitem()
+
+    @rule(target=attempts, task_id=tasks)
+    def start_and_stand_still(self, task_id: TaskId) -> object:
+        """Claim a task as a worker does that is then not heard of for a while."""
+        task = self.wiring.store.tasks[task_id]
+        if (
+            task.state is not State.QUEUED
+            or (task.not_before or task.created_at) > self.clock.now()
+        ):
+            return multiple()
+        until = self.clock.now() + timedelta(seconds=100)
+        return self.wiring.execution.claim(task_id, until=until)
+
+    @rule(attempt=consumes(attempts))
+    def a_worker_that_stood_still_goes_on(self, attempt: Attempt) -> None:
+        try:
+            self.wiring.settlement.settle(attempt, self.wiring.execution.run(attempt))
+        except ChangeRefused:
+            return
+
+    @rule(task_id=tasks)
+    def cancel(self, task_id: TaskId) -> None:
+        try:
+            self.wiring.tasks.cancel(ACME, task_id)
+        except AlreadyFinished:
+            return
+
+    @rule(target=tasks, task_id=tasks)
+    def retry(self, task_id: TaskId) -> object:
+        task = self.wiring.store.tasks[task_id]
+        try:
+            return self.wiring.tasks.again(task, traceparent="00-1").task_id
+        except NotFinished:
+            return multiple()
+
+    @rule()
+    def sweep(self) -> None:
+        self.wiring.sweep.run()
+
+    @rule()
+    def report(self) -> None:
+        list(self.wiring.reports.close_due())
+
+    @rule(seconds=st.sampled_from([1, 20, 40, 800, 4000]))
+    def wait(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    @precondition(lambda self: self.went_back < 60)
+    @rule(seconds=st.sampled_from([1, 5]))
+    def the_clock_goes_back(self, seconds: int) -> None:
+        self.went_back += seconds
+        self.clock.advance(-seconds)
+
+    @invariant()
+    def a_final_task_never_changes(self) -> None:
+        for task_id, task in self.final.items():
+            assert self.wiring.store.tasks[task_id] == task
+        for task_id, task in self.wiring.store.tasks.items():
+            if task.state.final:
+                self.final.setdefault(task_id, task)
+
+    @invariant()
+    def a_task_in_flight_is_due_one_day_and_a_final_one_never(self) -> None:
+        for task in self.wiring.store.tasks.values():
+            assert (task.due_at is None) == task.state.final
+            assert (task.finished_at is not None) == task.state.final
+
+    @invariant()
+    def attempts_are_counted_as_they_were_made(self) -> None:
+        for task in self.wiring.store.tasks.values():
+            assert len(task.history) == task.attempts <= task.max_attempts
+
+    @invariant()
+    def only_the_latest_attempt_ends_a_task(self) -> None:
+        for task in self.wiring.store.tasks.values():
+            if task.state is State.SUCCEEDED:
+                assert task.history[-1].ended_at == task.finished_at
+
+    def teardown(self) -> None:
+        """Let time pass, with a worker and a schedule that live: everything ends."""
+        self.crash = False
+        for _ in range(400):
+            if all(task.state.final for task in self.wiring.store.tasks.values()):
+                break
+            self.sweep()
+            self.deliver(crash=False)
+            self.clock.advance(600)
+        unfinished = [task for task in self.wiring.store.tasks.values() if not task.state.final]
+        assert unfinished == []
+        self.a_final_task_never_changes()
+        self.clock.advance(120)
+        while list(self.wiring.reports.close_due()):
+            pass
+        totals = self.wiring.report_store.totals()
+        assert totals is not None
+        counted = sum(count.tasks for count in totals.counts.values())
+        assert counted == len(self.wiring.store.tasks)
+
+
+TestLifecycle = Lifecycle.TestCase
+TestLifecycle.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
