@@ -45,6 +45,9 @@ class ReportView(BaseModel):
     window: datetime = Field(description="The minute's start; it ends 60 seconds later.")
     closed_at: datetime
     tasks: int
+    late: int = Field(
+        description="How many of them finished in earlier windows and came too late for theirs."
+    )
     counts: list[SeriesView]
     durations: list[DurationsView]
 
@@ -55,6 +58,7 @@ class ReportView(BaseModel):
             window=report.window.start,
             closed_at=report.closed_at,
             tasks=sum(count.tasks for count in report.counts.values()),
+            late=sum(count.tasks for missed in report.late.values() for count in missed.values()),
             counts=[
                 SeriesView(
                     processor=series.processor,

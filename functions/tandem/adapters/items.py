@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 from zlib import crc32
 
 from tandem.domain.clock import from_text, to_text
+from tandem.domain.counts import FinishedTask
 from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.report import FinishedTask
 from tandem.domain.task import (
     AttemptRecord,
     DueTask,

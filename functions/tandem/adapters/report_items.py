@@ -4,17 +4,10 @@ import json
 from typing import Any
 
 from tandem.domain.clock import from_text, to_text
-from tandem.domain.report import (
-    Count,
-    Counts,
-    Durations,
-    Percentiles,
-    Report,
-    Series,
-    Totals,
-    Window,
-)
+from tandem.domain.counts import Count, Counts, Series
+from tandem.domain.report import Durations, Percentiles, Report, Totals
 from tandem.domain.task import Mode, State
+from tandem.domain.window import Window
 
 
 def dump_report(report: Report) -> str:
@@ -24,6 +17,7 @@ def dump_report(report: Report) -> str:
             "window": report.window.name,
             "closed_at": to_text(report.closed_at),
             "counts": _dump_counts(report.counts),
+            "late": {window.name: _dump_counts(counts) for window, counts in report.late.items()},
             "durations": {
                 processor: {
                     "queue_wait": _dump_percentiles(durations.queue_wait),
@@ -49,6 +43,7 @@ def load_report(text: str) -> Report:
             )
             for processor, durations in document["durations"].items()
         },
+        {Window.named(name): _load_counts(counts) for name, counts in document["late"].items()},
     )
 
 
