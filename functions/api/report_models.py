@@ -16,6 +16,8 @@ class SeriesView(BaseModel):
     outcome: State
     tasks: int
     attempts: int
+    cached: int = Field(description="Answered from a kept result, with no run.")
+    swept: int = Field(description="How often they were found overdue on their way.")
 
 
 class PercentilesView(BaseModel):
@@ -66,6 +68,8 @@ class ReportView(BaseModel):
                     outcome=series.outcome,
                     tasks=count.tasks,
                     attempts=count.attempts,
+                    cached=count.cached,
+                    swept=count.sweeps,
                 )
                 for series, count in report.counts.items()
             ],

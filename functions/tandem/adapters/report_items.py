@@ -63,15 +63,23 @@ def load_totals(text: str) -> Totals:
 
 def _dump_counts(counts: Counts) -> list[list[Any]]:
     return [
-        [series.processor, series.mode, series.outcome, count.tasks, count.attempts]
+        [
+            series.processor,
+            series.mode,
+            series.outcome,
+            count.tasks,
+            count.attempts,
+            count.cached,
+            count.sweeps,
+        ]
         for series, count in counts.items()
     ]
 
 
 def _load_counts(rows: list[list[Any]]) -> Counts:
     return {
-        Series(processor, Mode(mode), State(outcome)): Count(tasks, attempts)
-        for processor, mode, outcome, tasks, attempts in rows
+        Series(processor, Mode(mode), State(outcome)): Count(*numbers)
+        for processor, mode, outcome, *numbers in rows
     }
 
 

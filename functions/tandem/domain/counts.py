@@ -55,14 +55,28 @@ class Count:
 
     tasks: int = 0
     attempts: int = 0
+    cached: int = 0
+    """Of the tasks, those that a kept result answered."""
+    sweeps: int = 0
+    """How often the tasks were found overdue on their way."""
 
     def __add__(self, other: "Count") -> "Count":
         """Return both together."""
-        return Count(self.tasks + other.tasks, self.attempts + other.attempts)
+        return Count(
+            self.tasks + other.tasks,
+            self.attempts + other.attempts,
+            self.cached + other.cached,
+            self.sweeps + other.sweeps,
+        )
 
     def __sub__(self, other: "Count") -> "Count":
         """Return what is left of this one."""
-        return Count(self.tasks - other.tasks, self.attempts - other.attempts)
+        return Count(
+            self.tasks - other.tasks,
+            self.attempts - other.attempts,
+            self.cached - other.cached,
+            self.sweeps - other.sweeps,
+        )
 
 
 Counts = dict[Series, Count]
@@ -73,7 +87,9 @@ def count(finished: "Iterable[FinishedTask]") -> Counts:
     counts: Counts = {}
     for task in finished:
         series = Series(task.processor, task.mode, task.outcome)
-        counts[series] = counts.get(series, Count()) + Count(1, task.attempts)
+        counts[series] = counts.get(series, Count()) + Count(
+            1, task.attempts, int(task.cached), task.sweeps
+        )
     return dict(sorted(counts.items()))
 
 

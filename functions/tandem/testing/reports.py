@@ -29,6 +29,8 @@ class MemoryReportStore:
                     mode=task.mode,
                     outcome=task.state,
                     attempts=task.attempts,
+                    sweeps=task.sweeps,
+                    cached=task.cached_from is not None,
                     created_at=task.created_at,
                     started_at=task.started_at,
                     attempt_started_at=task.attempt_started_at,
