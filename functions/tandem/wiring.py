@@ -44,7 +44,7 @@ class Wiring(AwsPorts):
     @cached_property
     def dispatch(self) -> Dispatch:
         """Sends tasks to the worker."""
-        return Dispatch(self.queue, self.clock)
+        return Dispatch(self.queue, self.clock, logger)
 
     @cached_property
     def submissions(self) -> Submissions:
