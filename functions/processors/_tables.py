@@ -14,7 +14,7 @@ from processors import _table_files as files
 from processors._database import Database, open_database
 from processors._table_files import MAX_COLUMNS, MAX_NAME_CHARACTERS, TableFormat
 from processors._table_views import create_view
-from tandem.processing import Permanent, TaskContext
+from tandem.processing import Permanent, TaskContext, Upload
 
 MAX_ROWS = 10_000
 SMALL_FILE_BYTES = 16 << 20
@@ -43,7 +43,7 @@ class TableInput(BaseModel):
         ),
         examples=[[{"city": "Oslo", "amount": 12.5}, {"city": "Bergen", "amount": None}]],
     )
-    upload: str | None = Field(
+    upload: Upload | None = Field(
         None,
         min_length=1,
         max_length=64,
