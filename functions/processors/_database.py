@@ -4,10 +4,11 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from tandem.processing import Permanent, TaskContext
@@ -20,6 +21,7 @@ SPILL_LIMIT = "192MiB"
 MAX_WRITTEN_BYTES = 1 << 30
 """The most that a task may write beside what its database spills: the disk is everybody's."""
 _WATCH_SECONDS = 0.2
+_INTERRUPT_SECONDS = 5.0
 
 NON_FINITE = "a nested value is NaN or infinite, which JSON has not"
 _CAUSES = (
@@ -44,6 +46,8 @@ class Database:
         self._connection = connection
         self._ctx = ctx
         self._writes_to = writes_to
+        self.stuck = False
+        """Whether a statement did not end when it was interrupted."""
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of one statement.
@@ -54,19 +58,41 @@ class Database:
         """
         import duckdb
 
-        with _interrupted_by(self._check, self._connection):
+        try:
+            return self._ended_in_time(lambda: self._connection.execute(sql, parameters).fetchall())
+        except duckdb.OutOfMemoryException:
+            message = f"the table needs more than the {MEMORY_LIMIT} that a task may use"
+            raise Permanent(message) from None
+        except duckdb.Error as error:
+            if "No space left" in str(error):  # not the file's fault: worth another attempt
+                raise OSError(errno.ENOSPC, "the function's disk is full") from None
+            self._ctx.logger.warning("table refused", error_type=type(error).__name__)
+            raise Unreadable(error) from None
+
+    def _ended_in_time[T](self, work: Callable[[], T]) -> T:
+        """Return what the work on the connection returns, ended early when the check raises.
+
+        The work has a thread of its own: DuckDB 2.0 now and then never returns from a COPY that is
+        interrupted, and then only its thread and its connection must be left behind.
+        """
+        self._check()
+        outcome: Future[T] = Future()
+        thread = Thread(target=copy_context().run, args=(_settle, outcome, work), daemon=True)
+        thread.start()
+        while not wait([outcome], _WATCH_SECONDS).done:
             try:
-                return self._connection.execute(sql, parameters).fetchall()
-            except duckdb.InterruptException:
+                self._check()
+            except Exception:
+                self._interrupt(thread)
                 raise
-            except duckdb.OutOfMemoryException:
-                message = f"the table needs more than the {MEMORY_LIMIT} that a task may use"
-                raise Permanent(message) from None
-            except duckdb.Error as error:
-                if "No space left" in str(error):  # not the file's fault: worth another attempt
-                    raise OSError(errno.ENOSPC, "the function's disk is full") from None
-                self._ctx.logger.warning("table refused", error_type=type(error).__name__)
-                raise Unreadable(error) from None
+        return outcome.result()
+
+    def _interrupt(self, thread: Thread) -> None:
+        self._connection.interrupt()
+        thread.join(_INTERRUPT_SECONDS)
+        self.stuck = thread.is_alive()
+        if self.stuck:
+            self._ctx.logger.warning("a statement does not end; its thread is left behind")
 
     def view(self, relation: str) -> None:
         """Make a relation what `data` stands for."""
@@ -109,7 +135,8 @@ def open_database(
             "python_enable_replacements": False,
         }
     )
-    with connection:
+    database = Database(connection, ctx, writes_to)
+    try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET VARIABLE file = ?", [str(file)])
         connection.execute("SET allowed_paths = ?", [[str(file)]])
@@ -117,35 +144,17 @@ def open_database(
             connection.execute("SET allowed_directories = ?", [[str(writes_to)]])
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        yield Database(connection, ctx, writes_to)
-
-
-@contextmanager
-def _interrupted_by(check: Callable[[], None], connection: "DuckDBPyConnection") -> Iterator[None]:
-    """Interrupt the connection when the check, made now and then, raises; and raise that."""
-    import duckdb
-
-    done = Event()
-    ends: list[Exception] = []
-
-    def watch() -> None:
-        while not done.wait(_WATCH_SECONDS):
-            try:
-                check()
-            except Exception as error:  # noqa: BLE001  # raised again in the attempt's thread
-                ends.append(error)
-                connection.interrupt()
-
-    check()
-    watcher = Thread(target=copy_context().run, args=(watch,), daemon=True)
-    watcher.start()
-    try:
-        yield
-    except duckdb.InterruptException:
-        raise ends[0] if ends else TimeoutError from None
+        yield database
     finally:
-        done.set()
-        watcher.join()
+        if not database.stuck:  # closing it would wait for the statement
+            connection.close()
+
+
+def _settle[T](outcome: Future[T], work: Callable[[], T]) -> None:
+    try:
+        outcome.set_result(work())
+    except Exception as error:  # noqa: BLE001  # raised again in the attempt's thread
+        outcome.set_exception(error)
 
 
 def _bytes_in(folder: Path) -> int:
