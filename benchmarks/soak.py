@@ -15,13 +15,12 @@ from typing import Any
 
 from benchmarks.soak_audit import Soaked, audit, closed_through
 from benchmarks.soak_plan import Planned
-from local.artifact import build, machine_architecture
-from local.stack import LocalStack
 from tandem.limits import BATCH_TASKS
-from tests.stack.stack import EXTRA_PROCESSORS, DeployedApp
+from tests.stack.stack import DeployedApp, deployed_app
 
 TASKS = 5000
 KILLS = 8
+PROCESSORS = Path(__file__).parent / "processors"
 FINAL_WITHIN_SECONDS = 600
 REPORTED_WITHIN_SECONDS = 150
 PARAMETERS = {"WorkerTimeoutSeconds": "20", "VisibilityTimeoutSeconds": "100"}
@@ -37,18 +36,13 @@ class SoakFailed(Exception):
 
 def measure() -> dict[str, Any]:
     """Soak a stack of its own, and return the figures."""
-    build(machine_architecture())
     with (
         TemporaryDirectory(prefix="soak-") as folder,
-        LocalStack(Path(folder), extra_processors=EXTRA_PROCESSORS, parameters=PARAMETERS) as stack,
+        deployed_app(Path(folder), PARAMETERS, PROCESSORS) as app,
     ):
-        app = DeployedApp(stack)
-        try:
-            soaked = soak(app, Path(folder), tasks=TASKS, kills=KILLS)
-            _await_reports(app)
-            found = audit(app, soaked)
-        finally:
-            app.close()
+        soaked = soak(app, Path(folder), tasks=TASKS, kills=KILLS)
+        _await_reports(app)
+        found = audit(app, soaked)
     if found.wrong:
         raise SoakFailed("\n".join(found.wrong))
     return found.figures

@@ -1,7 +1,7 @@
 """Clients of the emulator's AWS, in the account that owns the stack."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -49,11 +49,6 @@ class Aws:
     def functions(self) -> "LambdaClient":
         """Lambda."""
         return self._session.client("lambda", endpoint_url=self.endpoint_url)
-
-    @cached_property
-    def iam(self) -> Any:
-        """IAM."""
-        return self._session.client("iam", endpoint_url=self.endpoint_url)
 
     @cached_property
     def logs(self) -> "CloudWatchLogsClient":

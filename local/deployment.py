@@ -1,13 +1,11 @@
 """`sam deploy` of the unchanged template into the emulator."""
 
-import json
 import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -19,8 +17,6 @@ from local.paths import PROJECT, SAM_BIN, program
 
 STACK_NAME = "tandem-local"
 CODE_BUCKET = "tandem-code"
-BATCHED = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
-"""Actions that on AWS also allow the batch call of their name."""
 
 
 def deploy(
@@ -47,7 +43,6 @@ def deploy(
     run_sam_deploy(aws, template, parameters)
     outputs = stack_outputs(aws)
     mend_event_sources(aws, outputs["WorkerFunctionName"])
-    mend_batch_permissions(aws)
     return outputs
 
 
@@ -140,37 +135,3 @@ def mend_event_sources(aws: Aws, function_name: str) -> None:
                     "MaximumConcurrency": int(mapping["ScalingConfig"]["MaximumConcurrency"]),
                 },
             )
-
-
-def mend_batch_permissions(aws: Aws) -> None:
-    """Allow the batch calls of what each role's policies allow.
-
-    On AWS `sqs:SendMessage` allows `SendMessageBatch` too; MiniStack asks for an action of that
-    name, which AWS does not have (docs/emulator.md).
-    """
-    resources = aws.cloudformation.list_stack_resources(StackName=STACK_NAME)
-    for resource in resources["StackResourceSummaries"]:
-        if resource["ResourceType"] == "AWS::IAM::Role":
-            role = resource["PhysicalResourceId"]
-            for name in aws.iam.list_role_policies(RoleName=role)["PolicyNames"]:
-                policy = aws.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-                aws.iam.put_role_policy(
-                    RoleName=role, PolicyName=name, PolicyDocument=json.dumps(with_batches(policy))
-                )
-
-
-def with_batches(policy: dict[str, Any]) -> dict[str, Any]:
-    """Return a policy whose statements name the batch call beside each call that they name."""
-    return policy | {
-        "Statement": [
-            statement | {"Action": list(_with_batch_names(statement["Action"]))}
-            for statement in policy["Statement"]
-        ]
-    }
-
-
-def _with_batch_names(actions: str | list[str]) -> Iterator[str]:
-    for action in [actions] if isinstance(actions, str) else actions:
-        yield action
-        if action in BATCHED:
-            yield f"{action}Batch"

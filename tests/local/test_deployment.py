@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 from local.artifact import FUNCTIONS
-from local.deployment import pack, with_batches
+from local.deployment import pack
 
 TEMPLATE = """\
 Resources:
@@ -43,20 +43,3 @@ def test_extra_processors_join_the_applications_own(tmp_path: Path) -> None:
         assert sorted(code.namelist()) == ["processors/echo.py", "processors/poison.py"]
         assert code.read("processors/poison.py") == b"poison"
     assert not (tmp_path / "build" / FUNCTIONS[0] / "processors" / "poison.py").exists()
-
-
-def test_a_policy_gets_the_batch_calls_of_what_it_allows_and_nothing_else() -> None:
-    send = {"Sid": "Send", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:q"}
-    receive = send | {"Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"]}
-    policy = {"Version": "2012-10-17", "Statement": [send, receive]}
-
-    mended = with_batches(policy)
-
-    assert mended == {
-        "Version": "2012-10-17",
-        "Statement": [
-            send | {"Action": ["sqs:SendMessage", "sqs:SendMessageBatch"]},
-            receive
-            | {"Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:DeleteMessageBatch"]},
-        ],
-    }

@@ -51,7 +51,7 @@ def test_a_csv_is_uploaded_summarized_by_the_worker_and_its_result_is_right(
 
 def test_a_processor_that_was_only_dropped_in_is_served(app: DeployedApp) -> None:
     names = [one["name"] for one in app.machine.get("/processors").json()["processors"]]
-    assert names == ["checksum-files", "echo", "soak", "summarize-table", "unreliable"]
+    assert "unreliable" in names
     answer = app.machine.post("/process-online", json={"processor": "unreliable", "input": {}})
     assert answer.json()["output"] == {"attempt": 1}
 

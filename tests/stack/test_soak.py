@@ -1,13 +1,24 @@
 """Nothing is lost and nothing comes twice while workers die: the benchmarks' soak, shorter."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.soak import soak
+import pytest
+
+from benchmarks.soak import PROCESSORS, soak
 from benchmarks.soak_audit import audit
-from tests.stack.stack import DeployedApp
+from tests.stack.stack import DeployedApp, deployed_app
 
 TASKS = 300
 KILLS = 3
+PARAMETERS = {"WorkerTimeoutSeconds": "20", "VisibilityTimeoutSeconds": "24"}
+"""As on AWS, a message stays hidden for longer than a worker may take with it."""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[DeployedApp]:
+    with deployed_app(tmp_path / "stack", PARAMETERS, PROCESSORS) as running:
+        yield running
 
 
 def test_every_task_ends_once_with_one_effect_although_workers_are_killed(
