@@ -13,7 +13,8 @@ from local.paths import PROJECT
 from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.domain.clock import whole_milliseconds
-from tandem.domain.report import Totals, Window, compile_report
+from tandem.domain.report import Totals, compile_report
+from tandem.domain.window import Window
 from tandem.limits import REPORT_GRACE
 from tandem.settings import Settings, read_settings
 from tests.factories.tasks import make_task

@@ -1,6 +1,7 @@
 """Answers that several routes give."""
 
 import math
+from datetime import datetime
 from http import HTTPStatus
 
 from fastapi import Response
@@ -9,6 +10,8 @@ from api.models import Accepted, ProcessedOnline, TaskView
 from api.problems import Problem
 from tandem.domain.retry import Permanent
 from tandem.domain.task import Task, TaskError
+from tandem.limits import ANSWER_BYTES
+from tandem.ports import CachedResult
 from tandem.services.quota import QuotaExceeded
 
 _POLL_SECONDS = "1"
@@ -31,7 +34,13 @@ def accepted(task: Task, message: str, headers: dict[str, str] | None = None) ->
 
 
 def processed(task: Task, output: bytes, headers: dict[str, str] | None = None) -> Response:
-    """Return the answer around an output that is JSON already: it is not parsed again."""
+    """Return the answer around an output that is JSON already: it is not parsed again.
+
+    One that is too large for Lambda's response is a redirect to the task's result.
+    """
+    if len(output) > ANSWER_BYTES:
+        place = {"Location": f"/tasks/{task.task_id}/result", **(headers or {})}
+        return Response(status_code=HTTPStatus.SEE_OTHER, headers=place)
     run = (task.finished_at or task.created_at) - task.created_at
     head = ProcessedOnline(
         message="Processed online",
@@ -47,6 +56,11 @@ def processed(task: Task, output: bytes, headers: dict[str, str] | None = None) 
         {"Location": f"/tasks/{task.task_id}", **(headers or {})},
         "application/json",
     )
+
+
+def age_of(result: CachedResult, now: datetime) -> dict[str, str]:
+    """Return how old a kept result is (RFC 9111, section 5.1)."""
+    return {"Age": str(max(int((now - result.made_at).total_seconds()), 0))}
 
 
 def failed(task: Task, error: TaskError | None) -> Problem:

@@ -16,6 +16,8 @@ class SeriesView(BaseModel):
     outcome: State
     tasks: int
     attempts: int
+    cached: int = Field(description="Answered from a kept result, with no run.")
+    swept: int = Field(description="How often they were found overdue on their way.")
 
 
 class PercentilesView(BaseModel):
@@ -45,6 +47,9 @@ class ReportView(BaseModel):
     window: datetime = Field(description="The minute's start; it ends 60 seconds later.")
     closed_at: datetime
     tasks: int
+    late: int = Field(
+        description="How many of them finished in earlier windows and came too late for theirs."
+    )
     counts: list[SeriesView]
     durations: list[DurationsView]
 
@@ -55,6 +60,7 @@ class ReportView(BaseModel):
             window=report.window.start,
             closed_at=report.closed_at,
             tasks=sum(count.tasks for count in report.counts.values()),
+            late=sum(count.tasks for missed in report.late.values() for count in missed.values()),
             counts=[
                 SeriesView(
                     processor=series.processor,
@@ -62,6 +68,8 @@ class ReportView(BaseModel):
                     outcome=series.outcome,
                     tasks=count.tasks,
                     attempts=count.attempts,
+                    cached=count.cached,
+                    swept=count.sweeps,
                 )
                 for series, count in report.counts.items()
             ],

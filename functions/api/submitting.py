@@ -13,32 +13,52 @@ from api.problems import Problem
 from api.services import Services
 from api.submission import Submission
 from tandem.domain.ids import TaskId
-from tandem.domain.task import Task
+from tandem.domain.task import Mode, Task
 from tandem.limits import RUN_AFTER
-from tandem.ports import KeyUsed, Once
+from tandem.ports import CachedResult, KeyUsed, Once
 from tandem.services.quota import QuotaExceeded
 from tandem.services.submit import NewTask
+
+KEPT = "Task answered from a kept result"
 
 
 def new_task(
     body: Submission, caller: Caller, services: Services, request: Request, once: Once | None
 ) -> NewTask:
     """Return what a submission asks for."""
+    processor = services.catalogue[body.processor]
     return NewTask(
         tenant=caller.tenant,
-        processor=services.catalogue[body.processor],
+        processor=processor,
         document=body.document(),
         traceparent=request.state.traceparent,
         once=once,
         run_after=body.run_after,
+        cache_key=services.results.key_of(caller.tenant, processor, body.input),
     )
 
 
-def enqueue(new: NewTask, services: Services, message: str) -> Response:
-    """Queue a task, or find the one that its key made before; answer with where to follow it."""
+def kept_result(new: NewTask, services: Services, request: Request) -> CachedResult | None:
+    """Return the kept result that answers a submission, unless its caller wants a fresh run."""
+    directives = request.headers.get("cache-control", "").lower()
+    if new.cache_key is None or new.run_after is not None or "no-cache" in directives:
+        return None
+    return services.results.find(new.cache_key)
+
+
+def enqueue(
+    new: NewTask, services: Services, message: str, kept: CachedResult | None = None
+) -> Response:
+    """Queue a task, or find the one that its key made before; answer with where to follow it.
+
+    With a kept result there is nothing to queue: the task has succeeded.
+    """
     try:
         services.quota.take(new.tenant)
-        return answers.accepted(services.submissions.offline(new), message)
+        if kept is None:
+            return answers.accepted(services.submissions.offline(new), message)
+        task = services.submissions.answered(new, Mode.OFFLINE, kept)
+        return answers.accepted(task, KEPT, answers.age_of(kept, services.clock.now()))
     except QuotaExceeded as exceeded:
         raise answers.over_quota(exceeded) from None
     except KeyUsed as used:

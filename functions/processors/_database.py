@@ -1,8 +1,9 @@
 """A DuckDB of a task's own: no network, no extensions, one readable file, bounded memory."""
 
+import errno
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "384MiB"
 SPILL_LIMIT = "192MiB"
+MAX_WRITTEN_BYTES = 1 << 30
+"""The most that a task may write beside what its database spills: the disk is everybody's."""
 _WATCH_SECONDS = 0.2
 
+NON_FINITE = "a nested value is NaN or infinite, which JSON has not"
 _CAUSES = (
+    (NON_FINITE, NON_FINITE),
     (r"not utf-8|invalid utf-8|invalid unicode", "the file is not UTF-8 text"),
     (r"byte order mark", "the JSON Lines file starts with a byte order mark"),
     (r"unterminated quote", "a quoted value does not end"),
@@ -33,20 +38,23 @@ _CAUSES = (
 class Database:
     """Runs SQL on one file, and says in its own words what is wrong with the file."""
 
-    def __init__(self, connection: "DuckDBPyConnection", ctx: TaskContext) -> None:
+    def __init__(
+        self, connection: "DuckDBPyConnection", ctx: TaskContext, writes_to: Path | None = None
+    ) -> None:
         self._connection = connection
         self._ctx = ctx
+        self._writes_to = writes_to
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of one statement.
 
         Raises:
-            Permanent: the file is not what it should be, or needs too much memory.
+            Permanent: the file is not what it should be, or needs too much memory or disk.
             Abandoned: the attempt is over.
         """
         import duckdb
 
-        with _interrupted_with(self._ctx, self._connection):
+        with _interrupted_by(self._check, self._connection):
             try:
                 return self._connection.execute(sql, parameters).fetchall()
             except duckdb.InterruptException:
@@ -55,12 +63,21 @@ class Database:
                 message = f"the table needs more than the {MEMORY_LIMIT} that a task may use"
                 raise Permanent(message) from None
             except duckdb.Error as error:
+                if "No space left" in str(error):  # not the file's fault: worth another attempt
+                    raise OSError(errno.ENOSPC, "the function's disk is full") from None
                 self._ctx.logger.warning("table refused", error_type=type(error).__name__)
                 raise Unreadable(error) from None
 
     def view(self, relation: str) -> None:
         """Make a relation what `data` stands for."""
         self.query(f"CREATE OR REPLACE VIEW data AS FROM {relation}")
+
+    def _check(self) -> None:
+        """Raise what should end the statement that runs."""
+        self._ctx.check_cancelled()
+        if self._writes_to and _bytes_in(self._writes_to) > MAX_WRITTEN_BYTES:
+            message = f"what the table becomes is larger than {MAX_WRITTEN_BYTES >> 20} MiB"
+            raise Permanent(message)
 
 
 class Unreadable(Permanent):
@@ -72,14 +89,17 @@ class Unreadable(Permanent):
 
 
 @contextmanager
-def open_database(file: Path, spill: Path, ctx: TaskContext) -> Iterator[Database]:
-    """Return a database that can read this file and nothing else."""
+def open_database(
+    file: Path, spill: Path, ctx: TaskContext, *, writes_to: Path | None = None
+) -> Iterator[Database]:
+    """Return a database that can read this file, write to this folder, and nothing else."""
     import duckdb
 
     connection = duckdb.connect(
         config={
-            # More threads than processors would only take memory: each holds its own.
-            "threads": min(ctx.pool.size, os.process_cpu_count() or 1),
+            # More threads than processors would only take memory: each holds its own. To write rows
+            # in their order, each would also hold those that wait for another's.
+            "threads": 1 if writes_to else min(ctx.pool.size, os.process_cpu_count() or 1),
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": str(spill),
             "max_temp_directory_size": SPILL_LIMIT,
@@ -93,14 +113,16 @@ def open_database(file: Path, spill: Path, ctx: TaskContext) -> Iterator[Databas
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET VARIABLE file = ?", [str(file)])
         connection.execute("SET allowed_paths = ?", [[str(file)]])
+        if writes_to:
+            connection.execute("SET allowed_directories = ?", [[str(writes_to)]])
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        yield Database(connection, ctx)
+        yield Database(connection, ctx, writes_to)
 
 
 @contextmanager
-def _interrupted_with(ctx: TaskContext, connection: "DuckDBPyConnection") -> Iterator[None]:
-    """Interrupt the connection when the attempt is over, and raise what ended it."""
+def _interrupted_by(check: Callable[[], None], connection: "DuckDBPyConnection") -> Iterator[None]:
+    """Interrupt the connection when the check, made now and then, raises; and raise that."""
     import duckdb
 
     done = Event()
@@ -109,12 +131,12 @@ def _interrupted_with(ctx: TaskContext, connection: "DuckDBPyConnection") -> Ite
     def watch() -> None:
         while not done.wait(_WATCH_SECONDS):
             try:
-                ctx.check_cancelled()
+                check()
             except Exception as error:  # noqa: BLE001  # raised again in the attempt's thread
                 ends.append(error)
                 connection.interrupt()
 
-    ctx.check_cancelled()
+    check()
     watcher = Thread(target=copy_context().run, args=(watch,), daemon=True)
     watcher.start()
     try:
@@ -124,6 +146,11 @@ def _interrupted_with(ctx: TaskContext, connection: "DuckDBPyConnection") -> Ite
     finally:
         done.set()
         watcher.join()
+
+
+def _bytes_in(folder: Path) -> int:
+    with os.scandir(folder) as entries:
+        return sum(entry.stat().st_size for entry in entries if entry.is_file())
 
 
 def _reason(message: str) -> str:

@@ -14,7 +14,7 @@ from processors import _table_files as files
 from processors._database import Database, open_database
 from processors._table_files import MAX_COLUMNS, MAX_NAME_CHARACTERS, TableFormat
 from processors._table_views import create_view
-from tandem.processing import Permanent, TaskContext
+from tandem.processing import Permanent, TaskContext, Upload
 
 MAX_ROWS = 10_000
 SMALL_FILE_BYTES = 16 << 20
@@ -43,7 +43,7 @@ class TableInput(BaseModel):
         ),
         examples=[[{"city": "Oslo", "amount": 12.5}, {"city": "Bergen", "amount": None}]],
     )
-    upload: str | None = Field(
+    upload: Upload | None = Field(
         None,
         min_length=1,
         max_length=64,
@@ -97,8 +97,12 @@ class Table:
 
 
 @contextmanager
-def open_table(source: TableInput, ctx: TaskContext) -> Iterator[Table]:
+def open_table(
+    source: TableInput, ctx: TaskContext, *, writes_to: Path | None = None
+) -> Iterator[Table]:
     """Return the table as a view that was read once and found whole.
+
+    Its database may write to the folder that `writes_to` names.
 
     Raises:
         Permanent: the table cannot be read; the reason is for the caller's eyes.
@@ -107,7 +111,7 @@ def open_table(source: TableInput, ctx: TaskContext) -> Iterator[Table]:
     with (
         TemporaryDirectory(prefix="table-") as folder,
         _local_file(source, Path(folder), ctx) as (file, kind),
-        open_database(file, Path(folder, "spill"), ctx) as database,
+        open_database(file, Path(folder, "spill"), ctx, writes_to=writes_to) as database,
     ):
         create_view(kind, database, file)
         columns = [

@@ -76,7 +76,7 @@ class Output(BaseModel):
     columns: list[ColumnSummary]
 
 
-@processor("summarize-table", time_limit=100)
+@processor("summarize-table", time_limit=100, cache_for=3600)
 def summarize_table(data: Input, ctx: TaskContext) -> Output:
     """Profile each column of a CSV, JSON Lines or Parquet table, or of inline rows."""
     with open_table(data, ctx) as table:

@@ -7,7 +7,8 @@ from collections import Counter
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from tandem.domain.report import Count, Durations, Percentiles, Report
+from tandem.domain.counts import Count
+from tandem.domain.report import Durations, Percentiles, Report
 from tandem.domain.task import State
 from tandem.services.sweep import Found
 from tandem.telemetry import logger

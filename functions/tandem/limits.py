@@ -79,5 +79,9 @@ REPORT_WINDOWS_PER_RUN = 60
 REPORT_FIRST_REACH = 5
 """Windows that the first report ever reaches back."""
 
+REPORT_WINDOWS_AGAIN = 5
+"""Closed windows that are read again for what came late: DynamoDB's indexes lag, and a worker may
+write an end after its minute was closed."""
+
 REPORT_RETENTION = timedelta(days=90)
 """How long a window's report is kept."""

@@ -1,25 +1,9 @@
-"""The services over AWS, each made on first use."""
+"""The services, each made on first use."""
 
 from datetime import timedelta
 from functools import cached_property
 
-from tandem.adapters import aws
-from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
-from tandem.adapters.dynamodb_reports import DynamoDBReportStore
-from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
-from tandem.adapters.s3 import S3BlobStore
-from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
-from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
-from tandem.domain.clock import Clock, SystemClock
-from tandem.ports import (
-    BlobStore,
-    DeadLetterBox,
-    Inbox,
-    QuotaStore,
-    ReportStore,
-    TaskQueue,
-    TaskStore,
-)
+from tandem.aws_ports import AwsPorts
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.processing.pool import BoundedPool
 from tandem.services.dead_letters import DeadLetters
@@ -30,6 +14,7 @@ from tandem.services.online import Online
 from tandem.services.payloads import Payloads
 from tandem.services.quota import Quota
 from tandem.services.report import Reports
+from tandem.services.results import Results
 from tandem.services.retention import Retention
 from tandem.services.settle import Settlement
 from tandem.services.submit import Submissions
@@ -39,51 +24,17 @@ from tandem.settings import Settings
 from tandem.telemetry import logger
 
 
-class Wiring:
+class Wiring(AwsPorts):
     """What a function's handler calls. A function pays only for the parts that it touches."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.clock: Clock = SystemClock()
+        super().__init__(settings)
         self.pool = BoundedPool(settings.thread_pool_size)
 
     @cached_property
     def catalogue(self) -> Catalogue:
         """The processors there are."""
         return installed()
-
-    @cached_property
-    def store(self) -> TaskStore:
-        """Where tasks are kept."""
-        return DynamoDBTaskStore(
-            aws.dynamodb(), self.settings.need("table_name"), shards=self.settings.index_shards
-        )
-
-    @cached_property
-    def report_store(self) -> ReportStore:
-        """Where reports are kept."""
-        return DynamoDBReportStore(
-            aws.dynamodb(), self.settings.need("table_name"), shards=self.settings.index_shards
-        )
-
-    @cached_property
-    def blobs(self) -> BlobStore:
-        """Where documents and files are kept."""
-        return S3BlobStore(aws.s3(), self.settings.need("bucket_name"))
-
-    @cached_property
-    def queue(self) -> TaskQueue:
-        """What carries tasks to the worker."""
-        return SQSTaskQueue(aws.sqs(), self.settings.need("queue_url"))
-
-    @cached_property
-    def inbox(self) -> Inbox:
-        """What becomes of the worker's messages."""
-        return SQSInbox(
-            aws.sqs(),
-            self.settings.need("queue_url"),
-            self.settings.need("dead_letter_queue_url"),
-        )
 
     @cached_property
     def payloads(self) -> Payloads:
@@ -93,12 +44,19 @@ class Wiring:
     @cached_property
     def dispatch(self) -> Dispatch:
         """Sends tasks to the worker."""
-        return Dispatch(self.queue, self.clock)
+        return Dispatch(self.queue, self.clock, logger)
 
     @cached_property
     def submissions(self) -> Submissions:
         """Accepts tasks."""
-        return Submissions(self.store, self.dispatch, self.payloads, self.clock, self.pool)
+        return Submissions(
+            self.store,
+            self.dispatch,
+            self.payloads,
+            self.clock,
+            pool=self.pool,
+            retention=self.retention,
+        )
 
     @cached_property
     def retention(self) -> Retention:
@@ -142,9 +100,21 @@ class Wiring:
         )
 
     @cached_property
+    def results(self) -> Results:
+        """Answers the same input again."""
+        return Results(self.result_cache, self.blobs, self.clock, self.catalogue)
+
+    @cached_property
     def settlement(self) -> Settlement:
         """Records how attempts ended."""
-        return Settlement(self.store, self.payloads, self.clock, self.retention, logger)
+        return Settlement(
+            self.store,
+            self.payloads,
+            self.clock,
+            self.retention,
+            results=self.results,
+            logger=logger,
+        )
 
     @cached_property
     def online(self) -> Online:
@@ -169,11 +139,6 @@ class Wiring:
         return Reports(self.report_store, self.clock)
 
     @cached_property
-    def quota_store(self) -> QuotaStore:
-        """Where quotas are kept."""
-        return DynamoDBQuotaStore(aws.dynamodb(), self.settings.need("table_name"))
-
-    @cached_property
     def quota(self) -> Quota:
         """How much a tenant may submit."""
         return Quota(
@@ -182,11 +147,6 @@ class Wiring:
             per_second=self.settings.tenant_tasks_per_second,
             burst=self.settings.tenant_tasks_burst,
         )
-
-    @cached_property
-    def dead_letter_box(self) -> DeadLetterBox:
-        """Where dead letters are."""
-        return SQSDeadLetterBox(aws.sqs(), self.settings.need("dead_letter_queue_url"))
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

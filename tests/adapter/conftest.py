@@ -16,6 +16,7 @@ from local.emulator import Emulator
 from local.ports import free_port
 from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.adapters.dynamodb_reports import DynamoDBReportStore
+from tandem.adapters.dynamodb_results import DynamoDBResultCache
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.adapters.s3 import S3BlobStore
 from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
@@ -26,6 +27,7 @@ from tandem.ports import (
     Inbox,
     QuotaStore,
     ReportStore,
+    ResultCache,
     TaskQueue,
     TaskStore,
 )
@@ -35,6 +37,7 @@ from tandem.testing import (
     MemoryQueue,
     MemoryQuotaStore,
     MemoryReportStore,
+    MemoryResultCache,
     MemoryTaskStore,
 )
 from tests.factories.template import table_schema
@@ -106,6 +109,7 @@ class Ports:
     inbox: Inbox
     letters: DeadLetterBox
     quotas: QuotaStore
+    results: ResultCache
     mailbox: Any
     clients: Clients | None = None
 
@@ -147,6 +151,7 @@ def in_memory() -> Ports:
         queue,
         queue,
         MemoryQuotaStore(),
+        MemoryResultCache(),
         MemoryMailbox(queue),
     )
 
@@ -164,6 +169,7 @@ def over(clients: Clients) -> Ports:
         SQSInbox(clients.sqs, mailbox.queue_url, mailbox.dead_letter_url),
         SQSDeadLetterBox(clients.sqs, mailbox.dead_letter_url),
         DynamoDBQuotaStore(clients.dynamodb, table),
+        DynamoDBResultCache(clients.dynamodb, table),
         mailbox,
         clients,
     )

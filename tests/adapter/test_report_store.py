@@ -1,8 +1,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from tandem.domain.report import Report, Totals, Window, compile_report
+from tandem.domain.report import Report, Totals, compile_report
 from tandem.domain.task import Mode
+from tandem.domain.window import Window
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import NOON, finish_at, make_task
 

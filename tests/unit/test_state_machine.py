@@ -1,7 +1,9 @@
 """Whatever happens in whatever order, a task ends once, and nothing is lost."""
 
 from datetime import timedelta
+from typing import Any
 
+import boto3
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -13,7 +15,11 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from moto import mock_aws
 
+from tandem.adapters.dynamodb_reports import DynamoDBReportStore
+from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
+from tandem.adapters.readers import from_item
 from tandem.domain.ids import TaskId
 from tandem.domain.task import State, Task
 from tandem.ports import ChangeRefused
@@ -24,6 +30,7 @@ from tandem.services.tasks import AlreadyFinished, NotFinished
 from tandem.testing import FakeClock, MemoryWiring, Message
 from tests.factories.processors import Number, make_wiring, new_work
 from tests.factories.tasks import ACME
+from tests.factories.template import table_schema
 
 GOOD, TRANSIENT, REFUSED = range(3)
 
@@ -40,13 +47,24 @@ class Lifecycle(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wiring: MemoryWiring = make_wiring(self.process)
+        self.wiring = self.make()
         assert isinstance(self.wiring.clock, FakeClock)
         self.clock = self.wiring.clock
         self.crash = False
         self.final: dict[TaskId, Task] = {}
         self.went_back = 0
         self.report()
+
+    def make(self) -> MemoryWiring:
+        return make_wiring(self.process)
+
+    def all_tasks(self) -> list[Task]:
+        return list(self.wiring.store.tasks.values())
+
+    def task(self, task_id: TaskId) -> Task:
+        task = self.wiring.store.get(task_id)
+        assert task is not None
+        return task
 
     def process(self, data: Number, ctx: TaskContext) -> Number:
         if self.crash:
@@ -93,7 +111,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(task_id=tasks)
     def duplicate(self, task_id: TaskId) -> None:
-        self.wiring.dispatch.send(self.wiring.store.tasks[task_id])
+        self.wiring.dispatch.send(self.task(task_id))
 
     @rule()
     def lose_a_message(self) -> None:
@@ -103,7 +121,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(target=attempts, task_id=tasks)
     def start_and_stand_still(self, task_id: TaskId) -> object:
         """Claim a task as a worker does that is then not heard of for a while."""
-        task = self.wiring.store.tasks[task_id]
+        task = self.task(task_id)
         if (
             task.state is not State.QUEUED
             or (task.not_before or task.created_at) > self.clock.now()
@@ -128,7 +146,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(target=tasks, task_id=tasks)
     def retry(self, task_id: TaskId) -> object:
-        task = self.wiring.store.tasks[task_id]
+        task = self.task(task_id)
         try:
             return self.wiring.tasks.again(task, traceparent="00-1").task_id
         except NotFinished:
@@ -155,25 +173,25 @@ class Lifecycle(RuleBasedStateMachine):
     @invariant()
     def a_final_task_never_changes(self) -> None:
         for task_id, task in self.final.items():
-            assert self.wiring.store.tasks[task_id] == task
-        for task_id, task in self.wiring.store.tasks.items():
+            assert self.task(task_id) == task
+        for task in self.all_tasks():
             if task.state.final:
-                self.final.setdefault(task_id, task)
+                self.final.setdefault(task.task_id, task)
 
     @invariant()
     def a_task_in_flight_is_due_one_day_and_a_final_one_never(self) -> None:
-        for task in self.wiring.store.tasks.values():
+        for task in self.all_tasks():
             assert (task.due_at is None) == task.state.final
             assert (task.finished_at is not None) == task.state.final
 
     @invariant()
     def attempts_are_counted_as_they_were_made(self) -> None:
-        for task in self.wiring.store.tasks.values():
+        for task in self.all_tasks():
             assert len(task.history) == task.attempts <= task.max_attempts
 
     @invariant()
     def only_the_latest_attempt_ends_a_task(self) -> None:
-        for task in self.wiring.store.tasks.values():
+        for task in self.all_tasks():
             if task.state is State.SUCCEEDED:
                 assert task.history[-1].ended_at == task.finished_at
 
@@ -181,12 +199,12 @@ class Lifecycle(RuleBasedStateMachine):
         """Let time pass, with a worker and a schedule that live: everything ends."""
         self.crash = False
         for _ in range(400):
-            if all(task.state.final for task in self.wiring.store.tasks.values()):
+            if all(task.state.final for task in self.all_tasks()):
                 break
             self.sweep()
             self.deliver(crash=False)
             self.clock.advance(600)
-        unfinished = [task for task in self.wiring.store.tasks.values() if not task.state.final]
+        unfinished = [task for task in self.all_tasks() if not task.state.final]
         assert unfinished == []
         self.a_final_task_never_changes()
         self.clock.advance(120)
@@ -195,8 +213,38 @@ class Lifecycle(RuleBasedStateMachine):
         totals = self.wiring.report_store.totals()
         assert totals is not None
         counted = sum(count.tasks for count in totals.counts.values())
-        assert counted == len(self.wiring.store.tasks)
+        assert counted == len(self.all_tasks())
+
+
+class LifecycleOnMoto(Lifecycle):
+    """The same over the adapters on DynamoDB, as moto plays it."""
+
+    def make(self) -> MemoryWiring:
+        self.aws = mock_aws()
+        self.aws.start()
+        session = boto3.Session("testing", "testing", region_name="us-east-1")
+        self.client = session.client("dynamodb")
+        self.client.create_table(TableName="tasks", **table_schema())
+        wiring = make_wiring(self.process)
+        store: Any = DynamoDBTaskStore(self.client, "tasks", shards=2)
+        wiring.store = store
+        reports: Any = DynamoDBReportStore(self.client, "tasks", shards=2)
+        wiring.report_store = reports
+        return wiring
+
+    def all_tasks(self) -> list[Task]:
+        pages = self.client.get_paginator("scan").paginate(TableName="tasks")
+        items = [item for page in pages for item in page["Items"]]
+        return [from_item(item) for item in items if item["pk"]["S"].startswith("task#")]
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.aws.stop()
 
 
 TestLifecycle = Lifecycle.TestCase
 TestLifecycle.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLifecycleOnMoto = LifecycleOnMoto.TestCase
+TestLifecycleOnMoto.settings = settings(max_examples=5, stateful_step_count=12, deadline=None)

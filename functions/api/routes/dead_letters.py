@@ -12,6 +12,7 @@ from api.services import Services
 from tandem.domain.ids import TenantId
 from tandem.limits import PAGE_LETTERS
 from tandem.services.dead_letters import Letter, LetterFilter, Redrive
+from tandem.telemetry import logger
 
 router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
 
@@ -103,6 +104,8 @@ async def redrive_dead_letters(
         requested_by=caller.tenant,
         traceparent=request.state.traceparent,
     )
+    if not body.dry_run:
+        logger.info("redriven", requested_by=caller.tenant, letters=len(redriven))
     return RedriveAnswer(
         dry_run=body.dry_run,
         letters=[

@@ -11,8 +11,16 @@ from api.models import Accepted, ProcessedOnline
 from api.problems import Problem
 from api.services import Services
 from api.submission import AnySubmission
-from api.submitting import check_run_after, enqueue, invalid, made_before, new_task, take_quota
-from tandem.domain.task import State
+from api.submitting import (
+    check_run_after,
+    enqueue,
+    invalid,
+    kept_result,
+    made_before,
+    new_task,
+    take_quota,
+)
+from tandem.domain.task import Mode, State
 from tandem.limits import SETTLE_SECONDS
 from tandem.ports import KeyUsed
 from tandem.services.online import Promoted
@@ -40,7 +48,12 @@ async def process_online(
         raise invalid("/body/run_after", "An online task runs now.")
     take_quota(services, caller, 1)
     new = new_task(body, caller, services, request, once)
+    kept = kept_result(new, services, request)
     try:
+        if kept is not None:
+            task = services.submissions.answered(new, Mode.ONLINE, kept)
+            output = services.payloads.read(kept.output)
+            return answers.processed(task, output, answers.age_of(kept, services.clock.now()))
         answer = await services.online.process(
             new, body.input, budget_seconds=_budget(request, services)
         )
@@ -65,7 +78,8 @@ async def process_offline(
 ) -> Response:
     """Queue the task for the worker, and answer with where to follow it."""
     check_run_after(body.run_after, "/body/run_after", services)
-    return enqueue(new_task(body, caller, services, request, once), services, ENQUEUED)
+    new = new_task(body, caller, services, request, once)
+    return enqueue(new, services, ENQUEUED, kept_result(new, services, request))
 
 
 def _answer_online_again(services: Services, task_id: str) -> Response:

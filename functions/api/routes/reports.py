@@ -9,7 +9,7 @@ from api.identity import Operator
 from api.problems import not_found
 from api.report_models import ReportList, ReportView
 from api.services import Services
-from tandem.domain.report import Window
+from tandem.domain.window import Window
 from tandem.limits import PAGE_REPORTS
 
 router = APIRouter(prefix="/reports", tags=["reports"])

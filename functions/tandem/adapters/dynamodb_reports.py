@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tandem.adapters.items import Item, finish_partition, finished_from_item
+from tandem.adapters.items import Item, finish_partition
+from tandem.adapters.readers import finished_from_item
 from tandem.adapters.report_items import dump_report, dump_totals, load_report, load_totals
-from tandem.domain.report import FinishedTask, Report, Totals, Window
+from tandem.domain.counts import FinishedTask
+from tandem.domain.report import Report, Totals
+from tandem.domain.window import Window
 from tandem.limits import REPORT_RETENTION
 
 if TYPE_CHECKING:

@@ -4,17 +4,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.conditions import Expression
-from tandem.adapters.items import (
-    due_from_item,
-    due_partition,
-    encode,
-    from_item,
-    owner_partition,
-    task_key,
-    to_item,
-)
+from tandem.adapters.items import due_partition, encode, owner_partition, task_key, to_item
 from tandem.adapters.listing import Listing
 from tandem.adapters.once_keys import key_put, made_before
+from tandem.adapters.readers import due_from_item, from_item
 from tandem.domain.changes import Change
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, Task

@@ -6,7 +6,8 @@ from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tandem.adapters.items import Item, from_item
+from tandem.adapters.items import Item
+from tandem.adapters.readers import from_item
 from tandem.ports import TaskFilter, TaskPage
 
 if TYPE_CHECKING:

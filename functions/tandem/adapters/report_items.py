@@ -4,17 +4,10 @@ import json
 from typing import Any
 
 from tandem.domain.clock import from_text, to_text
-from tandem.domain.report import (
-    Count,
-    Counts,
-    Durations,
-    Percentiles,
-    Report,
-    Series,
-    Totals,
-    Window,
-)
+from tandem.domain.counts import Count, Counts, Series
+from tandem.domain.report import Durations, Percentiles, Report, Totals
 from tandem.domain.task import Mode, State
+from tandem.domain.window import Window
 
 
 def dump_report(report: Report) -> str:
@@ -24,6 +17,7 @@ def dump_report(report: Report) -> str:
             "window": report.window.name,
             "closed_at": to_text(report.closed_at),
             "counts": _dump_counts(report.counts),
+            "late": {window.name: _dump_counts(counts) for window, counts in report.late.items()},
             "durations": {
                 processor: {
                     "queue_wait": _dump_percentiles(durations.queue_wait),
@@ -49,6 +43,7 @@ def load_report(text: str) -> Report:
             )
             for processor, durations in document["durations"].items()
         },
+        {Window.named(name): _load_counts(counts) for name, counts in document["late"].items()},
     )
 
 
@@ -68,15 +63,23 @@ def load_totals(text: str) -> Totals:
 
 def _dump_counts(counts: Counts) -> list[list[Any]]:
     return [
-        [series.processor, series.mode, series.outcome, count.tasks, count.attempts]
+        [
+            series.processor,
+            series.mode,
+            series.outcome,
+            count.tasks,
+            count.attempts,
+            count.cached,
+            count.sweeps,
+        ]
         for series, count in counts.items()
     ]
 
 
 def _load_counts(rows: list[list[Any]]) -> Counts:
     return {
-        Series(processor, Mode(mode), State(outcome)): Count(tasks, attempts)
-        for processor, mode, outcome, tasks, attempts in rows
+        Series(processor, Mode(mode), State(outcome)): Count(*numbers)
+        for processor, mode, outcome, *numbers in rows
     }
 
 

@@ -144,6 +144,8 @@ class Task:
     """The operator who redrove it."""
     traceparent: str | None = None
     """The trace that it belongs to (W3C trace context)."""
+    cache_key: str | None = None
+    """Under which its output is to be kept for the same input."""
     cached_from: TaskId | None = None
     """The task whose stored result this one was answered with."""
 

@@ -4,6 +4,7 @@ from tandem.ports.blobs import BlobInfo, BlobMissing, BlobStore, UploadForm, upl
 from tandem.ports.queues import MAX_DELAY, DeadLetter, DeadLetterBox, Envelope, Inbox, TaskQueue
 from tandem.ports.quotas import QuotaStore
 from tandem.ports.reports import ReportStore
+from tandem.ports.results import CachedResult, ResultCache
 from tandem.ports.tasks import (
     ChangeRefused,
     KeyUsed,
@@ -20,6 +21,7 @@ __all__ = [
     "BlobInfo",
     "BlobMissing",
     "BlobStore",
+    "CachedResult",
     "ChangeRefused",
     "DeadLetter",
     "DeadLetterBox",
@@ -30,6 +32,7 @@ __all__ = [
     "Once",
     "QuotaStore",
     "ReportStore",
+    "ResultCache",
     "TaskExists",
     "TaskFilter",
     "TaskPage",

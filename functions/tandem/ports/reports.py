@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from tandem.domain.report import FinishedTask, Report, Totals, Window
+from tandem.domain.counts import FinishedTask
+from tandem.domain.report import Report, Totals
+from tandem.domain.window import Window
 
 
 class ReportStore(Protocol):

@@ -3,5 +3,6 @@
 from tandem.domain.retry import Permanent, Retry
 from tandem.processing.context import SavedFile, TaskContext
 from tandem.processing.processor import Processor, processor
+from tandem.processing.upload import Upload
 
-__all__ = ["Permanent", "Processor", "Retry", "SavedFile", "TaskContext", "processor"]
+__all__ = ["Permanent", "Processor", "Retry", "SavedFile", "TaskContext", "Upload", "processor"]

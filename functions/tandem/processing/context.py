@@ -28,6 +28,10 @@ class Logger(Protocol):
         """Log what happened."""
         ...
 
+    def error(self, msg: object, **fields: Any) -> None:
+        """Log what went wrong."""
+        ...
+
     def warning(self, msg: object, **fields: Any) -> None:
         """Log what should be looked at."""
         ...

@@ -14,6 +14,10 @@ MAX_TIME_LIMIT_SECONDS = 840
 """Below Lambda's longest timeout of 900 s, with room to record the end."""
 
 
+MAX_CACHE_SECONDS = 24 * 60 * 60
+"""Below the shortest retention of a task, so that what is cached is still there."""
+
+
 class NotAProcessor(TypeError):
     """The function's name, types or limits are not what a processor needs."""
 
@@ -29,13 +33,22 @@ class Processor[I: BaseModel, O: BaseModel]:
     output: type[O]
     retry: Retry
     time_limit_seconds: float
+    cache_seconds: float = 0
+    """How long an output answers the same input again; 0 runs it every time."""
+    version: int = 1
+    """Counts up when the same input may give another output: what is cached is then void."""
 
 
 AnyProcessor = Processor[Any, Any]
 
 
 def processor[I: BaseModel, O: BaseModel](
-    name: str, *, retry: Retry | None = None, time_limit: float = 60
+    name: str,
+    *,
+    retry: Retry | None = None,
+    time_limit: float = 60,
+    cache_for: float = 0,
+    version: int = 1,
 ) -> Callable[[Callable[[I, TaskContext], O | Awaitable[O]]], Processor[I, O]]:
     """Make a function of an input model and a `TaskContext` a processor.
 
@@ -43,9 +56,12 @@ def processor[I: BaseModel, O: BaseModel](
         name: what callers name it by: lower-case words joined by hyphens.
         retry: when a failed attempt is tried again; by default `Retry()`.
         time_limit: how many seconds one attempt may take.
+        cache_for: for a pure function, how many seconds its output answers the same input of the
+            same tenant again, without a run.
+        version: to be counted up when the same input may give another output.
 
     Raises:
-        NotAProcessor: the name, the time limit, or the function's annotations do not fit.
+        NotAProcessor: the name, a limit, or the function's annotations do not fit.
 
     Example:
         @processor("count-words", retry=Retry(attempts=5), time_limit=60)
@@ -54,7 +70,7 @@ def processor[I: BaseModel, O: BaseModel](
     """
 
     def decorate(function: Callable[[I, TaskContext], O | Awaitable[O]]) -> Processor[I, O]:
-        _check(name, time_limit)
+        _check(name, time_limit, cache_for)
         input_model, output_model = _models(name, function)
         summary = (inspect.getdoc(function) or name).partition("\n")[0]
         return Processor(
@@ -65,18 +81,23 @@ def processor[I: BaseModel, O: BaseModel](
             output=output_model,
             retry=retry or Retry(),
             time_limit_seconds=time_limit,
+            cache_seconds=cache_for,
+            version=version,
         )
 
     return decorate
 
 
-def _check(name: str, time_limit: float) -> None:
+def _check(name: str, time_limit: float, cache_for: float) -> None:
     words = name.split("-")
     if len(name) > 64 or not all(w.isascii() and w.isalnum() and w == w.lower() for w in words):
         message = f"{name!r} must be lower-case words joined by hyphens, 64 characters at most"
         raise NotAProcessor(message)
     if not 0 < time_limit <= MAX_TIME_LIMIT_SECONDS:
         message = f"{name}: time_limit must be above 0 and at most {MAX_TIME_LIMIT_SECONDS} s"
+        raise NotAProcessor(message)
+    if not 0 <= cache_for <= MAX_CACHE_SECONDS:
+        message = f"{name}: cache_for must be from 0 to {MAX_CACHE_SECONDS} s"
         raise NotAProcessor(message)
 
 

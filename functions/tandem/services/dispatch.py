@@ -5,13 +5,16 @@ from datetime import timedelta
 from tandem.domain.clock import Clock
 from tandem.domain.task import Task
 from tandem.ports import MAX_DELAY, Envelope, TaskQueue
+from tandem.processing.context import Logger
+from tandem.trace import stack
 
 
 class Dispatch:
-    """Sends tasks, each when it is to run."""
+    """Sends tasks, each when it is to run; never fails: what is not sent is swept."""
 
-    def __init__(self, queue: TaskQueue, clock: Clock) -> None:
+    def __init__(self, queue: TaskQueue, clock: Clock, logger: Logger) -> None:
         self._queue = queue
+        self._logger = logger
         self._clock = clock
 
     def send(self, *tasks: Task) -> None:
@@ -27,7 +30,20 @@ class Dispatch:
             if delay <= MAX_DELAY:
                 envelopes.append(_envelope(task, delay))
         if envelopes:
-            self._queue.send(*envelopes)
+            self._send(envelopes)
+
+    def _send(self, envelopes: list[Envelope]) -> None:
+        """Send, and only log what could not be: a recorded task is overdue one day, and swept."""
+        try:
+            lost = self._queue.send(*envelopes)
+        except Exception as error:  # noqa: BLE001 - the caller's task is safe: it is recorded
+            lost = [envelope.task_id for envelope in envelopes]
+            self._logger.error(
+                "not sent", tasks=len(lost), error_type=type(error).__name__, stack=stack(error)
+            )
+        else:
+            if lost:
+                self._logger.error("not sent", tasks=len(lost))
 
 
 def _envelope(task: Task, delay: timedelta) -> Envelope:

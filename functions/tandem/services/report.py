@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from tandem.domain.clock import Clock
-from tandem.domain.report import (
-    Report,
-    Totals,
-    Window,
-    compile_report,
-    windows_to_close,
+from tandem.domain.counts import Counts, count
+from tandem.domain.report import Report, Totals, compile_report, late_in
+from tandem.domain.window import Window, windows_to_close
+from tandem.limits import (
+    REPORT_FIRST_REACH,
+    REPORT_GRACE,
+    REPORT_WINDOWS_AGAIN,
+    REPORT_WINDOWS_PER_RUN,
 )
-from tandem.limits import REPORT_FIRST_REACH, REPORT_GRACE, REPORT_WINDOWS_PER_RUN
 from tandem.ports import ReportStore
 
 
@@ -28,7 +29,8 @@ class Reports:
     def close_due(self) -> Iterator[Report]:
         """Close the windows that are over, oldest first, and yield the report of each.
 
-        What another run closed meanwhile is not yielded: that run has it.
+        Each counts what came late to the windows before it: what finished in them and was not in
+        the index yet. What another run closed meanwhile is not yielded: that run has it.
         """
         totals = self._store.totals()
         last = totals.closed_through if totals else None
@@ -41,11 +43,24 @@ class Reports:
         ):
             finished = self._store.finished_in(window)
             report = compile_report(window, finished, self._clock.now())
+            report = report.with_late(self._late(window))
             new = totals.including(report) if totals else Totals(window, report.counts)
             if not self._store.close(report, new, previous=last):
                 return
             totals, last = new, window
             yield report
+
+    def _late(self, window: Window) -> dict[Window, Counts]:
+        """Return what came late to the last closed windows before this one."""
+        before = [window.plus(-back) for back in range(1, REPORT_WINDOWS_AGAIN + 1)]
+        closed = self._store.reports(before)
+        late = {}
+        for report in closed:
+            seen = count(self._store.finished_in(report.window))
+            missed = late_in(report.window, seen, closed)
+            if missed:
+                late[report.window] = missed
+        return late
 
     def latest(self, *, before: Window | None, limit: int) -> list[Report]:
         """Return up to `limit` closed windows, newest first, from the one before `before` on."""

@@ -23,6 +23,7 @@ from tandem.processing.context import Logger
 from tandem.services.attempt import Attempt
 from tandem.services.outcomes import CRASHED, Failed, Outcome, Stopped, Succeeded
 from tandem.services.payloads import Payloads
+from tandem.services.results import Results
 from tandem.services.retention import Retention
 
 
@@ -35,12 +36,15 @@ class Settlement:
         payloads: Payloads,
         clock: Clock,
         retention: Retention,
+        *,
+        results: Results,
         logger: Logger,
     ) -> None:
         self._store = store
         self._payloads = payloads
         self._clock = clock
         self._retention = retention
+        self._results = results
         self._logger = logger
 
     def settle(self, attempt: Attempt, outcome: Outcome) -> Task:
@@ -58,6 +62,8 @@ class Settlement:
             error = outcome.error if isinstance(outcome, Failed) else None
             settled = attempt.write(self._stop(now, error))
         self._log_end(attempt, settled, now)
+        if settled.cache_key is not None:
+            self._results.keep(settled)
         return settled
 
     def hand_back(self, attempt: Attempt, why: TaskError) -> Task:

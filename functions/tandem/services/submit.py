@@ -7,11 +7,12 @@ from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, TenantId, new_task_id
 from tandem.domain.task import AttemptRecord, Mode, State, Task
 from tandem.limits import DUE_MARGIN
-from tandem.ports import MAX_DELAY, Once, TaskStore
+from tandem.ports import MAX_DELAY, CachedResult, Once, TaskStore
 from tandem.processing.pool import BoundedPool
 from tandem.processing.processor import AnyProcessor
 from tandem.services.dispatch import Dispatch
 from tandem.services.payloads import Payloads
+from tandem.services.retention import Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class NewTask:
     run_after: datetime | None = None
     retry_of: TaskId | None = None
     requested_by: str | None = None
+    cache_key: str | None = None
 
 
 class Submissions:
@@ -42,13 +44,16 @@ class Submissions:
         dispatch: Dispatch,
         payloads: Payloads,
         clock: Clock,
+        *,
         pool: BoundedPool,
+        retention: Retention,
     ) -> None:
         self._store = store
         self._dispatch = dispatch
         self._payloads = payloads
         self._clock = clock
         self._pool = pool
+        self._retention = retention
 
     def offline(self, new: NewTask) -> Task:
         """Record a task, send it to the worker, and return it.
@@ -87,6 +92,26 @@ class Submissions:
         self._store.put(task, once=new.once)
         return task
 
+    def answered(self, new: NewTask, mode: Mode, result: CachedResult) -> Task:
+        """Record a task that a kept result answers, and return it: it has succeeded, with no run.
+
+        Raises:
+            KeyUsed: its key was used before; nothing was recorded.
+        """
+        now = self._clock.now()
+        task = replace(
+            self._new(new, now),
+            mode=mode,
+            state=State.SUCCEEDED,
+            output=result.output,
+            file=result.file,
+            cached_from=result.task_id,
+            finished_at=now,
+            expires_at=self._retention.expiry(now),
+        )
+        self._store.put(task, once=new.once)
+        return task
+
     def _recorded_or_error(self, new: NewTask) -> "Task | Exception":
         try:
             return self._record(new)
@@ -116,4 +141,5 @@ class Submissions:
             retry_of=new.retry_of,
             requested_by=new.requested_by,
             traceparent=new.traceparent,
+            cache_key=new.cache_key,
         )

@@ -9,6 +9,7 @@ from tandem.testing.context import FakeContext
 from tandem.testing.queue import MemoryQueue, Message
 from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
+from tandem.testing.results import MemoryResultCache
 from tandem.testing.store import MemoryTaskStore
 from tandem.testing.wiring import MemoryWiring
 
@@ -19,6 +20,7 @@ __all__ = [
     "MemoryQueue",
     "MemoryQuotaStore",
     "MemoryReportStore",
+    "MemoryResultCache",
     "MemoryTaskStore",
     "MemoryWiring",
     "Message",

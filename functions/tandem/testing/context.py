@@ -21,6 +21,9 @@ class _FieldLogger:
     def info(self, msg: object, **fields: Any) -> None:
         logging.getLogger("processor").info("%s %s", msg, fields)
 
+    def error(self, msg: object, **fields: Any) -> None:
+        logging.getLogger("processor").error("%s %s", msg, fields)
+
     def warning(self, msg: object, **fields: Any) -> None:
         logging.getLogger("processor").warning("%s %s", msg, fields)
 

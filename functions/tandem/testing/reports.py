@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from threading import Lock
 
-from tandem.domain.report import FinishedTask, Report, Totals, Window
+from tandem.domain.counts import FinishedTask
+from tandem.domain.report import Report, Totals
+from tandem.domain.window import Window
 from tandem.testing.store import MemoryTaskStore
 
 
@@ -27,6 +29,8 @@ class MemoryReportStore:
                     mode=task.mode,
                     outcome=task.state,
                     attempts=task.attempts,
+                    sweeps=task.sweeps,
+                    cached=task.cached_from is not None,
                     created_at=task.created_at,
                     started_at=task.started_at,
                     attempt_started_at=task.attempt_started_at,

@@ -10,6 +10,7 @@ from tandem.testing.clock import FakeClock
 from tandem.testing.queue import MemoryQueue
 from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
+from tandem.testing.results import MemoryResultCache
 from tandem.testing.store import MemoryTaskStore
 from tandem.wiring import Wiring
 
@@ -58,6 +59,11 @@ class MemoryWiring(Wiring):
     def quota_store(self) -> MemoryQuotaStore:
         """The quotas."""
         return MemoryQuotaStore()
+
+    @cached_property
+    def result_cache(self) -> MemoryResultCache:
+        """The results."""
+        return MemoryResultCache()
 
     @cached_property
     def dead_letter_box(self) -> MemoryQueue:

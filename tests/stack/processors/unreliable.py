@@ -12,7 +12,7 @@ from tandem.processing import Permanent, Retry, TaskContext, processor
 class Input(BaseModel):
     """How the first attempts end; after them the task succeeds."""
 
-    ending: Literal["error", "permanent", "exit", "hang"] = "error"
+    ending: Literal["error", "permanent", "exit", "hang", "wait"] = "error"
     bad_attempts: int = 0
     sleep_seconds: float = 0
 
@@ -29,15 +29,20 @@ def unreliable(data: Input, ctx: TaskContext) -> Output:
     ctx.logger.info("unreliable runs", attempt=ctx.attempt)
     time.sleep(data.sleep_seconds)
     if ctx.attempt <= data.bad_attempts:
-        _end(data.ending)
+        _end(data.ending, ctx)
     return Output(attempt=ctx.attempt)
 
 
-def _end(ending: str) -> None:
+def _end(ending: str, ctx: TaskContext) -> None:
     if ending == "exit":
         os._exit(1)
     if ending == "hang":
         time.sleep(20)
+    if ending == "wait":
+        for second in range(70):
+            ctx.progress(second, 7)
+            ctx.check_cancelled()
+            time.sleep(0.1)
     if ending == "permanent":
         raise Permanent("nobody can do this")
     raise ConnectionError("try later")

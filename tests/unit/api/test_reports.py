@@ -17,6 +17,8 @@ def test_reports_are_read_newest_first_and_page_by_window(api: Api) -> None:
             "outcome": "succeeded",
             "tasks": 1,
             "attempts": 1,
+            "cached": 0,
+            "swept": 0,
         }
     ]
     assert latest["durations"][0]["run_seconds"] == {"p50": 0, "p95": 0, "p99": 0}

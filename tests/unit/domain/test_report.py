@@ -4,17 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain.report import (
-    Count,
-    FinishedTask,
-    Percentiles,
-    Series,
-    Totals,
-    Window,
-    compile_report,
-    windows_to_close,
-)
+from tandem.domain.counts import Count, FinishedTask, Series
+from tandem.domain.report import Percentiles, Totals, compile_report
 from tandem.domain.task import Mode, State
+from tandem.domain.window import Window, windows_to_close
 from tests.factories.tasks import ACME, NOON, make_task
 
 FIRST = Window(NOON)

@@ -5,8 +5,10 @@ import pytest
 
 from report.emit import emit
 from tandem.domain.clock import SystemClock
-from tandem.domain.report import FinishedTask, Report, Window, compile_report
+from tandem.domain.counts import FinishedTask
+from tandem.domain.report import Report, compile_report
 from tandem.domain.task import Mode, State
+from tandem.domain.window import Window
 from tests.factories.tasks import ACME, make_task
 
 

@@ -3,8 +3,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain.report import Count, Series, Window
+from tandem.domain.counts import Count, Series
 from tandem.domain.task import Mode, State
+from tandem.domain.window import Window
 from tandem.services.report import Reports
 from tandem.testing import FakeClock, MemoryReportStore, MemoryTaskStore
 from tests.factories.tasks import NOON, finish_at, make_task
@@ -71,16 +72,43 @@ def test_reading_goes_back_from_the_last_closed_window() -> None:
     assert world.reports.latest(before=Window(NOON).plus(100), limit=1) == latest[:1]
 
 
-@given(st.lists(st.sampled_from(["finish", "tick", "wait", "long wait"]), max_size=40))
+def test_what_comes_late_is_counted_once_in_the_window_that_is_closed_next() -> None:
+    world = World()
+    world.clock.advance(70)
+    world.tick()
+    finish_at(world.tasks, make_task(NOON), NOON + timedelta(seconds=30))
+    world.clock.advance(60)
+    (report,) = world.reports.close_due()
+    assert (report.counts, report.own) == ({ECHO: Count(1, 1)}, {})
+    assert report.late == {Window(NOON): {ECHO: Count(1, 1)}}
+    assert report.durations == {}
+    world.finish()
+    world.clock.advance(60)
+    world.clock.advance(60)
+    later = list(world.reports.close_due())
+    assert [one.counts for one in later] == [{ECHO: Count(1, 1)}, {}]
+    totals = world.store.totals()
+    assert totals is not None
+    assert totals.counts == {ECHO: Count(2, 2)}
+
+
+@given(
+    st.lists(st.sampled_from(["finish", "finish late", "tick", "wait", "long wait"]), max_size=40)
+)
 def test_whatever_the_schedule_every_finished_task_is_in_one_window_and_once_in_the_totals(
     steps: list[str],
 ) -> None:
     world = World()
+    world.clock.advance(timedelta(minutes=5))
     world.tick()
     finished = 0
     for step in steps:
         if step == "finish":
             world.finish()
+            finished += 1
+        elif step == "finish late":
+            now = world.clock.now()
+            finish_at(world.tasks, make_task(now), now - timedelta(seconds=100))
             finished += 1
         elif step == "tick":
             world.tick()

@@ -1,8 +1,9 @@
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 
-from tandem.domain.task import State, Task
+from tandem.domain.task import Task
 from tandem.ports import Envelope
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import double, make_wiring, new_work
@@ -18,21 +19,24 @@ def visible_in(wiring: MemoryWiring) -> timedelta:
     return message.visible_at - wiring.clock.now()
 
 
-def test_a_task_is_recorded_before_it_is_sent(
-    wiring: MemoryWiring, monkeypatch: pytest.MonkeyPatch
+def test_a_task_is_recorded_before_it_is_sent_and_accepted_when_it_cannot_be(
+    wiring: MemoryWiring, monkeypatch: pytest.MonkeyPatch, log: StringIO
 ) -> None:
     def lost(*_: Envelope) -> None:
         assert len(wiring.store.tasks) == 1
         raise ConnectionError
 
-    monkeypatch.setattr(wiring.queue, "send", lost)
-    with pytest.raises(ConnectionError):
-        wiring.submissions.offline(new_work(wiring))
-    (task,) = wiring.store.tasks.values()
-    assert (task.state, task.due_at) == (
-        State.QUEUED,
-        wiring.clock.now() + timedelta(minutes=15),
-    )
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring.queue, "send", lost)
+        task = wiring.submissions.offline(new_work(wiring))
+    assert "not sent" in log.getvalue()
+    assert wiring.store.tasks[task.task_id] == task
+    assert task.due_at is not None
+    clock = wiring.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(task.due_at - clock.now())
+    wiring.sweep.run()
+    assert visible_in(wiring) == timedelta(0)
 
 
 def test_a_task_for_soon_waits_in_the_queue(wiring: MemoryWiring) -> None:

@@ -1,0 +1,80 @@
+"""The ports on AWS, each made on first use."""
+
+from functools import cached_property
+
+from tandem.adapters import aws
+from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
+from tandem.adapters.dynamodb_reports import DynamoDBReportStore
+from tandem.adapters.dynamodb_results import DynamoDBResultCache
+from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
+from tandem.adapters.s3 import S3BlobStore
+from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
+from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
+from tandem.domain.clock import Clock, SystemClock
+from tandem.ports import (
+    BlobStore,
+    DeadLetterBox,
+    Inbox,
+    QuotaStore,
+    ReportStore,
+    ResultCache,
+    TaskQueue,
+    TaskStore,
+)
+from tandem.settings import Settings
+
+
+class AwsPorts:
+    """Every port, over AWS, as the settings name its resources."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock: Clock = SystemClock()
+
+    @cached_property
+    def store(self) -> TaskStore:
+        """Where tasks are kept."""
+        return DynamoDBTaskStore(
+            aws.dynamodb(), self.settings.need("table_name"), shards=self.settings.index_shards
+        )
+
+    @cached_property
+    def report_store(self) -> ReportStore:
+        """Where reports are kept."""
+        return DynamoDBReportStore(
+            aws.dynamodb(), self.settings.need("table_name"), shards=self.settings.index_shards
+        )
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """Where documents and files are kept."""
+        return S3BlobStore(aws.s3(), self.settings.need("bucket_name"))
+
+    @cached_property
+    def queue(self) -> TaskQueue:
+        """What carries tasks to the worker."""
+        return SQSTaskQueue(aws.sqs(), self.settings.need("queue_url"))
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """What becomes of the worker's messages."""
+        return SQSInbox(
+            aws.sqs(),
+            self.settings.need("queue_url"),
+            self.settings.need("dead_letter_queue_url"),
+        )
+
+    @cached_property
+    def result_cache(self) -> ResultCache:
+        """Where results are kept."""
+        return DynamoDBResultCache(aws.dynamodb(), self.settings.need("table_name"))
+
+    @cached_property
+    def quota_store(self) -> QuotaStore:
+        """Where quotas are kept."""
+        return DynamoDBQuotaStore(aws.dynamodb(), self.settings.need("table_name"))
+
+    @cached_property
+    def dead_letter_box(self) -> DeadLetterBox:
+        """Where dead letters are."""
+        return SQSDeadLetterBox(aws.sqs(), self.settings.need("dead_letter_queue_url"))
