@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.soak_plan import Planned
-from tandem.adapters.items import from_item
+from tandem.adapters.readers import from_item
 from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
-from tandem.domain.report import WINDOW, Window
 from tandem.domain.task import State, Task
+from tandem.domain.window import WINDOW, Window
 from tests.stack.stack import DeployedApp
 
 type Kind = tuple[str, str, str]

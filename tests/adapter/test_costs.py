@@ -44,6 +44,7 @@ class Costs:
         self.wiring.queue = ports.queue
         self.wiring.inbox = ports.inbox
         self.wiring.quota_store = ports.quotas
+        self.wiring.result_cache = ports.results
         self.handler = LambdaHandler(create_app(self.wiring))
         self._mailbox = ports.mailbox
         self._calls: list[str] = []
