@@ -34,3 +34,8 @@ def test_every_task_ends_once_with_one_effect_although_workers_are_killed(
     assert all(ends)
     assert soaked.kills > 0
     assert found.figures["attempts_lost"] > 0
+
+    again, *_ = soaked.ledger.read_text().splitlines()
+    with soaked.ledger.open("a") as ledger:
+        ledger.write(f"{again}\n")
+    assert audit(app, soaked).wrong, "the audit does not see an effect that is there twice"
