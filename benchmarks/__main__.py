@@ -1,4 +1,4 @@
-"""`python -m benchmarks [cold|warm|throughput]`: measure, print a table, keep the results.
+"""`python -m benchmarks [cold|warm|throughput|soak]`: measure, print a table, keep the results.
 
 The results are kept in results.json, and their tables in the pages that quote them.
 """
@@ -20,6 +20,8 @@ from local.errors import StackError
 from local.paths import PROJECT
 
 BENCHES = ("cold", "warm", "throughput")
+ON_REQUEST = ("soak",)
+"""Measured only when it is named: it takes some minutes."""
 RESULTS = Path(__file__).with_name("results.json")
 PAGES = (PROJECT / "README.md", PROJECT / "docs" / "performance.md")
 QUOTED = re.compile(r"(?<=<!-- make bench -->\n).*?(?=<!-- end of make bench -->)", re.DOTALL)
@@ -29,7 +31,9 @@ PACKAGES = ("fastapi", "mangum", "pydantic", "aws-lambda-powertools", "boto3", "
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen benches and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("bench", nargs="?", choices=BENCHES, help="which; by default all")
+    parser.add_argument(
+        "bench", nargs="?", choices=BENCHES + ON_REQUEST, help="which; by default all but soak"
+    )
     bench: str | None = parser.parse_args(arguments).bench
     try:
         build(machine_architecture())
@@ -56,7 +60,7 @@ def table(name: str, results: dict[str, Any]) -> str:
 
 def quoting(page: str, results: dict[str, Any]) -> str:
     """Return a page with the tables of these results where it quotes any."""
-    tables = "\n\n".join(table(name, results) for name in BENCHES if name in results)
+    tables = "\n\n".join(table(name, results) for name in BENCHES + ON_REQUEST if name in results)
     return QUOTED.sub(lambda _: f"\n{tables}\n\n", page)
 
 

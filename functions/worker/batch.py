@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextvars import copy_context
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -61,15 +62,13 @@ class PooledBatch(BatchProcessor):
         """Run one message; as `Deliveries.handle`."""
         if self._wiring.clock.now() + LEAST_TIME > self._until:
             raise Redeliver
-        with logger.append_context_keys(
-            message_id=record.message_id, correlation_id=trace_id(_traceparent(record))
-        ):
-            self._wiring.deliveries.handle(
-                _delivery(record),
-                until=self._until,
-                fresh=self._wiring.clock.now() - self._began < FRESH,
-                started=partial(self._started, record.message_id),
-            )
+        _name_lines(record)
+        self._wiring.deliveries.handle(
+            _delivery(record),
+            until=self._until,
+            fresh=self._wiring.clock.now() - self._began < FRESH,
+            started=partial(self._started, record.message_id),
+        )
 
     def process(self) -> list[Any]:
         """Run all records and return how each ended."""
@@ -107,12 +106,16 @@ class PooledBatch(BatchProcessor):
         for future, record in pending.items():
             attempt = self._attempts.get(record.message_id)
             if attempt is not None and attempt.overdue and attempt.close():
-                time_out = self._wiring.deliveries.time_out
-                late.append((future, partial(time_out, _delivery(record), attempt)))
+                time_out = partial(self._time_out, record, attempt)
+                late.append((future, partial(copy_context().run, time_out)))
             elif attempt is None and self._wiring.clock.now() >= self._until:
                 future.cancel()
                 late.append((future, _redeliver))
         return late
+
+    def _time_out(self, record: SQSRecord, attempt: Attempt) -> None:
+        _name_lines(record)
+        self._wiring.deliveries.time_out(_delivery(record), attempt)
 
     def _end(self, record: SQSRecord, work: Callable[[], None]) -> Any:
         try:
@@ -128,6 +131,13 @@ class PooledBatch(BatchProcessor):
             )
             return self.failure_handler(record, sys.exc_info())
         return self.success_handler(record, None)
+
+
+def _name_lines(record: SQSRecord) -> None:
+    """Put the message and its trace on every log line of this context, and of no other thread's."""
+    logger.thread_safe_append_keys(
+        message_id=record.message_id, correlation_id=trace_id(_traceparent(record))
+    )
 
 
 def _redeliver() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,10 +114,14 @@ class DeployedApp:
 
 
 @contextmanager
-def deployed_app(folder: Path) -> Iterator[DeployedApp]:
-    """Build what changed, deploy it with the tests' own processors, and stop all of it after."""
+def deployed_app(
+    folder: Path,
+    parameters: Mapping[str, str] = TEST_PARAMETERS,
+    processors: Path = EXTRA_PROCESSORS,
+) -> Iterator[DeployedApp]:
+    """Build what changed, deploy it with more processors, and stop all of it after."""
     build(machine_architecture())
-    with LocalStack(folder, extra_processors=EXTRA_PROCESSORS, parameters=TEST_PARAMETERS) as stack:
+    with LocalStack(folder, extra_processors=processors, parameters=parameters) as stack:
         app = DeployedApp(stack)
         try:
             yield app

@@ -1,7 +1,9 @@
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from threading import Barrier, Event
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -206,3 +208,36 @@ def test_a_message_taken_late_is_handed_back_when_its_task_may_need_more_time() 
     assert wiring.store.tasks[first.task_id].state is State.SUCCEEDED
     waiting = wiring.store.tasks[second.task_id]
     assert (waiting.state, waiting.max_attempts - waiting.attempts) == (State.QUEUED, 3)
+
+
+def test_each_of_two_messages_at_once_has_its_own_names_on_its_lines(log: StringIO) -> None:
+    both_run = Barrier(2)
+
+    def together(data: Number, ctx: TaskContext) -> Number:
+        both_run.wait(10)
+        if data.value == 1:
+            wait_until(lambda: tasks[0].task_id in log.getvalue())
+        return data
+
+    wiring = make(together)
+    tasks = [submit(wiring, value) for value in range(2)]
+    assert run(wiring) == []
+    lines = [json.loads(text) for text in log.getvalue().splitlines()]
+    named = {line["task_id"]: line.get("message_id") for line in lines}
+    assert named == {tasks[0].task_id: "message-1", tasks[1].task_id: "message-2"}
+
+
+def test_the_end_of_an_attempt_out_of_time_has_the_names_of_its_message(log: StringIO) -> None:
+    stuck = Stuck()
+    wiring = make(stuck, time_limit=0.3)
+    submit(wiring)
+    assert run(wiring) == ["message-1"]
+    stuck.let_go.set()
+    (line,) = [json.loads(text) for text in log.getvalue().splitlines()]
+    assert (line["message"], line["message_id"]) == ("attempt ended", "message-1")
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = monotonic() + 10
+    while not true() and monotonic() < deadline:
+        sleep(0.01)

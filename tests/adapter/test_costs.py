@@ -1,0 +1,174 @@
+"""What a task costs: the AWS calls from its submission to its result, counted as they are made.
+
+The event source mapping's calls (receive, delete) are not a function's, and not counted.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from api.app import create_app
+from api.lambda_handler import LambdaHandler
+from local.paths import PROJECT
+from tandem.processing.catalogue import Catalogue, installed
+from tandem.settings import Settings
+from tandem.testing import FakeClock
+from tandem.wiring import Wiring
+from tests.adapter.conftest import Ports
+from tests.factories.events import LambdaContextStub, http_event, sqs_record
+from tests.factories.processors import break_down, make_processor, new_work
+from worker.batch import run_batch
+
+ECHO = {"processor": "echo", "input": {"message": "hello"}}
+LARGE = {"processor": "echo", "input": {"message": "x" * 300_000}}
+KEY = {"Idempotency-Key": "order-4711"}
+STARTED, ENDED = "UpdateItem", "UpdateItem"
+PAGE = PROJECT / "docs" / "performance.md"
+
+
+class Costs:
+    """The whole application on moto, and the calls that it has made."""
+
+    def __init__(self, ports: Ports, *, per_second: float = 0) -> None:
+        self.clock = FakeClock()
+        self.wiring = Wiring(Settings(tenant_tasks_per_second=per_second))
+        self.wiring.clock = self.clock
+        self.wiring.catalogue = Catalogue([*installed().values(), make_processor(break_down)])
+        self.wiring.store = ports.tasks
+        self.wiring.blobs = ports.blobs
+        self.wiring.queue = ports.queue
+        self.wiring.inbox = ports.inbox
+        self.wiring.quota_store = ports.quotas
+        self.wiring.result_cache = ports.results
+        self.handler = LambdaHandler(create_app(self.wiring))
+        self._mailbox = ports.mailbox
+        self._calls: list[str] = []
+        assert ports.clients is not None
+        for client in (ports.clients.dynamodb, ports.clients.sqs, ports.clients.s3):
+            client.meta.events.register("before-call", self._note)
+
+    def _note(self, model: Any, **_: Any) -> None:
+        self._calls.append(model.name)
+
+    def taken(self) -> list[str]:
+        """Return the calls since the last time."""
+        taken, self._calls = self._calls, []
+        return taken
+
+    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """Return the answer to a request."""
+        answer = self.handler(http_event(method, path, body, **options), LambdaContextStub())  # type: ignore[arg-type]
+        assert answer["statusCode"] < 400, answer["body"]
+        return json.loads(answer["body"] or "null")
+
+    def receive(self) -> Any:
+        """Take a message from the queue, as the event source mapping does, at no cost."""
+        before = self.taken()
+        (message,) = self._mailbox.receive()
+        self._calls = before
+        return message
+
+    def deliver(self, message: Any, *, receive_count: int = 1) -> int:
+        """Run the worker on a message, and return how many it hands back."""
+        record = sqs_record(message["Body"], receive_count=receive_count)
+        record["receiptHandle"] = message["ReceiptHandle"]
+        until = self.clock.now() + timedelta(minutes=1)
+        answer = run_batch({"Records": [record]}, self.wiring, until=until)
+        return len(answer["batchItemFailures"])
+
+
+@pytest.fixture
+def costs(on_moto: Ports) -> Iterator[Costs]:
+    running = Costs(on_moto)
+    yield running
+    running.handler.stop()
+
+
+def stated(what: str) -> list[str]:
+    """Return what the page says that something costs."""
+    (calls,) = re.findall(rf"^\| {re.escape(what)} \| (.*?) \|", PAGE.read_text(), re.MULTILINE)
+    named: list[str] = re.findall(r"`(\w+)`", calls)
+    return named
+
+
+def test_an_offline_task_costs_four_writes_and_its_result_one_read(costs: Costs) -> None:
+    task_id = costs.ask("POST", "/process-offline", ECHO)["task_id"]
+    assert costs.taken() == ["PutItem", "SendMessage"] == stated("offline: submit")
+    assert costs.deliver(costs.receive()) == 0
+    assert costs.taken() == [STARTED, ENDED] == stated("offline: run")
+    costs.ask("GET", f"/tasks/{task_id}/result")
+    assert costs.taken() == ["GetItem"] == stated("read the task, or its result")
+    costs.ask("GET", f"/tasks/{task_id}")
+    assert costs.taken() == ["GetItem"]
+
+
+def test_an_online_task_costs_two_writes(costs: Costs) -> None:
+    costs.ask("POST", "/process-online", ECHO)
+    assert costs.taken() == ["PutItem", "UpdateItem"] == stated("online")
+
+
+def test_an_attempt_that_is_tried_again_costs_its_start_its_end_and_a_postponement(
+    costs: Costs,
+) -> None:
+    costs.wiring.submissions.offline(new_work(costs.wiring))
+    message = costs.receive()
+    costs.taken()
+    assert costs.deliver(message) == 1
+    postponed = [STARTED, ENDED, "ChangeMessageVisibility"]
+    assert costs.taken() == postponed == stated("each attempt that is tried again")
+    costs.clock.advance(timedelta(minutes=5))
+    costs.deliver(message, receive_count=2)
+    assert costs.taken() == postponed
+
+
+def test_an_attempt_that_fails_for_good_costs_a_dead_letter(costs: Costs) -> None:
+    body = {"processor": "checksum-files", "input": {"blocks": 1}}
+    costs.ask("POST", "/process-offline", body | {"input": {"uploads": ["none"]}})
+    message = costs.receive()
+    costs.taken()
+    assert costs.deliver(message) == 0
+    assert costs.taken() == [STARTED, ENDED, "SendMessage"] == stated("the attempt that fails it")
+
+
+def test_a_duplicate_costs_one_refused_write(costs: Costs) -> None:
+    costs.ask("POST", "/process-offline", ECHO)
+    message = costs.receive()
+    costs.deliver(message)
+    costs.taken()
+    assert costs.deliver(message, receive_count=2) == 0
+    assert costs.taken() == ["UpdateItem"] == stated("a duplicate delivery")
+
+
+def test_an_idempotency_key_makes_the_put_a_transaction_and_its_replay_reads(
+    costs: Costs,
+) -> None:
+    costs.ask("POST", "/process-offline", ECHO, headers=KEY)
+    with_key = ["TransactWriteItems", "SendMessage"]
+    assert costs.taken() == with_key == stated("offline: submit, with `Idempotency-Key`")
+    costs.ask("POST", "/process-offline", ECHO, headers=KEY)
+    replayed = ["TransactWriteItems", "GetItem"]
+    assert costs.taken() == replayed == stated("the same `Idempotency-Key` again")
+
+
+def test_a_batch_costs_one_put_for_each_task_and_one_send_for_ten(costs: Costs) -> None:
+    costs.ask("POST", "/process-offline/batch", {"tasks": [ECHO] * 20})
+    assert Counter(costs.taken()) == Counter({"PutItem": 20, "SendMessageBatch": 2})
+
+
+def test_a_large_input_or_output_costs_one_more_call_each(costs: Costs) -> None:
+    costs.ask("POST", "/process-offline", LARGE)
+    assert costs.taken() == ["PutObject", "PutItem", "SendMessage"]
+    costs.deliver(costs.receive())
+    assert costs.taken() == [STARTED, "GetObject", "PutObject", ENDED]
+
+
+def test_a_quota_costs_one_more_write(on_moto: Ports) -> None:
+    costs = Costs(on_moto, per_second=10)
+    costs.ask("POST", "/process-offline", ECHO)
+    costs.handler.stop()
+    assert costs.taken() == ["UpdateItem", "PutItem", "SendMessage"]
