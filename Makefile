@@ -38,7 +38,7 @@ test: setup ## Run all tests
 check: setup ## Check style, types, the template and common security mistakes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict functions local
+	$(BIN)/mypy --strict functions local benchmarks
 	$(BIN)/cfn-lint template.yaml
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \

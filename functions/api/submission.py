@@ -17,7 +17,7 @@ class Submission(BaseModel):
     processor: str
     input: BaseModel
     run_after: AwareDatetime | None = Field(
-        None, description="Offline only: not before this time, up to 30 days ahead."
+        None, description="Offline only: not before this time, up to 5 days ahead."
     )
 
     def document(self) -> bytes:

@@ -46,8 +46,8 @@ DUE_DOUBLINGS = 6
 SWEEP_TASKS = 250
 """Overdue tasks that one run moves on at most, in each shard of the index."""
 
-RUN_AFTER = timedelta(days=30)
-"""How far ahead a task may be submitted."""
+RUN_AFTER = timedelta(days=5)
+"""How far ahead a task may be submitted. Its uploads and its large input live for longer."""
 
 LETTERS_HIDDEN = timedelta(seconds=60)
 """How long a redrive keeps the letters that it works on from other readers."""

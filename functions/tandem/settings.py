@@ -24,7 +24,7 @@ class Settings(BaseModel):
     tenant_claim: str = "client_id"
     thread_pool_size: int = Field(default=5, ge=1, le=64)
     online_budget_seconds: float = Field(default=20, gt=0, le=28)
-    task_retention_days: int = Field(default=30, ge=1, le=3650)
+    task_retention_days: int = Field(default=30, ge=7, le=3650)
     tenant_tasks_per_second: float = Field(default=0, ge=0)
     tenant_tasks_burst: int = Field(default=100, ge=1)
     index_shards: int = Field(default=4, ge=1, le=100)

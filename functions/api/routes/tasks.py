@@ -17,7 +17,13 @@ from tandem.domain.task import State, StoredPayload, Task
 from tandem.limits import DOWNLOAD_LIFETIME, PAGE_TASKS
 from tandem.ports import KeyUsed, TaskFilter
 from tandem.services.quota import QuotaExceeded
-from tandem.services.tasks import AlreadyFinished, NoSuchTask, NotFinished, ProcessorGone
+from tandem.services.tasks import (
+    AlreadyFinished,
+    InputGone,
+    NoSuchTask,
+    NotFinished,
+    ProcessorGone,
+)
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -95,6 +101,9 @@ async def retry_task(
     except ProcessorGone:
         detail = f"There is no processor {owned.processor} any more."
         raise Problem(HTTPStatus.CONFLICT, "processor-gone", detail) from None
+    except InputGone:
+        detail = "The task's input has expired: submit it anew."
+        raise Problem(HTTPStatus.GONE, "input-gone", detail, task_id=owned.task_id) from None
     except KeyUsed as used:
         made = _owned(same_request(once, used.before), caller, services)
         return answers.accepted(made, AGAIN, REPLAYED)

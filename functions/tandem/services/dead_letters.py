@@ -12,7 +12,7 @@ from tandem.limits import KEY_LIFETIME, LETTERS_HIDDEN
 from tandem.ports import DeadLetter, DeadLetterBox, KeyUsed, Once, TaskStore
 from tandem.services.deliver import read_task_id
 from tandem.services.dispatch import Dispatch
-from tandem.services.tasks import ProcessorGone, Tasks
+from tandem.services.tasks import InputGone, ProcessorGone, Tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Redrive(StrEnum):
     SENT_AGAIN = "sent-again"
     """Its task is in flight: its message is sent again."""
     KEPT = "kept"
-    """It names no task, or one whose processor is gone: nobody can do it again."""
+    """It names no task, or one whose processor or input is gone: nobody can do it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class DeadLetters:
         else:
             try:
                 task_id = self._again(one.letter, one.task, requested_by, traceparent)
-            except ProcessorGone:
+            except (ProcessorGone, InputGone):
                 self._box.put_back(one.letter)
                 return Redriven(one.letter, Redrive.KEPT, None)
         self._box.remove(one.letter)

@@ -7,7 +7,7 @@ from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import State, Task
 from tandem.domain.transitions import cancel_queued, request_cancel
-from tandem.ports import ChangeRefused, Once, TaskFilter, TaskPage, TaskStore
+from tandem.ports import BlobMissing, ChangeRefused, Once, TaskFilter, TaskPage, TaskStore
 from tandem.processing.catalogue import Catalogue
 from tandem.services.payloads import Payloads
 from tandem.services.retention import Retention
@@ -32,6 +32,10 @@ class AlreadyFinished(Exception):
 
 class ProcessorGone(Exception):
     """The processor of the task is not installed any more."""
+
+
+class InputGone(Exception):
+    """The task's input was kept apart, and has expired."""
 
 
 class Tasks:
@@ -104,6 +108,7 @@ class Tasks:
         Raises:
             NotFinished: it is queued or running.
             ProcessorGone: its processor is not installed.
+            InputGone: its input has expired.
             KeyUsed: the key was used before; nothing was recorded.
         """
         if not task.state.final:
@@ -111,11 +116,15 @@ class Tasks:
         processor = self._catalogue.get(task.processor)
         if processor is None:
             raise ProcessorGone
+        try:
+            document = self._payloads.read(task.input)
+        except BlobMissing:
+            raise InputGone from None
         return self._submissions.offline(
             NewTask(
                 tenant=task.tenant,
                 processor=processor,
-                document=self._payloads.read(task.input),
+                document=document,
                 traceparent=traceparent,
                 once=once,
                 retry_of=task.task_id,

@@ -1,14 +1,21 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from tandem.domain.ids import TenantId
-from tandem.domain.task import State, Task
+from tandem.domain.task import State, StoredPayload, Task
 from tandem.ports import TaskFilter
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.services.deliver import Delivery, Redeliver
-from tandem.services.tasks import AlreadyFinished, NoSuchTask, NotFinished, ProcessorGone
+from tandem.services.tasks import (
+    AlreadyFinished,
+    InputGone,
+    NoSuchTask,
+    NotFinished,
+    ProcessorGone,
+)
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import Number, break_down, double, make_wiring, new_work
 from tests.factories.tasks import ACME
@@ -143,6 +150,15 @@ def test_what_is_not_finished_or_cannot_run_is_not_done_again() -> None:
     cancelled = wiring.tasks.cancel(ACME, task.task_id)
     wiring.tasks._catalogue = Catalogue([])
     with pytest.raises(ProcessorGone):
+        wiring.tasks.again(cancelled, traceparent=TRACE)
+
+
+def test_a_task_whose_input_has_expired_is_not_done_again() -> None:
+    wiring = make_wiring(double)
+    stored = replace(submit(wiring), input=StoredPayload("tasks/1/input.json", 300_000))
+    wiring.store.tasks[stored.task_id] = stored
+    cancelled = wiring.tasks.cancel(ACME, stored.task_id)
+    with pytest.raises(InputGone):
         wiring.tasks.again(cancelled, traceparent=TRACE)
 
 
