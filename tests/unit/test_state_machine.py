@@ -1,5 +1,6 @@
 """Whatever happens in whatever order, a task ends once, and nothing is lost."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -25,9 +26,9 @@ from tandem.domain.task import State, Task
 from tandem.ports import ChangeRefused
 from tandem.processing import Permanent, TaskContext
 from tandem.services.attempt import Attempt
-from tandem.services.deliver import Delivery, Redeliver
 from tandem.services.tasks import AlreadyFinished, NotFinished
-from tandem.testing import FakeClock, MemoryWiring, Message
+from tandem.testing import FakeClock, MemoryWiring
+from tests.factories.deliveries import deliver
 from tests.factories.processors import Number, make_wiring, new_work
 from tests.factories.tasks import ACME
 from tests.factories.template import table_schema
@@ -91,23 +92,9 @@ class Lifecycle(RuleBasedStateMachine):
     def deliver(self, *, crash: bool) -> None:
         for message in self.wiring.queue.receive():
             self.crash = crash
-            self.handle(message)
-
-    def handle(self, message: Message) -> None:
-        delivery = Delivery(
-            message_id=message.message_id,
-            receipt_handle=message.receipt_handle,
-            body=message.body,
-            receive_count=message.receive_count,
-        )
-        until = self.clock.now() + timedelta(seconds=100)
-        try:
-            self.wiring.deliveries.handle(delivery, until=until)
-        except (Redeliver, Stopped):
-            return
-        finally:
+            with suppress(Stopped):
+                deliver(self.wiring, message)
             self.crash = False
-        self.wiring.queue.delete(message)
 
     @rule(task_id=tasks)
     def duplicate(self, task_id: TaskId) -> None:

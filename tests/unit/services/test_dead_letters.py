@@ -8,8 +8,8 @@ from tandem.ports import DeadLetter
 from tandem.processing.catalogue import Catalogue
 from tandem.services.dead_letters import LetterFilter, Redrive, Redriven
 from tandem.testing import FakeClock, MemoryWiring
+from tests.factories.deliveries import deliver_all
 from tests.factories.processors import make_wiring, new_work, refuse
-from tests.unit.services.test_tasks import run_all
 
 ALL = LetterFilter()
 
@@ -21,7 +21,7 @@ def wiring() -> MemoryWiring:
 
 def failed(wiring: MemoryWiring) -> Task:
     task = wiring.submissions.offline(new_work(wiring))
-    run_all(wiring)
+    deliver_all(wiring)
     return wiring.store.tasks[task.task_id]
 
 
@@ -36,7 +36,7 @@ def redrive(
 def test_a_look_shows_reason_and_task_and_takes_nothing(wiring: MemoryWiring) -> None:
     task = failed(wiring)
     wiring.queue.send_text("unparsable")
-    run_all(wiring)
+    deliver_all(wiring)
     for _ in range(2):
         known, unknown = wiring.dead_letters.peek(10)
         assert (known.letter.reason, known.task) == ("permanent", task)
@@ -83,7 +83,7 @@ def test_a_task_in_flight_is_sent_again(wiring: MemoryWiring) -> None:
 
 def test_a_letter_that_nobody_can_do_again_is_kept(wiring: MemoryWiring) -> None:
     wiring.queue.send_text("unparsable")
-    run_all(wiring)
+    deliver_all(wiring)
     failed(wiring)
     wiring.tasks._catalogue = Catalogue([])
     assert [one.done for one in redrive(wiring)] == [Redrive.KEPT, Redrive.KEPT]

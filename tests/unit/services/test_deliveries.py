@@ -8,8 +8,9 @@ from tandem.domain.transitions import claim
 from tandem.limits import LEASE
 from tandem.ports import ChangeRefused
 from tandem.processing import TaskContext
-from tandem.services.deliver import Delivery, Redeliver, read_task_id
-from tandem.testing import FakeClock, MemoryWiring, Message
+from tandem.services.deliver import Redeliver, read_task_id
+from tandem.testing import FakeClock, MemoryWiring
+from tests.factories.deliveries import deliver, deliver_all, delivery_of
 from tests.factories.processors import (
     Number,
     Stuck,
@@ -24,30 +25,6 @@ from tests.factories.tasks import make_task
 
 def submit(wiring: MemoryWiring, document: bytes = b'{"value":21}') -> Task:
     return wiring.submissions.offline(new_work(wiring, document))
-
-
-def delivery(message: Message) -> Delivery:
-    return Delivery(
-        message_id=message.message_id,
-        receipt_handle=message.receipt_handle,
-        body=message.body,
-        receive_count=message.receive_count,
-    )
-
-
-def deliver(wiring: MemoryWiring, message: Message) -> bool:
-    """Handle one message as the event source mapping does; return whether it was acknowledged."""
-    until = wiring.clock.now() + timedelta(seconds=100)
-    try:
-        wiring.deliveries.handle(delivery(message), until=until)
-    except Redeliver:
-        return False
-    wiring.queue.delete(message)
-    return True
-
-
-def deliver_all(wiring: MemoryWiring) -> list[bool]:
-    return [deliver(wiring, message) for message in wiring.queue.receive()]
 
 
 def stored(wiring: MemoryWiring, task: Task) -> Task:
@@ -263,7 +240,7 @@ def test_an_attempt_that_lost_its_lease_changes_nothing() -> None:
         wiring.settlement.settle(old, wiring.execution.run(old))
     assert stored(wiring, task) == held
     with pytest.raises(Redeliver):
-        wiring.deliveries.time_out(delivery(message), old)
+        wiring.deliveries.time_out(delivery_of(message), old)
     assert stored(wiring, task) == held
 
 
@@ -277,7 +254,7 @@ def test_an_overrun_is_timed_out_and_tried_again() -> None:
     )
     clock(wiring).advance(6)
     with pytest.raises(Redeliver):
-        wiring.deliveries.time_out(delivery(message), attempt)
+        wiring.deliveries.time_out(delivery_of(message), attempt)
     waiting = stored(wiring, task)
     assert waiting.state is State.QUEUED
     assert waiting.error is not None

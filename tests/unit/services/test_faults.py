@@ -15,8 +15,9 @@ from tandem.domain.task import Mode, State, Task
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.services.dead_letters import LetterFilter
-from tandem.services.deliver import Delivery, Redeliver
+from tandem.services.deliver import Redeliver
 from tandem.testing import FakeClock, MemoryWiring
+from tests.factories.deliveries import delivery_of
 from tests.factories.faults import Fault, FaultyWiring, Stopped
 from tests.factories.processors import Number, make_processor, new_work
 from tests.factories.tasks import ACME
@@ -49,15 +50,9 @@ class World:
 
     def deliver(self, wiring: MemoryWiring) -> None:
         for message in self.wiring.queue.receive():
-            delivery = Delivery(
-                message_id=message.message_id,
-                receipt_handle=message.receipt_handle,
-                body=message.body,
-                receive_count=message.receive_count,
-            )
             until = self.clock.now() + timedelta(seconds=100)
             with suppress(Redeliver):
-                wiring.deliveries.handle(delivery, until=until)
+                wiring.deliveries.handle(delivery_of(message), until=until)
                 self.wiring.queue.delete(message)
 
     def recover(self) -> None:

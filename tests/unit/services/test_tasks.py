@@ -8,7 +8,6 @@ from tandem.domain.task import State, StoredPayload, Task
 from tandem.ports import TaskFilter
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.deliver import Delivery, Redeliver
 from tandem.services.tasks import (
     AlreadyFinished,
     InputGone,
@@ -17,6 +16,7 @@ from tandem.services.tasks import (
     ProcessorGone,
 )
 from tandem.testing import FakeClock, MemoryWiring
+from tests.factories.deliveries import deliver_all
 from tests.factories.processors import Number, break_down, double, make_wiring, new_work
 from tests.factories.tasks import ACME
 
@@ -27,27 +27,12 @@ def submit(wiring: MemoryWiring) -> Task:
     return wiring.submissions.offline(new_work(wiring))
 
 
-def run_all(wiring: MemoryWiring) -> None:
-    for message in wiring.queue.receive():
-        delivery = Delivery(
-            message_id=message.message_id,
-            receipt_handle=message.receipt_handle,
-            body=message.body,
-            receive_count=message.receive_count,
-        )
-        try:
-            wiring.deliveries.handle(delivery, until=wiring.clock.now() + timedelta(seconds=100))
-        except Redeliver:
-            continue
-        wiring.queue.delete(message)
-
-
 def test_a_queued_task_cancels_at_once_and_never_runs() -> None:
     wiring = make_wiring(double)
     task = submit(wiring)
     cancelled = wiring.tasks.cancel(ACME, task.task_id)
     assert (cancelled.state, cancelled.attempts) == (State.CANCELLED, 0)
-    run_all(wiring)
+    deliver_all(wiring)
     assert wiring.store.tasks[task.task_id] == cancelled
     assert wiring.queue.messages == {}
     assert wiring.queue.dead_letters == []
@@ -70,7 +55,7 @@ def test_a_running_task_stops_at_its_next_question() -> None:
 
     wiring = make_wiring(work)
     task = submit(wiring)
-    run_all(wiring)
+    deliver_all(wiring)
     stopped = wiring.store.tasks[task.task_id]
     assert seen == ["before"]
     assert (stopped.state, stopped.output, stopped.error) == (State.CANCELLED, None, None)
@@ -88,7 +73,7 @@ def test_a_running_task_sees_the_wish_to_stop_with_its_progress_too() -> None:
 
     wiring = make_wiring(work)
     task = submit(wiring)
-    run_all(wiring)
+    deliver_all(wiring)
     assert wiring.store.tasks[task.task_id].state is State.CANCELLED
 
 
@@ -100,7 +85,7 @@ def test_a_task_that_fails_after_it_was_to_stop_is_not_tried_again() -> None:
 
     wiring = make_wiring(work)
     task = submit(wiring)
-    run_all(wiring)
+    deliver_all(wiring)
     stopped = wiring.store.tasks[task.task_id]
     assert (stopped.state, stopped.attempts) == (State.CANCELLED, 1)
     assert stopped.history[0].error is not None
@@ -115,7 +100,7 @@ def test_a_task_that_finishes_before_it_notices_has_succeeded() -> None:
 
     wiring = make_wiring(work)
     task = submit(wiring)
-    run_all(wiring)
+    deliver_all(wiring)
     assert wiring.store.tasks[task.task_id].state is State.SUCCEEDED
 
 
@@ -125,7 +110,7 @@ def test_cancelling_again_changes_nothing_and_a_finished_task_is_never_cancelled
     first = wiring.tasks.cancel(ACME, task.task_id)
     assert wiring.tasks.cancel(ACME, task.task_id) == first
     done = submit(wiring)
-    run_all(wiring)
+    deliver_all(wiring)
     with pytest.raises(AlreadyFinished):
         wiring.tasks.cancel(ACME, done.task_id)
 
@@ -133,10 +118,10 @@ def test_cancelling_again_changes_nothing_and_a_finished_task_is_never_cancelled
 def test_a_finished_task_is_done_again_as_a_new_one_linked_to_it() -> None:
     wiring = make_wiring(double)
     task = submit(wiring)
-    run_all(wiring)
+    deliver_all(wiring)
     again = wiring.tasks.again(wiring.store.tasks[task.task_id], traceparent=TRACE)
     assert (again.retry_of, again.state, again.tenant) == (task.task_id, State.QUEUED, ACME)
-    run_all(wiring)
+    deliver_all(wiring)
     first, second = (wiring.store.tasks[one.task_id] for one in (task, again))
     assert first.output == second.output
     assert first.state is second.state is State.SUCCEEDED
@@ -167,7 +152,7 @@ def test_another_tenants_or_an_expired_task_is_not_there() -> None:
     task = submit(wiring)
     with pytest.raises(NoSuchTask):
         wiring.tasks.get(TenantId("other"), task.task_id)
-    run_all(wiring)
+    deliver_all(wiring)
     clock = wiring.clock
     assert isinstance(clock, FakeClock)
     clock.advance(timedelta(days=30))
@@ -179,7 +164,7 @@ def test_another_tenants_or_an_expired_task_is_not_there() -> None:
 def test_a_task_that_waits_never_expires() -> None:
     wiring = make_wiring(break_down)
     task = submit(wiring)
-    run_all(wiring)
+    deliver_all(wiring)
     clock = wiring.clock
     assert isinstance(clock, FakeClock)
     clock.advance(timedelta(days=3650))
@@ -192,7 +177,7 @@ def test_every_attempt_is_in_the_history_with_its_error() -> None:
     assert isinstance(clock, FakeClock)
     task = submit(wiring)
     while wiring.queue.messages:
-        run_all(wiring)
+        deliver_all(wiring)
         clock.advance(20)
     history = wiring.store.tasks[task.task_id].history
     assert len(history) == 3
