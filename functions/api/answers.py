@@ -15,6 +15,8 @@ from tandem.ports import CachedResult
 from tandem.services.quota import QuotaExceeded
 
 _POLL_SECONDS = "1"
+ONLINE = "Processed online"
+OFFLINE = "Processed offline"
 _CALLERS_FAULT = frozenset({Permanent.__name__, "ValidationError"})
 
 
@@ -33,7 +35,9 @@ def accepted(task: Task, message: str, headers: dict[str, str] | None = None) ->
     )
 
 
-def processed(task: Task, output: bytes, headers: dict[str, str] | None = None) -> Response:
+def processed(
+    task: Task, output: bytes, headers: dict[str, str] | None = None, *, message: str = ONLINE
+) -> Response:
     """Return the answer around an output that is JSON already: it is not parsed again.
 
     One that is too large for Lambda's response is a redirect to the task's result.
@@ -43,7 +47,7 @@ def processed(task: Task, output: bytes, headers: dict[str, str] | None = None) 
         return Response(status_code=HTTPStatus.SEE_OTHER, headers=place)
     run = (task.finished_at or task.created_at) - task.created_at
     head = ProcessedOnline(
-        message="Processed online",
+        message=message,
         task_id=task.task_id,
         processor=task.processor,
         duration_ms=round(run.total_seconds() * 1000),

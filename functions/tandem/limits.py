@@ -30,6 +30,9 @@ UPLOAD_LIFETIME = timedelta(hours=1)
 DOWNLOAD_LIFETIME = timedelta(minutes=5)
 """How long a download's URL may be used."""
 
+PREFER_WAIT_SECONDS = 20.0
+"""How long a caller may wait in one request for a task to end: API Gateway gives it 30 s."""
+
 LEASE_MARGIN = timedelta(seconds=5)
 """How long an attempt may still record its end after its deadline."""
 

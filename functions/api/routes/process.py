@@ -8,6 +8,7 @@ from api import answers
 from api.idempotency import REPLAYED, IdempotencyKey, same_request
 from api.identity import Writer
 from api.models import Accepted, ProcessedOnline
+from api.prefer import WaitSeconds, applied, ended
 from api.problems import Problem
 from api.services import Services
 from api.submission import AnySubmission
@@ -30,6 +31,7 @@ router = APIRouter(tags=["processing"])
 
 ENQUEUED = "Task enqueued for offline processing"
 CONTINUED = "Task continues offline"
+_KEPT = ("age", "idempotency-replayed", "preference-applied")
 
 
 @router.post(
@@ -71,15 +73,43 @@ async def process_online(
     "/process-offline",
     operation_id="process_offline",
     status_code=HTTPStatus.ACCEPTED,
-    responses={202: {"model": Accepted}},
+    responses={
+        200: {"model": ProcessedOnline, "description": "It ended while the caller waited."},
+        202: {"model": Accepted},
+    },
 )
 async def process_offline(
-    body: AnySubmission, caller: Writer, services: Services, request: Request, once: IdempotencyKey
+    body: AnySubmission,
+    caller: Writer,
+    services: Services,
+    request: Request,
+    once: IdempotencyKey,
+    wait_seconds: WaitSeconds,
 ) -> Response:
-    """Queue the task for the worker, and answer with where to follow it."""
+    """Queue the task for the worker, and answer with where to follow it.
+
+    With `Prefer: wait=N` the answer is its output when it ends within N seconds.
+    """
     check_run_after(body.run_after, "/body/run_after", services)
     new = new_task(body, caller, services, request, once)
-    return enqueue(new, services, ENQUEUED, kept_result(new, services, request))
+    accepted = enqueue(new, services, ENQUEUED, kept_result(new, services, request))
+    if not wait_seconds:
+        return accepted
+    return await _ended_or(accepted, services, wait_seconds)
+
+
+async def _ended_or(accepted: Response, services: Services, wait_seconds: float) -> Response:
+    """Return the output of the task that was accepted when it ends in time; else as before."""
+    task_id = accepted.headers["location"].rpartition("/")[2]
+    task = await ended(services, made_before(services, task_id), wait_seconds)
+    accepted.headers.update(applied(wait_seconds))
+    if not task.state.final:
+        return accepted
+    if task.output is None:
+        raise answers.failed(task, task.error)
+    output = services.payloads.read(task.output)
+    kept = {name: accepted.headers[name] for name in _KEPT if name in accepted.headers}
+    return answers.processed(task, output, kept, message=answers.OFFLINE)
 
 
 def _answer_online_again(services: Services, task_id: str) -> Response:

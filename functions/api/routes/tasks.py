@@ -3,13 +3,15 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import answers
+from api.etag import etag_of, matches
 from api.idempotency import REPLAYED, IdempotencyKey, same_request
 from api.identity import Caller, Reader, Writer
 from api.models import Accepted, TaskDetail, TaskList, TaskView
+from api.prefer import WaitSeconds, applied, ended
 from api.problems import Problem, not_found
 from api.services import Services
 from tandem.domain.ids import TaskId, parse_uuid
@@ -47,10 +49,25 @@ async def list_tasks(
     return TaskList(tasks=[TaskView.of(task) for task in page.tasks], next_cursor=page.next_cursor)
 
 
-@router.get("/{task_id}", operation_id="get_task")
-async def get_task(task_id: TaskIdPath, caller: Reader, services: Services) -> TaskDetail:
-    """Answer with one task and its attempts."""
-    return TaskDetail.of(_owned(task_id, caller, services))
+@router.get(
+    "/{task_id}",
+    operation_id="get_task",
+    responses={200: {"model": TaskDetail}, 304: {"description": "It is as If-None-Match says."}},
+)
+async def get_task(
+    task_id: TaskIdPath,
+    caller: Reader,
+    services: Services,
+    wait_seconds: WaitSeconds,
+    if_none_match: Annotated[str | None, Header(max_length=1000)] = None,
+) -> Response:
+    """Answer with one task and its attempts; with `Prefer: wait=N`, as soon as it has ended."""
+    task = await ended(services, _owned(task_id, caller, services), wait_seconds)
+    document = TaskDetail.of(task).model_dump_json()
+    headers = {"ETag": etag_of(document), "Cache-Control": "no-cache", **applied(wait_seconds)}
+    if matches(if_none_match, headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(document, headers=headers, media_type="application/json")
 
 
 @router.post(
