@@ -72,14 +72,18 @@ class DeployedApp:
         """Wait for a message with this text in its body in the dead-letter queue, and return it."""
 
         def arrived() -> "MessageTypeDef | None":
-            found = self.aws.sqs.receive_message(
-                QueueUrl=self.description.dead_letter_queue_url,
-                MaxNumberOfMessages=10,
-                VisibilityTimeout=0,
-                MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["All"],
-            )
-            return next((one for one in found.get("Messages", []) if holding in one["Body"]), None)
+            # Hidden for a moment, so that each call shows others than the one before.
+            while True:
+                found = self.aws.sqs.receive_message(
+                    QueueUrl=self.description.dead_letter_queue_url,
+                    MaxNumberOfMessages=10,
+                    VisibilityTimeout=2,
+                    MessageAttributeNames=["All"],
+                    MessageSystemAttributeNames=["All"],
+                ).get("Messages", [])
+                letter = next((one for one in found if holding in one["Body"]), None)
+                if letter is not None or not found:
+                    return letter
 
         return eventually(arrived, within_seconds)
 
