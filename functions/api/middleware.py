@@ -57,8 +57,7 @@ class _Exchange:
             logger.error(
                 "unhandled error",
                 request_id=self._request_id,
-                error_type=type(error).__name__,
-                stack=trace.stack(error),
+                **trace.described(error),
             )
             if not self._status:
                 await self._answer_bug()

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 from traceback import extract_tb
+from typing import Any
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _XRAY_ROOT = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})")
@@ -32,6 +33,14 @@ def continued(traceparent: str | None, xray_header: str | None) -> str:
 def xray_header() -> str | None:
     """Return the X-Ray header of this invocation, as Lambda's runtime sets it."""
     return os.environ.get("_X_AMZN_TRACE_ID")
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """Return what may be logged of an error: its class, an AWS error's code, and where it was."""
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    known: dict[str, Any] = {"error_type": type(error).__name__, "stack": stack(error)}
+    return known | ({"error_code": code} if code else {})
 
 
 def stack(error: BaseException) -> list[str]:

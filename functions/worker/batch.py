@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from tandem.services.attempt import Attempt
 from tandem.services.deliver import Delivery, Redeliver
 from tandem.telemetry import logger
-from tandem.trace import stack, trace_id
+from tandem.trace import described, trace_id
 from tandem.wiring import Wiring
 
 LEAST_TIME = timedelta(seconds=5)
@@ -126,8 +126,7 @@ class PooledBatch(BatchProcessor):
             logger.error(
                 "message failed",
                 message_id=record.message_id,
-                error_type=type(error).__name__,
-                stack=stack(error),
+                **described(error),
             )
             return self.failure_handler(record, sys.exc_info())
         return self.success_handler(record, None)

@@ -60,3 +60,4 @@ def test_every_permission_that_the_functions_use_is_granted(app: DeployedApp) ->
     logged = [str(entry) for name in ("api", "worker", "report") for entry in app.log_entries(name)]
     assert logged
     assert [entry for entry in logged if "AccessDenied" in entry] == []
+    assert [entry for entry in logged if "'level': 'ERROR'" in entry] == []

@@ -1,6 +1,6 @@
 import pytest
 
-from tandem.trace import continued, trace_id
+from tandem.trace import continued, described, trace_id
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -33,3 +33,14 @@ def test_a_header_that_is_not_valid_starts_a_new_trace(header: str) -> None:
     assert first is not None
     assert TRACE not in {first, second}
     assert first != second
+
+
+def test_of_an_error_its_class_code_and_place_are_told_and_not_its_text() -> None:
+    class Refused(Exception):
+        def __init__(self, text: str) -> None:
+            super().__init__(text)
+            self.response = {"Error": {"Code": "AccessDeniedException", "Message": text}}
+
+    told = described(Refused("SECRET"))
+    assert told == {"error_type": "Refused", "error_code": "AccessDeniedException", "stack": []}
+    assert "error_code" not in described(ValueError("SECRET"))

@@ -6,7 +6,7 @@ from tandem.domain.clock import Clock
 from tandem.domain.task import Task
 from tandem.ports import MAX_DELAY, Envelope, TaskQueue
 from tandem.processing.context import Logger
-from tandem.trace import stack
+from tandem.trace import described
 
 
 class Dispatch:
@@ -38,9 +38,7 @@ class Dispatch:
             lost = self._queue.send(*envelopes)
         except Exception as error:  # noqa: BLE001 - the caller's task is safe: it is recorded
             lost = [envelope.task_id for envelope in envelopes]
-            self._logger.error(
-                "not sent", tasks=len(lost), error_type=type(error).__name__, stack=stack(error)
-            )
+            self._logger.error("not sent", tasks=len(lost), **described(error))
         else:
             if lost:
                 self._logger.error("not sent", tasks=len(lost))

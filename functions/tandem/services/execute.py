@@ -21,7 +21,7 @@ from tandem.processing.processor import AnyProcessor
 from tandem.services.attempt import Attempt
 from tandem.services.outcomes import STOPPED, TIMED_OUT, Failed, Outcome, Succeeded
 from tandem.services.payloads import Payloads
-from tandem.trace import stack
+from tandem.trace import described
 
 
 class Execution:
@@ -104,8 +104,7 @@ class Execution:
         permanent = isinstance(error, ValidationError) or not processor.retry.allows(error)
         self._logger.warning(
             "attempt failed",
-            error_type=type(error).__name__,
-            stack=stack(error),
+            **described(error),
             attempt=attempt.attempt,
             permanent=permanent,
         )

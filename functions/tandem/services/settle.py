@@ -25,6 +25,7 @@ from tandem.services.outcomes import CRASHED, Failed, Outcome, Stopped, Succeede
 from tandem.services.payloads import Payloads
 from tandem.services.results import Results
 from tandem.services.retention import Retention
+from tandem.trace import described
 
 
 class Settlement:
@@ -63,8 +64,15 @@ class Settlement:
             settled = attempt.write(self._stop(now, error))
         self._log_end(attempt, settled, now)
         if settled.cache_key is not None:
-            self._results.keep(settled)
+            self._keep(settled)
         return settled
+
+    def _keep(self, task: Task) -> None:
+        """Keep the task's result, or only log that it could not be: the task has ended."""
+        try:
+            self._results.keep(task)
+        except Exception as error:  # noqa: BLE001 - a cache that fails must not bring back a task
+            self._logger.error("result not kept", task_id=task.task_id, **described(error))
 
     def hand_back(self, attempt: Attempt, why: TaskError) -> Task:
         """Queue the task of an attempt that is given up at no cost to it, and return the task.

@@ -1,4 +1,5 @@
 import asyncio
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -120,3 +121,18 @@ def test_an_answered_task_has_succeeded_without_an_attempt_and_is_counted_so() -
 def test_a_cache_time_that_outlives_tasks_is_refused(seconds: float) -> None:
     with pytest.raises(TypeError, match="cache_for"):
         make(cache_for=seconds)
+
+
+def test_a_cache_that_fails_does_not_undo_the_run(
+    monkeypatch: pytest.MonkeyPatch, log: StringIO
+) -> None:
+    wiring = make()
+
+    def broken(*_: object) -> None:
+        raise OSError("SECRET-DETAIL")
+
+    monkeypatch.setattr(wiring.result_cache, "put", broken)
+    answer, _ = run(wiring, Question(numbers={"a": 1}))
+    assert answer.task.state is State.SUCCEEDED
+    assert "result not kept" in log.getvalue()
+    assert "SECRET-DETAIL" not in log.getvalue()
