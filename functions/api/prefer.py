@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 
 from api.services import Services
+from api.time_left import within_time_left
 from tandem.domain.task import Task
-from tandem.limits import PREFER_WAIT_SECONDS, SETTLE_SECONDS
+from tandem.limits import PREFER_WAIT_SECONDS
 
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
 _FIRST_LOOK_SECONDS = 0.1
@@ -26,12 +27,7 @@ async def _wait_seconds(
     asked = _WAIT.search(prefer or "")
     if asked is None:
         return 0
-    wait = min(float(asked[1]), PREFER_WAIT_SECONDS)
-    context = request.scope.get("aws.context")
-    if context is None:
-        return wait
-    remaining: float = context.get_remaining_time_in_millis() / 1000
-    return max(min(wait, remaining - SETTLE_SECONDS), 0.0)
+    return within_time_left(request, min(float(asked[1]), PREFER_WAIT_SECONDS))
 
 
 WaitSeconds = Annotated[float, Depends(_wait_seconds)]

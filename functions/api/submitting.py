@@ -12,7 +12,7 @@ from api.identity import Caller
 from api.problems import Problem
 from api.services import Services
 from api.submission import Submission
-from tandem.domain.ids import TaskId
+from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import Mode, Task
 from tandem.limits import RUN_AFTER
 from tandem.ports import CachedResult, KeyUsed, Once
@@ -53,23 +53,21 @@ def enqueue(
 
     With a kept result there is nothing to queue: the task has succeeded.
     """
+    take_quota(services, new.tenant)
     try:
-        services.quota.take(new.tenant)
         if kept is None:
             return answers.accepted(services.submissions.offline(new), message)
         task = services.submissions.answered(new, Mode.OFFLINE, kept)
         return answers.accepted(task, KEPT, answers.age_of(kept, services.clock.now()))
-    except QuotaExceeded as exceeded:
-        raise answers.over_quota(exceeded) from None
     except KeyUsed as used:
         task = made_before(services, same_request(new.once, used.before))
         return answers.accepted(task, message, REPLAYED)
 
 
-def take_quota(services: Services, caller: Caller, tasks: int) -> None:
-    """Count what a caller submits, or answer 429."""
+def take_quota(services: Services, tenant: TenantId, tasks: int = 1) -> None:
+    """Count what a tenant submits, or answer 429."""
     try:
-        services.quota.take(caller.tenant, tasks)
+        services.quota.take(tenant, tasks)
     except QuotaExceeded as exceeded:
         raise answers.over_quota(exceeded) from None
 

@@ -43,7 +43,7 @@ async def process_offline_batch(
     """Queue many tasks; each item says what became of it. A body that is not valid queues none."""
     for index, one in enumerate(body.tasks):
         check_run_after(one.run_after, f"/body/tasks/{index}/run_after", services)
-    take_quota(services, caller, len(body.tasks))
+    take_quota(services, caller.tenant, len(body.tasks))
     news = [
         new_task(one, caller, services, request, part_of(once, index))
         for index, one in enumerate(body.tasks)

@@ -21,8 +21,8 @@ from api.submitting import (
     new_task,
     take_quota,
 )
+from api.time_left import within_time_left
 from tandem.domain.task import Mode, State
-from tandem.limits import SETTLE_SECONDS
 from tandem.ports import KeyUsed
 from tandem.services.online import Promoted
 from tandem.services.outcomes import Failed, Succeeded
@@ -48,7 +48,7 @@ async def process_online(
     """
     if body.run_after is not None:
         raise invalid("/body/run_after", "An online task runs now.")
-    take_quota(services, caller, 1)
+    take_quota(services, caller.tenant)
     new = new_task(body, caller, services, request, once)
     kept = kept_result(new, services, request)
     try:
@@ -57,7 +57,9 @@ async def process_online(
             output = services.payloads.read(kept.output)
             return answers.processed(task, output, answers.age_of(kept, services.clock.now()))
         answer = await services.online.process(
-            new, body.input, budget_seconds=_budget(request, services)
+            new,
+            body.input,
+            budget_seconds=within_time_left(request, services.settings.online_budget_seconds),
         )
     except KeyUsed as used:
         return _answer_online_again(services, same_request(once, used.before))
@@ -128,13 +130,3 @@ def _answer_online_again(services: Services, task_id: str) -> Response:
     if task.output is None:
         raise answers.failed(task, task.error)
     return answers.processed(task, services.payloads.read(task.output), REPLAYED)
-
-
-def _budget(request: Request, services: Services) -> float:
-    """Return how long an answer may take, in seconds: never longer than the function has."""
-    budget = services.settings.online_budget_seconds
-    context = request.scope.get("aws.context")
-    if context is None:
-        return budget
-    remaining: float = context.get_remaining_time_in_millis() / 1000
-    return max(min(budget, remaining - SETTLE_SECONDS), 0.0)

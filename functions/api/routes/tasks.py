@@ -14,11 +14,11 @@ from api.models import Accepted, TaskDetail, TaskList, TaskView
 from api.prefer import WaitSeconds, applied, ended
 from api.problems import Problem, not_found
 from api.services import Services
+from api.submitting import take_quota
 from tandem.domain.ids import TaskId, parse_uuid
 from tandem.domain.task import State, StoredPayload, Task
 from tandem.limits import DOWNLOAD_LIFETIME, PAGE_TASKS
 from tandem.ports import KeyUsed, TaskFilter
-from tandem.services.quota import QuotaExceeded
 from tandem.services.tasks import (
     AlreadyFinished,
     InputGone,
@@ -105,11 +105,9 @@ async def retry_task(
 ) -> Response:
     """Do a finished task again, as a new task that is linked to it."""
     owned = _owned(task_id, caller, services)
+    take_quota(services, caller.tenant)
     try:
-        services.quota.take(caller.tenant)
         task = services.tasks.again(owned, traceparent=request.state.traceparent, once=once)
-    except QuotaExceeded as exceeded:
-        raise answers.over_quota(exceeded) from None
     except NotFinished:
         detail = f"The task is {owned.state}: only a finished one is done again."
         raise Problem(
