@@ -13,7 +13,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build test check bench lock clean
+.PHONY: help setup run token down build test check bench openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ check: setup ## Check style, types, the template and common security mistakes
 
 bench: setup ## Measure start-up, requests and throughput
 	@$(BIN)/python -m benchmarks
+
+openapi: setup ## Write docs/openapi.json again from the application
+	@$(BIN)/python -m local openapi
 
 lock: setup ## Resolve the four lock files again from pyproject.toml
 	$(LOCK) pyproject.toml -o requirements.txt

@@ -1,4 +1,4 @@
-"""`python -m local`: what `make run`, `make token`, `make down` and `make build` call."""
+"""`python -m local`: what make's run, token, down, build and openapi call."""
 
 import argparse
 import signal
@@ -9,7 +9,7 @@ from types import FrameType
 from local.artifact import ARCHITECTURES, build
 from local.commands import down, token, up
 from local.errors import StackError
-from local.paths import BUILD
+from local.paths import BUILD, PROJECT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,12 +54,24 @@ def _parser() -> argparse.ArgumentParser:
     make = commands.add_parser("build", help="build what is deployed")
     make.add_argument("--architecture", choices=ARCHITECTURES, default="arm64")
     make.set_defaults(command=lambda chosen: _build(chosen.architecture))
+
+    document = commands.add_parser("openapi", help="write the OpenAPI document")
+    document.set_defaults(command=lambda _: _openapi())
     return parser
 
 
 def _build(architecture: str) -> None:
     changed = build(architecture)
     print(f"{BUILD}: {'built' if changed else 'unchanged'} for {architecture}")
+
+
+def _openapi() -> None:
+    # Imported here: no other command loads the application.
+    sys.path.insert(0, str(PROJECT / "functions"))
+    from local.openapi import DOCUMENT, write_document
+
+    write_document()
+    print(f"{DOCUMENT}: written")
 
 
 if __name__ == "__main__":

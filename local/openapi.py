@@ -1,0 +1,21 @@
+"""The OpenAPI document as a file, for readers, clients and the tests of the contract."""
+
+import json
+from typing import Any
+
+from api.app import create_app
+from local.paths import PROJECT
+from tandem.settings import Settings
+from tandem.wiring import Wiring
+
+DOCUMENT = PROJECT / "docs" / "openapi.json"
+
+
+def current_document() -> dict[str, Any]:
+    """Return the document of the application as it is in this tree."""
+    return create_app(Wiring(Settings())).openapi()
+
+
+def write_document() -> None:
+    """Write the document where it is kept."""
+    DOCUMENT.write_text(json.dumps(current_document(), indent=2, ensure_ascii=False) + "\n")
