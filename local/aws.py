@@ -9,6 +9,7 @@ from botocore.config import Config
 from local.environment import ACCESS_KEY, REGION, SECRET_KEY
 
 if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,6 +50,11 @@ class Aws:
     def functions(self) -> "LambdaClient":
         """Lambda."""
         return self._session.client("lambda", endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def http_apis(self) -> "ApiGatewayV2Client":
+        """API Gateway's HTTP APIs."""
+        return self._session.client("apigatewayv2", endpoint_url=self.endpoint_url)
 
     @cached_property
     def logs(self) -> "CloudWatchLogsClient":

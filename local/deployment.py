@@ -6,6 +6,7 @@ import subprocess
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
@@ -14,6 +15,10 @@ from local.aws import Aws
 from local.environment import REGION, for_sam
 from local.errors import StackError
 from local.paths import PROJECT, SAM_BIN, program
+from local.template import load_template
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2.type_defs import CorsTypeDef
 
 STACK_NAME = "tandem-local"
 CODE_BUCKET = "tandem-code"
@@ -43,6 +48,7 @@ def deploy(
     run_sam_deploy(aws, template, parameters)
     outputs = stack_outputs(aws)
     mend_event_sources(aws, outputs["WorkerFunctionName"])
+    mend_cors(aws, outputs["ApiId"], parameters.get("CorsOrigins", ""))
     return outputs
 
 
@@ -135,3 +141,16 @@ def mend_event_sources(aws: Aws, function_name: str) -> None:
                     "MaximumConcurrency": int(mapping["ScalingConfig"]["MaximumConcurrency"]),
                 },
             )
+
+
+def mend_cors(aws: Aws, api_id: str, origins: str) -> None:
+    """Say the template's CORS configuration again, as API Gateway's own call takes it.
+
+    MiniStack does not understand what it keeps of CloudFormation's (docs/emulator.md).
+    """
+    if not origins:
+        return
+    api = load_template()["Resources"]["HttpApi"]["Properties"]
+    _, allowing, _ = api["CorsConfiguration"]["Fn::If"]
+    configuration = cast("CorsTypeDef", allowing | {"AllowOrigins": origins.split(",")})
+    aws.http_apis.update_api(ApiId=api_id, CorsConfiguration=configuration)

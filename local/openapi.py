@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from api.app import create_app
+from api.openapi import openapi_document
 from local.paths import PROJECT
 from tandem.settings import Settings
 from tandem.wiring import Wiring
@@ -13,7 +14,7 @@ DOCUMENT = PROJECT / "docs" / "openapi.json"
 
 def current_document() -> dict[str, Any]:
     """Return the document of the application as it is in this tree."""
-    return create_app(Wiring(Settings())).openapi()
+    return openapi_document(create_app(Wiring(Settings())), Settings())
 
 
 def write_document() -> None:

@@ -15,7 +15,7 @@ from local.deployment import deploy
 from local.emulator import Emulator
 from local.environment import REGION
 from local.paths import BUILD, STACK_FILE
-from local.ports import free_port
+from local.ports import LOOPBACK, free_port
 from local.proxy import Proxy
 from local.tokens import request_token
 
@@ -125,17 +125,25 @@ class LocalStack:
 
     def _start(self) -> None:
         self._emulator.start()
+        port = self._port or free_port()
         outputs = deploy(
             self.aws,
             self._build_dir,
             self._folder,
-            self._parameters,
+            self._parameters | self._addresses(port),
             self._extra_processors,
         )
-        self._proxy = Proxy(self._port, self._emulator.port, outputs["ApiId"])
+        self._proxy = Proxy(port, self._emulator.port, outputs["ApiId"])
         self._proxy.start()
         self.description = self._describe(outputs, self._proxy.url)
         self.description.write(self._folder / STACK_FILE.name)
+
+    def _addresses(self, port: int) -> dict[str, str]:
+        """Return where this machine has what on AWS has host names."""
+        return {
+            "OAuthUrl": f"{self._emulator.endpoint_url}/oauth2",
+            "ConsoleUrl": f"http://{LOOPBACK}:{port}",
+        }
 
     def _describe(self, outputs: Mapping[str, str], url: str) -> StackDescription:
         token_url = f"{self._emulator.endpoint_url}/oauth2/token"

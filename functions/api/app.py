@@ -6,17 +6,19 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 
 from api import problems
-from api.identity import bearer
 from api.lambda_handler import LambdaHandler
 from api.middleware import RequestFrame
+from api.negotiation import json_spoken
 from api.routes import (
     batch,
     dead_letters,
+    docs,
     health,
     heavy,
     process,
     processors,
     reports,
+    results,
     tasks,
     uploads,
 )
@@ -43,29 +45,26 @@ def create_app(wiring: Wiring) -> FastAPI:
         lifespan=lifespan,
         max_body_size=BODY_BYTES,
         redirect_slashes=False,
-        responses={
-            "default": {
-                "description": "What went wrong.",
-                "content": {problems.MEDIA_TYPE: {}},
-                "model": problems.ProblemDocument,
-            }
-        },
+        openapi_url=None,
     )
     app.state.wiring = wiring
     app.add_middleware(RequestFrame)
     problems.install(app)
-    app.include_router(health.router)
+    app.include_router(docs.router)
     for resource in (
-        process,
-        batch,
-        heavy,
-        tasks,
-        processors,
-        uploads,
-        reports,
-        dead_letters,
+        health.open_router,
+        health.router,
+        process.router,
+        batch.router,
+        heavy.router,
+        tasks.router,
+        processors.router,
+        uploads.router,
+        reports.router,
+        dead_letters.router,
     ):
-        app.include_router(resource.router, dependencies=[Depends(bearer)])
+        app.include_router(resource, dependencies=[Depends(json_spoken)])
+    app.include_router(results.router)
     return app
 
 

@@ -1,6 +1,27 @@
 """Entity tags: RFC 9110, sections 8.8.3 and 13.1.2."""
 
 import hashlib
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Header, Response
+
+IfNoneMatch = Annotated[
+    str | None, Header(max_length=1000, description="Entity tags; with one that holds still: 304.")
+]
+
+NOT_MODIFIED = {"description": "It is as If-None-Match says."}
+
+
+def tagged(
+    document: str, if_none_match: str | None, headers: dict[str, str] | None = None
+) -> Response:
+    """Return a JSON document with its entity tag, or 304 when the caller has it already."""
+    tag = etag_of(document)
+    headers = {"Cache-Control": "no-cache", **(headers or {}), "ETag": tag}
+    if matches(if_none_match, tag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(document, headers=headers, media_type="application/json")
 
 
 def etag_of(document: str) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Request, Security
-from fastapi.security import HTTPBearer, SecurityScopes
+from fastapi import Depends, Request, Security
+from fastapi.security import OAuth2, SecurityScopes
 
 from api.problems import Problem
 from api.services import Services
@@ -18,9 +18,15 @@ from tandem.domain.ids import InvalidTenant, TenantId, parse_tenant
 RESOURCE_SERVER = "tandem"
 """What Cognito puts before each scope: the identifier of the template's resource server."""
 
-bearer = HTTPBearer(
-    auto_error=False, bearerFormat="JWT", description="An access token of the stack's OAuth2 server"
-)
+SCOPES = {
+    "tasks:read": "Read the tenant's tasks",
+    "tasks:write": "Submit and change the tenant's tasks",
+    "reports:read": "Read reports and metrics of all tenants",
+    "admin": "See and redrive dead letters",
+}
+
+_oauth = OAuth2(scheme_name="oauth", auto_error=False)
+"""Puts each route's scopes into the OpenAPI document; where tokens come from is filled in there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,12 @@ def _scopes(claims: dict[str, Any]) -> frozenset[str]:
     return frozenset(scope for scope in ours if "/" not in scope)
 
 
-async def caller(request: Request, needed: SecurityScopes, services: Services) -> Caller:
+async def caller(
+    request: Request,
+    needed: SecurityScopes,
+    services: Services,
+    _token: Annotated[str | None, Depends(_oauth)],
+) -> Caller:
     """Return the caller, or answer 401 or 403.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its log line, and the answer to a bug."""
+"""What surrounds every request: its id, its log line, its headers, and the answer to a bug."""
 
 import re
 import secrets
@@ -9,10 +9,21 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+from api.methods import headed
 from tandem import trace
 from tandem.telemetry import logger
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9+/=_.-]{1,128}")
+
+SECURITY_HEADERS = {
+    b"strict-transport-security": b"max-age=63072000; includeSubDomains",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cache-control": b"no-store",
+}
+"""What every response carries unless its route says otherwise.
+https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers"""
 
 
 class RequestFrame:
@@ -40,6 +51,10 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._status = 0
+        self._method = scope["method"]
+        self._head = headed(self._method, scope["path"])
+        if self._head:
+            scope["method"] = "GET"
         self._started = perf_counter()
         headers = dict(scope["headers"])
         self._request_id = _request_id(scope.get("aws.event"))
@@ -76,11 +91,12 @@ class _Exchange:
     async def _sending(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            extra = (
-                (b"x-request-id", self._request_id.encode()),
-                (b"x-content-type-options", b"nosniff"),
-            )
-            message["headers"] = [*message.get("headers", ()), *extra]
+            headers = message.get("headers", ())
+            given = {name for name, _ in headers}
+            extra = ((name, text) for name, text in SECURITY_HEADERS.items() if name not in given)
+            message["headers"] = [*headers, (b"x-request-id", self._request_id.encode()), *extra]
+        elif self._head:
+            message["body"] = b""
         await self._send(message)
 
     def _log(self) -> None:
@@ -88,7 +104,7 @@ class _Exchange:
         logger.info(
             "request",
             request_id=self._request_id,
-            method=self._scope["method"],
+            method=self._method,
             route=getattr(route, "path", None),
             status=self._status,
             duration_ms=round((perf_counter() - self._started) * 1000, 1),

@@ -3,11 +3,13 @@
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+
+from api.methods import allowed
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -73,8 +75,13 @@ def response(
     return JSONResponse(document | members, status, headers, media_type=MEDIA_TYPE)
 
 
-async def _answer_http_exception(request: Request, error: Exception) -> JSONResponse:
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allow = {"Allow": allowed(request.app, request.scope["path"])}
+        if request.method == "OPTIONS":
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
+        error.headers = allow
     kind, members = "http", {}
     if isinstance(error, Problem):
         kind, members = error.kind, error.members

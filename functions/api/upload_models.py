@@ -4,6 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from tandem.limits import UPLOAD_RETENTION
+from tandem.ports import BlobInfo
+
 
 class UploadRequest(BaseModel):
     """A file that is to be uploaded."""
@@ -24,3 +27,26 @@ class UploadTicket(BaseModel):
     url: str
     fields: dict[str, str]
     expires_at: datetime = Field(description="Until when the form can be used.")
+
+
+class UploadView(BaseModel):
+    """A file that was uploaded."""
+
+    upload_id: str
+    filename: str
+    content_type: str
+    size: int = Field(description="In bytes.")
+    uploaded_at: datetime
+    expires_at: datetime = Field(description="From when it may be deleted.")
+
+    @staticmethod
+    def of(upload_id: str, info: BlobInfo) -> "UploadView":
+        """Return the view of an upload."""
+        return UploadView(
+            upload_id=upload_id.lower(),
+            filename=info.filename,
+            content_type=info.content_type,
+            size=info.size_bytes,
+            uploaded_at=info.stored_at,
+            expires_at=info.stored_at + UPLOAD_RETENTION,
+        )

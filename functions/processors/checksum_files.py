@@ -24,7 +24,10 @@ class Input(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"oneOf": [{"required": ["uploads"]}, {"required": ["blocks"]}]},
+        json_schema_extra={
+            "oneOf": [{"required": ["uploads"]}, {"required": ["blocks"]}],
+            "examples": [{"blocks": 4, "block_mb": 1}],
+        },
     )
 
     uploads: list[UploadName] | None = Field(

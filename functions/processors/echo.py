@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tandem.processing import TaskContext, processor
 
 
 class Input(BaseModel):
     """What comes back."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"message": "hello"}]})
 
     message: Any = Field(description="Any JSON value.", examples=["hello"])
 

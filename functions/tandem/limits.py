@@ -27,6 +27,9 @@ ERROR_CHARACTERS = 1000
 UPLOAD_LIFETIME = timedelta(hours=1)
 """How long an upload's form may be used."""
 
+UPLOAD_RETENTION = timedelta(days=7)
+"""How long an upload is kept: the bucket's lifecycle deletes it then (template.yaml)."""
+
 DOWNLOAD_LIFETIME = timedelta(minutes=5)
 """How long a download's URL may be used."""
 
@@ -72,6 +75,9 @@ CANCEL_CHECK = timedelta(seconds=1)
 
 SETTLE_SECONDS = 3.0
 """What is kept of a function's remaining time to record ends and answer."""
+
+HEALTH_PATIENCE = timedelta(seconds=5)
+"""How long the deep health check waits for the table, the queue and the bucket."""
 
 REPORT_GRACE = timedelta(seconds=10)
 """How long after its end a report window stays open for finishes on their way."""

@@ -22,6 +22,9 @@ class Settings(BaseModel):
     dead_letter_queue_url: str = ""
     bucket_name: str = ""
     tenant_claim: str = "client_id"
+    jwt_issuer: str = ""
+    oauth_url: str = ""
+    console_client_id: str = ""
     thread_pool_size: int = Field(default=5, ge=1, le=64)
     online_budget_seconds: float = Field(default=20, gt=0, le=28)
     task_retention_days: int = Field(default=30, ge=7, le=3650)

@@ -10,6 +10,7 @@ from tandem.services.dead_letters import DeadLetters
 from tandem.services.deliver import Deliveries
 from tandem.services.dispatch import Dispatch
 from tandem.services.execute import Execution
+from tandem.services.health import Health
 from tandem.services.online import Online
 from tandem.services.payloads import Payloads
 from tandem.services.quota import Quota
@@ -127,6 +128,11 @@ class Wiring(AwsPorts):
             pool=self.pool,
             clock=self.clock,
         )
+
+    @cached_property
+    def health(self) -> Health:
+        """Looks whether the parts can be reached."""
+        return Health(self.store, self.queue, self.blobs, pool=self.pool, logger=logger)
 
     @cached_property
     def deliveries(self) -> Deliveries:

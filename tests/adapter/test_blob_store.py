@@ -32,6 +32,14 @@ def test_a_missing_document_is_reported_as_missing(ports: Ports) -> None:
         pass
 
 
+def test_a_deleted_document_is_gone_and_deleting_it_again_is_no_error(ports: Ports) -> None:
+    ports.blobs.put("a", b"1", content_type="text/csv")
+    for _ in range(2):
+        ports.blobs.delete("a")
+        with pytest.raises(BlobMissing):
+            ports.blobs.info("a")
+
+
 def post(ports: Ports, content: bytes, **changed: str) -> httpx2.Response:
     form = ports.blobs.upload_form(
         "uploads/acme/1",

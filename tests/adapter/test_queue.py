@@ -26,6 +26,15 @@ def test_a_message_belongs_to_its_tenants_fair_queue_group(ports: Ports) -> None
     assert message["Attributes"]["MessageGroupId"] == ACME
 
 
+def test_waiting_messages_are_counted_and_received_ones_are_not(ports: Ports) -> None:
+    assert ports.queue.waiting() == 0
+    for _ in range(3):
+        ports.queue.send(Envelope(task_id=make_task().task_id, tenant=ACME))
+    assert ports.queue.waiting() == 3
+    received = ports.mailbox.receive()
+    assert ports.queue.waiting() == 3 - len(received)
+
+
 def test_a_postponed_message_is_hidden_then_delivered_again(ports: Ports) -> None:
     ports.queue.send(Envelope(task_id=make_task().task_id, tenant=ACME, traceparent=None))
     (message,) = ports.mailbox.receive()

@@ -13,7 +13,7 @@ from local.deployment import STACK_NAME, stack_outputs
 from local.emulator import Emulator
 from local.paths import BUILD
 from local.ports import free_port
-from tests.factories.template import load_template
+from local.template import load_template
 from tests.stack.function import Function
 
 RESOURCES = ("TaskTable", "TaskQueue", "DeadLetterQueue", "TaskBucket")

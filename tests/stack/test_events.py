@@ -12,6 +12,7 @@ import pytest
 
 from local import artifact
 from local.paths import PROJECT
+from local.template import load_template
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.domain.clock import whole_milliseconds
 from tandem.domain.ids import TaskId
@@ -19,7 +20,6 @@ from tandem.domain.task import InlinePayload, State
 from tandem.settings import read_settings
 from tests.factories.events import http_event, sqs_record
 from tests.factories.tasks import finish_at, make_task
-from tests.factories.template import load_template
 from tests.stack.resources import Resources, declared_variables, functions_of
 from tests.stack.runtime import FunctionRuntime, InvocationFailed
 

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from tests.factories.template import TEMPLATE_FILE, Node, load_template
+from local.template import TEMPLATE_FILE, Node, load_template
 
 TEXT = TEMPLATE_FILE.read_text()
 CONFIGURATION = tomllib.loads(TEMPLATE_FILE.with_name("samconfig.toml").read_text())
@@ -142,14 +142,20 @@ def test_every_function_logs_to_a_group_that_ends_and_to_no_other() -> None:
         assert logs["Resource"] == {"Fn::GetAtt": f"{group}.Arn"}
 
 
-def test_only_the_health_route_needs_no_token() -> None:
+def test_only_health_documentation_and_preflights_need_no_token() -> None:
     open_routes = [
         route["Properties"]["RouteKey"]
         for route in of_type("AWS::ApiGatewayV2::Route").values()
         if route["Properties"].get("AuthorizationType") != "JWT"
         or "AuthorizerId" not in route["Properties"]
     ]
-    assert open_routes == ["GET /health"]
+    assert open_routes == [
+        "ANY /health",
+        "ANY /openapi.json",
+        "ANY /docs",
+        "ANY /docs/{part}",
+        "OPTIONS /{proxy+}",
+    ]
 
 
 def test_the_api_answers_before_the_gateway_gives_up() -> None:

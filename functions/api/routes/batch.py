@@ -30,7 +30,10 @@ class Batch(BaseModel):
     "/process-offline/batch",
     operation_id="process_offline_batch",
     status_code=HTTPStatus.ACCEPTED,
-    responses={207: {"model": BatchAnswer, "description": "Some tasks were not recorded."}},
+    responses={
+        202: {"description": "All are queued."},
+        207: {"model": BatchAnswer, "description": "Some tasks were not recorded."},
+    },
 )
 async def process_offline_batch(
     body: Batch,

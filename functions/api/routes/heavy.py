@@ -21,7 +21,7 @@ RUNNING = "Task is running"
     "/heavy-task",
     operation_id="start_heavy_task",
     status_code=HTTPStatus.ACCEPTED,
-    responses={202: {"model": Accepted}},
+    responses={202: {"model": Accepted, "description": "It is queued."}},
 )
 async def start_heavy_task(
     caller: Writer,

@@ -1,6 +1,7 @@
 """Submitting one task, online or offline."""
 
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -33,11 +34,23 @@ ENQUEUED = "Task enqueued for offline processing"
 CONTINUED = "Task continues offline"
 _KEPT = ("age", "idempotency-replayed", "preference-applied")
 
+_TASK_ENDED: dict[int | str, dict[str, Any]] = {
+    303: {"description": "Where its output is: it is large, or a file."},
+    409: {"description": "The key's request is in flight, or its task was cancelled."},
+    410: {"description": "The task made under the key has expired."},
+    422: {"description": "The request is not valid, or the task failed on its input."},
+    500: {"description": "The task failed, or something went wrong on our side."},
+}
+
 
 @router.post(
     "/process-online",
     operation_id="process_online",
-    responses={200: {"model": ProcessedOnline}, 202: {"model": Accepted}},
+    responses={
+        200: {"model": ProcessedOnline, "description": "Its output."},
+        202: {"model": Accepted, "description": "It takes longer, and goes on offline."},
+        **_TASK_ENDED,
+    },
 )
 async def process_online(
     body: AnySubmission, caller: Writer, services: Services, request: Request, once: IdempotencyKey
@@ -77,7 +90,8 @@ async def process_online(
     status_code=HTTPStatus.ACCEPTED,
     responses={
         200: {"model": ProcessedOnline, "description": "It ended while the caller waited."},
-        202: {"model": Accepted},
+        202: {"model": Accepted, "description": "It is queued."},
+        **_TASK_ENDED,
     },
 )
 async def process_offline(

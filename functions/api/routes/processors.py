@@ -5,6 +5,7 @@ from functools import cache
 from fastapi import APIRouter, Response
 
 from api.catalogue_models import Limits, ProcessorList, ProcessorView
+from api.etag import NOT_MODIFIED, IfNoneMatch, tagged
 from api.identity import Reader
 from api.services import Services
 from tandem import limits
@@ -14,14 +15,18 @@ router = APIRouter(tags=["processors"])
 
 
 @router.get(
-    "/processors", operation_id="list_processors", responses={200: {"model": ProcessorList}}
+    "/processors",
+    operation_id="list_processors",
+    responses={200: {"model": ProcessorList}, 304: NOT_MODIFIED},
 )
-async def list_processors(caller: Reader, services: Services) -> Response:
+async def list_processors(
+    caller: Reader, services: Services, if_none_match: IfNoneMatch = None
+) -> Response:
     """Answer with every processor, its schemas and the limits."""
     del caller
     budget_seconds = services.settings.online_budget_seconds
     document = _document(tuple(services.catalogue.values()), budget_seconds)
-    return Response(document, media_type="application/json")
+    return tagged(document, if_none_match)
 
 
 @cache

@@ -32,7 +32,11 @@ async def list_reports(
     )
 
 
-@router.get("/latest", operation_id="get_latest_report")
+@router.get(
+    "/latest",
+    operation_id="get_latest_report",
+    responses={404: {"description": "No window has been closed yet."}},
+)
 async def get_latest_report(caller: Operator, services: Services) -> ReportView:
     """Answer with the window that was closed last."""
     del caller

@@ -5,10 +5,11 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 
 from api.idempotency import REPLAYED, IdempotencyKey, same_request
-from api.identity import Writer
+from api.identity import Reader, Writer
+from api.owned import UploadIdPath, owned_upload
 from api.problems import Problem
 from api.services import Services
-from api.upload_models import UploadRequest, UploadTicket
+from api.upload_models import UploadRequest, UploadTicket, UploadView
 from tandem.domain.ids import UploadId, new_upload_id
 from tandem.limits import UPLOAD_BYTES, UPLOAD_LIFETIME
 from tandem.ports import KeyUsed, upload_key
@@ -16,7 +17,12 @@ from tandem.ports import KeyUsed, upload_key
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
 
-@router.post("", operation_id="create_upload", status_code=HTTPStatus.CREATED)
+@router.post(
+    "",
+    operation_id="create_upload",
+    status_code=HTTPStatus.CREATED,
+    responses={413: {"description": "The file is, or the body is, too large."}},
+)
 async def create_upload(
     body: UploadRequest,
     caller: Writer,
@@ -52,3 +58,24 @@ async def create_upload(
         fields=form.fields,
         expires_at=now + UPLOAD_LIFETIME,
     )
+
+
+@router.get(
+    "/{upload_id}",
+    operation_id="get_upload",
+    responses={404: {"description": "There is no such upload, or no file was sent yet."}},
+)
+async def get_upload(upload_id: UploadIdPath, caller: Reader, services: Services) -> UploadView:
+    """Answer with what is known of a file that was uploaded."""
+    return UploadView.of(upload_id, owned_upload(upload_id, caller, services))
+
+
+@router.delete(
+    "/{upload_id}",
+    operation_id="delete_upload",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses={404: {"description": "There is no such upload, or no file was sent yet."}},
+)
+async def delete_upload(upload_id: UploadIdPath, caller: Writer, services: Services) -> None:
+    """Delete a file that was uploaded; a task that still needs it will fail."""
+    services.blobs.delete(owned_upload(upload_id, caller, services).key)

@@ -61,6 +61,10 @@ class S3BlobStore:
             stored_at=head["LastModified"],
         )
 
+    def delete(self, key: str) -> None:
+        """Delete a document; one that is not there is no error."""
+        self._client.delete_object(Bucket=self._bucket, Key=key)
+
     def upload_form(
         self, key: str, *, filename: str, content_type: str, max_bytes: int, lifetime: timedelta
     ) -> UploadForm:

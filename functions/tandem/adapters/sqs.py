@@ -4,7 +4,7 @@ import json
 import math
 from datetime import timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tandem.domain.ids import TaskId
 from tandem.ports import MAX_DELAY, Envelope
@@ -39,6 +39,12 @@ class SQSTaskQueue:
             failed = answer.get("Failed", [])
             lost += [batch[int(entry["Id"])].task_id for entry in failed]
         return lost
+
+    def waiting(self) -> int:
+        """Return about how many messages wait for the worker: SQS counts approximately."""
+        name: Literal["ApproximateNumberOfMessages"] = "ApproximateNumberOfMessages"
+        answer = self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
 
 
 def _message(envelope: Envelope) -> Any:

@@ -64,6 +64,10 @@ class BlobStore(Protocol):
         """
         ...
 
+    def delete(self, key: str) -> None:
+        """Delete a document; one that is not there is no error."""
+        ...
+
     def upload_form(
         self, key: str, *, filename: str, content_type: str, max_bytes: int, lifetime: timedelta
     ) -> UploadForm:

@@ -32,6 +32,10 @@ class TaskQueue(Protocol):
         """
         ...
 
+    def waiting(self) -> int:
+        """Return about how many messages wait for the worker."""
+        ...
+
 
 class Inbox(Protocol):
     """The worker's side of the queue: what becomes of a message that was received."""

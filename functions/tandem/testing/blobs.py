@@ -46,6 +46,10 @@ class MemoryBlobStore:
         """Return what is known of a document, or raise BlobMissing."""
         return self._found(key)[0]
 
+    def delete(self, key: str) -> None:
+        """Delete a document; one that is not there is no error."""
+        self._blobs.pop(key, None)
+
     def upload_form(
         self, key: str, *, filename: str, content_type: str, max_bytes: int, lifetime: timedelta
     ) -> UploadForm:

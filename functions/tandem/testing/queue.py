@@ -80,6 +80,11 @@ class MemoryQueue:
         self.messages |= {message.message_id: message for message in delivered}
         return delivered
 
+    def waiting(self) -> int:
+        """Return how many messages could be received."""
+        now = self._clock.now()
+        return sum(message.visible_at <= now for message in self.messages.values())
+
     def delete(self, message: Message) -> None:
         """Acknowledge a message."""
         self.messages.pop(message.message_id, None)

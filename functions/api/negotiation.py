@@ -1,0 +1,64 @@
+"""Content negotiation: the API speaks JSON (RFC 9110, sections 12.5.1, 15.5.7 and 15.5.16)."""
+
+from http import HTTPStatus
+
+from fastapi import Request
+
+from api.problems import Problem
+
+_JSON = "application/json"
+_ACCEPTED_RANGES = ("*/*", "application/*", _JSON)
+
+
+async def json_spoken(request: Request) -> None:
+    """Answer 406 when the caller takes no JSON, and 415 when it sends something else.
+
+    A caller that wants no JSON but takes problem documents gets one, as it asked.
+    """
+    accept = request.headers.get("accept")
+    if accept is not None and not accepts_json(accept):
+        raise Problem(HTTPStatus.NOT_ACCEPTABLE, "not-acceptable", f"The answer is {_JSON}.")
+    headers = request.headers
+    if not await request.body():
+        return
+    if not _is_json(headers.get("content-type", "")):
+        raise _unsupported(f"The body must be {_JSON}.", {"Accept": _JSON})
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise _unsupported("The body must not be encoded.", {"Accept-Encoding": "identity"})
+
+
+def accepts_json(accept: str) -> bool:
+    """Return whether an Accept header takes JSON; the most specific range that names it decides."""
+    qualities: dict[str, float] = {}
+    for part in accept.split(","):
+        media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if media_range in _ACCEPTED_RANGES:
+            qualities[media_range] = max(_quality(parameters), qualities.get(media_range, 0))
+    for media_range in reversed(_ACCEPTED_RANGES):
+        if media_range in qualities:
+            return qualities[media_range] > 0
+    return not accept.strip()
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0
+    return 1
+
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == _JSON or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
+
+
+def _unsupported(detail: str, headers: dict[str, str]) -> Problem:
+    return Problem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail, headers=headers
+    )

@@ -1,0 +1,165 @@
+"""The OpenAPI document: what FastAPI derives from the routes, and what all of them share."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+
+from api.examples import add_examples
+from api.identity import RESOURCE_SERVER, SCOPES
+from api.links import add_links
+from api.problems import MEDIA_TYPE, ProblemDocument
+from tandem.settings import Settings
+
+type Json = dict[str, Any]
+
+_METHODS = frozenset({"get", "put", "post", "delete", "patch"})
+_SCHEME = "oauth"
+
+TAGS = {
+    "processing": "Submit work: answered at once, or queued.",
+    "tasks": "Follow, cancel and repeat what was submitted, and read what it gave.",
+    "processors": "What can be run.",
+    "uploads": "Files for processors to read.",
+    "reports": "What was processed, minute by minute. For operators.",
+    "dead letters": "What was given up. For operators.",
+    "health": "Whether the API is alive, and what it stands on.",
+}
+
+
+class GatewayMessage(BaseModel):
+    """What API Gateway itself answers with when a request does not reach the application."""
+
+    message: str = Field(examples=["Unauthorized"])
+
+
+_SHARED_ERRORS = {
+    "401": "There is no valid access token.",
+    "403": "The token lacks the scope.",
+    "406": "The caller takes no JSON.",
+    "422": "The request is not valid: `errors` says where and why.",
+    "429": "Too many requests, or the tenant's quota is used up.",
+    "500": "Something went wrong on our side.",
+    "503": "The service is not available at the moment.",
+}
+_BODY_ERRORS = {"413": "The body is too large.", "415": "The body is not JSON."}
+_OPEN = frozenset({"401", "403"})
+_FROM_GATEWAY = frozenset({"401", "403", "413", "429", "500", "503"})
+
+_HEADERS = {
+    "x-request-id": "Quote it when you report a problem.",
+    "Location": "Where the task is, or the answer.",
+    "Retry-After": "In seconds.",
+    "ETag": "Names this state of the answer; give it in If-None-Match.",
+    "WWW-Authenticate": "The challenge (RFC 6750).",
+    "Allow": "The methods that there are.",
+}
+_HEADERS_OF = {
+    "202": ["Location", "Retry-After"],
+    "303": ["Location"],
+    "307": ["Location"],
+    "304": ["ETag"],
+    "401": ["WWW-Authenticate"],
+    "403": ["WWW-Authenticate"],
+    "405": ["Allow"],
+    "429": ["Retry-After"],
+}
+
+
+def openapi_document(app: FastAPI, settings: Settings) -> Json:
+    """Return the document of a deployment with these settings."""
+    document = app.openapi()
+    document["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+    document["servers"] = [{"url": "/"}]
+    document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    components = document["components"]
+    components["schemas"] |= _schemas(ProblemDocument, GatewayMessage)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(unused, None)
+    components["securitySchemes"] = {_SCHEME: _security_scheme(settings)}
+    components["headers"] = {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
+    }
+    prefix = _scope_prefix(settings)
+    for operation in operations(document):
+        _add_errors(operation)
+        _add_headers(operation)
+        for requirement in operation.get("security", []):
+            requirement[_SCHEME] = [f"{prefix}{scope}" for scope in requirement[_SCHEME]]
+    add_links(document)
+    add_examples(document)
+    return document
+
+
+def operations(document: Json) -> Iterator[Json]:
+    """Yield every operation of a document."""
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            if method in _METHODS:
+                yield operation
+
+
+def _schemas(*models: type[BaseModel]) -> Json:
+    _, definitions = models_json_schema(
+        [(model, "serialization") for model in models],
+        ref_template="#/components/schemas/{model}",
+    )
+    found: Json = definitions["$defs"]
+    return found
+
+
+def _add_errors(operation: Json) -> None:
+    """Say what else may be answered, and that every error is a problem document."""
+    responses = operation["responses"]
+    shared = dict(_SHARED_ERRORS)
+    if not operation.get("security"):
+        shared = {status: text for status, text in shared.items() if status not in _OPEN}
+    if "requestBody" in operation:
+        shared |= _BODY_ERRORS
+    for status, text in shared.items():
+        described = responses.get(status, {})
+        if status not in responses or "HTTPValidationError" in str(described):
+            responses[status] = {"description": text}
+    for status in responses:
+        if status >= "400":
+            responses[status]["content"] = _error_content(status)
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _error_content(status: str) -> Json:
+    content: Json = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    if status in _FROM_GATEWAY:
+        gateway = {"$ref": "#/components/schemas/GatewayMessage"}
+        content["application/json"] = {"schema": gateway}
+    return content
+
+
+def _add_headers(operation: Json) -> None:
+    for status, answer in operation["responses"].items():
+        names = ["x-request-id", *_HEADERS_OF.get(status, [])]
+        answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _scope_prefix(settings: Settings) -> str:
+    """Return what a scope's name begins with: Cognito puts the resource server before it."""
+    return "" if settings.jwt_issuer else f"{RESOURCE_SERVER}/"
+
+
+def _security_scheme(settings: Settings) -> Json:
+    """Return where tokens come from: the stack's own OAuth2 server, or the issuer given."""
+    if settings.jwt_issuer:
+        discovery = f"{settings.jwt_issuer.rstrip('/')}/.well-known/openid-configuration"
+        return {"type": "openIdConnect", "openIdConnectUrl": discovery}
+    server = settings.oauth_url or "/oauth2"
+    prefix = _scope_prefix(settings)
+    scopes = {f"{prefix}{scope}": text for scope, text in SCOPES.items()}
+    token = {"tokenUrl": f"{server}/token", "scopes": scopes}
+    return {
+        "type": "oauth2",
+        "flows": {
+            "clientCredentials": token,
+            "authorizationCode": {"authorizationUrl": f"{server}/authorize", **token},
+        },
+    }
