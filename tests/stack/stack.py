@@ -21,12 +21,15 @@ type Json = dict[str, Any]
 EXTRA_PROCESSORS = Path(__file__).parent / "processors"
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 
+ALLOWED_ORIGIN = "https://app.example.com"
+
 # Short, so that a test sees a message come back: SQS hands one that killed the worker out again
 # after the visibility timeout, and dead-letters it after MaxReceiveCount times that.
 TEST_PARAMETERS = {
     "WorkerTimeoutSeconds": "20",
     "VisibilityTimeoutSeconds": "4",
     "MaxReceiveCount": "6",
+    "CorsOrigins": ALLOWED_ORIGIN,
 }
 
 
