@@ -106,6 +106,7 @@ def _introduce(stack: StackDescription) -> None:
     print(
         f"""
 URL    {stack.url}
+Docs   {stack.url}/docs (Authorize takes the client id and secret of .local/stack.json)
 Token  {stack.token}
        (expires {expires})
 
