@@ -22,7 +22,6 @@ from api.routes import (
     tasks,
     uploads,
 )
-from tandem.limits import BODY_BYTES
 from tandem.settings import settings
 from tandem.telemetry import logger
 from tandem.wiring import Wiring
@@ -43,7 +42,6 @@ def create_app(wiring: Wiring) -> FastAPI:
         version="0.1.0",
         summary="One typed Python function, served online and offline.",
         lifespan=lifespan,
-        max_body_size=BODY_BYTES,
         redirect_slashes=False,
         openapi_url=None,
     )

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its log line, its headers, and the answer to a bug."""
+"""What surrounds every request: its id, bound, log line, headers, and the answer to a bug."""
 
 import re
 import secrets
@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import problems
 from api.methods import headed
 from tandem import trace
+from tandem.limits import BODY_BYTES
 from tandem.telemetry import logger
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9+/=_.-]{1,128}")
@@ -55,6 +56,7 @@ class _Exchange:
         self._head = headed(self._method, scope["path"])
         if self._head:
             scope["method"] = "GET"
+        self._received_bytes = 0
         self._started = perf_counter()
         headers = dict(scope["headers"])
         self._request_id = _request_id(scope.get("aws.event"))
@@ -67,7 +69,7 @@ class _Exchange:
     async def run(self, app: ASGIApp) -> None:
         logger.set_correlation_id(trace.trace_id(self._traceparent))
         try:
-            await app(self._scope, self._receive, self._sending)
+            await app(self._scope, self._receiving, self._sending)
         except Exception as error:  # noqa: BLE001 - a bug is answered as a problem, and logged
             logger.error(
                 "unhandled error",
@@ -78,6 +80,21 @@ class _Exchange:
                 await self._answer_bug()
         finally:
             self._log()
+
+    async def _receiving(self) -> Message:
+        """Return what comes next of the request, or raise the problem of a body that is too large.
+
+        What counts is what arrives, whatever the request's Content-Length says of it.
+        """
+        message = await self._receive()
+        self._received_bytes += len(message.get("body", b""))
+        if self._received_bytes > BODY_BYTES:
+            raise problems.Problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                "content-too-large",
+                f"A request's body has {BODY_BYTES} bytes at most.",
+            )
+        return message
 
     async def _answer_bug(self) -> None:
         answer = problems.response(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.methods import allowed
+from tandem.limits import DETAIL_CHARACTERS, INVALID_PARTS
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -48,6 +49,16 @@ class Problem(HTTPException):
         super().__init__(status, detail, headers)
         self.kind = kind
         self.members = members
+
+
+def invalid(pointer: str, detail: str) -> Problem:
+    """Return the problem of one part of a request that the schema allows and we do not."""
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid-request",
+        "The request is not valid: see errors.",
+        errors=[{"pointer": pointer, "detail": detail}],
+    )
 
 
 def not_found(what: str) -> Problem:
@@ -95,20 +106,26 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
 async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
     parts = [
-        {"pointer": _pointer(found["loc"]), "detail": found["msg"]} for found in error.errors()
+        {"pointer": _pointer(found["loc"]), "detail": _cut(found["msg"])}
+        for found in error.errors()[:INVALID_PARTS]
     ]
     return response(
         request.state.request_id,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "invalid-request",
         "The request is not valid: see errors.",
-        errors=parts[:100],
+        errors=parts,
     )
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
-    return "".join(f"/{part}" for part in escaped)
+    return _cut("".join(f"/{part}" for part in escaped))
+
+
+def _cut(text: str) -> str:
+    """Return a text that may quote the request, shortened: an answer never mirrors a body."""
+    return text if len(text) <= DETAIL_CHARACTERS else f"{text[:DETAIL_CHARACTERS]}…"
 
 
 def install(app: FastAPI) -> None:

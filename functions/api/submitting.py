@@ -2,14 +2,13 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import Request, Response
 
 from api import answers
 from api.idempotency import REPLAYED, same_request
 from api.identity import Caller
-from api.problems import Problem
+from api.problems import Problem, invalid
 from api.services import Services
 from api.submission import Submission
 from tandem.domain.ids import TaskId, TenantId
@@ -84,14 +83,3 @@ def check_run_after(run_after: datetime | None, pointer: str, services: Services
     """Answer 422 when a task shall wait for too long."""
     if run_after is not None and run_after > services.clock.now() + RUN_AFTER:
         raise invalid(pointer, f"It is more than {RUN_AFTER.days} days ahead.")
-
-
-def invalid(pointer: str, detail: str) -> Problem:
-    """Return the problem of one part of a request that the schema allows and we do not."""
-    errors: list[dict[str, Any]] = [{"pointer": pointer, "detail": detail}]
-    return Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "invalid-request",
-        "The request is not valid: see errors.",
-        errors=errors,
-    )

@@ -5,6 +5,15 @@ from datetime import timedelta
 BODY_BYTES = 5 * 1024 * 1024
 """A request's body. API Gateway takes 10 MB and Lambda 6 MB of JSON with the body inside it."""
 
+JSON_DEPTH = 200
+"""How deep the arrays and objects of a body may be nested: what Pydantic reads and writes."""
+
+INVALID_PARTS = 100
+"""Parts of an invalid request that its problem names."""
+
+DETAIL_CHARACTERS = 500
+"""What a problem says of one part, which may quote it."""
+
 INLINE_BYTES = 256 * 1024
 """An input or output that is kept with the task; a larger one goes to the blob store.
 DynamoDB's item limit is 400 KB, input and output together: see `Payloads`."""

@@ -10,6 +10,7 @@ from api.identity import Writer
 from api.models import BatchAnswer, BatchItem, TaskView
 from api.problems import Problem
 from api.services import Services
+from api.strict_json import StrictJsonRoute
 from api.submission import AnySubmission
 from api.submitting import check_run_after, made_before, new_task, take_quota
 from tandem.domain.task import Task
@@ -17,7 +18,7 @@ from tandem.limits import BATCH_TASKS
 from tandem.ports import KeyUsed
 from tandem.services.submit import NewTask
 
-router = APIRouter(tags=["processing"])
+router = APIRouter(tags=["processing"], route_class=StrictJsonRoute)
 
 
 class Batch(BaseModel):

@@ -9,12 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.identity import Administrator
 from api.models import TaskView
 from api.services import Services
+from api.strict_json import StrictJsonRoute
 from tandem.domain.ids import TenantId
 from tandem.limits import PAGE_LETTERS
 from tandem.services.dead_letters import Letter, LetterFilter, Redrive
 from tandem.telemetry import logger
 
-router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
+router = APIRouter(
+    prefix="/dead-letters", tags=["dead letters"], route_class=StrictJsonRoute
+)
 
 
 class LetterView(BaseModel):

@@ -10,13 +10,13 @@ from api.idempotency import REPLAYED, IdempotencyKey, same_request
 from api.identity import Writer
 from api.models import Accepted, ProcessedOnline
 from api.prefer import WaitSeconds, applied, ended
-from api.problems import Problem
+from api.problems import Problem, invalid
 from api.services import Services
+from api.strict_json import StrictJsonRoute
 from api.submission import AnySubmission
 from api.submitting import (
     check_run_after,
     enqueue,
-    invalid,
     kept_result,
     made_before,
     new_task,
@@ -28,7 +28,7 @@ from tandem.ports import KeyUsed
 from tandem.services.online import Promoted
 from tandem.services.outcomes import Failed, Succeeded
 
-router = APIRouter(tags=["processing"])
+router = APIRouter(tags=["processing"], route_class=StrictJsonRoute)
 
 ENQUEUED = "Task enqueued for offline processing"
 CONTINUED = "Task continues offline"

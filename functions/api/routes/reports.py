@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from api.identity import Operator
-from api.problems import not_found
+from api.problems import invalid, not_found
 from api.report_models import ReportList, ReportView
 from api.services import Services
 from tandem.domain.window import Window
@@ -24,7 +24,10 @@ async def list_reports(
 ) -> ReportList:
     """Answer with closed report windows, newest first."""
     del caller
-    window = Window.holding(before) if before else None
+    try:
+        window = Window.holding(before) if before else None
+    except OverflowError:  # a time zone that leads out of the calendar
+        raise invalid("/query/before", "It is no time in UTC.") from None
     found = services.reports.latest(before=window, limit=limit)
     return ReportList(
         reports=[ReportView.of(report) for report in found],

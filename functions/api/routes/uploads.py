@@ -9,12 +9,13 @@ from api.identity import Reader, Writer
 from api.owned import UploadIdPath, owned_upload
 from api.problems import Problem
 from api.services import Services
+from api.strict_json import StrictJsonRoute
 from api.upload_models import UploadRequest, UploadTicket, UploadView
 from tandem.domain.ids import UploadId, new_upload_id
 from tandem.limits import UPLOAD_BYTES, UPLOAD_LIFETIME
 from tandem.ports import KeyUsed, upload_key
 
-router = APIRouter(prefix="/uploads", tags=["uploads"])
+router = APIRouter(prefix="/uploads", tags=["uploads"], route_class=StrictJsonRoute)
 
 
 @router.post(
