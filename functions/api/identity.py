@@ -1,11 +1,12 @@
 """Who is calling: what API Gateway's JWT authorizer verified, and nothing else.
 
 The function holds no keys and verifies no signature: API Gateway refuses a token that is not
-valid before the function runs.
+valid before the function runs. It hands over each claim as text: a list as its parts in brackets.
 """
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
@@ -54,11 +55,21 @@ def _claims(request: Request) -> dict[str, Any]:
 def _scopes(claims: dict[str, Any]) -> frozenset[str]:
     """Return the scopes that are ours: `tandem/tasks:read` of Cognito, or a plain `tasks:read`.
 
-    The claim is one text with blanks (RFC 8693, section 4.2); API Gateway puts a list in brackets.
+    They are in the claim `scope` (RFC 8693, section 4.2) or in `scp` (Okta, Entra ID), as one text
+    with blanks or as a list.
     """
-    text = str(claims.get("scope") or claims.get("scp") or "").strip("[]")
-    ours = (scope.removeprefix(f"{RESOURCE_SERVER}/") for scope in text.split())
+    named = (str(claims.get(name) or "").strip("[]").split(" ") for name in ("scope", "scp"))
+    ours = (scope.removeprefix(f"{RESOURCE_SERVER}/") for scope in chain.from_iterable(named))
     return frozenset(scope for scope in ours if "/" not in scope)
+
+
+def _refuse_id_token(claims: dict[str, Any]) -> None:
+    """Raise a problem for Cognito's ID token: it says who a user is, and grants nothing.
+
+    The authorizer lets it through: its audience is the client's id, as an access token's client is.
+    """
+    if claims.get("token_use", "access") != "access":
+        raise _unauthenticated("This is not an access token.")
 
 
 async def caller(
@@ -70,9 +81,11 @@ async def caller(
     """Return the caller, or answer 401 or 403.
 
     Raises:
-        Problem: there are no verified claims, no tenant in them, or a scope is missing.
+        Problem: there are no verified claims of an access token, no tenant in them, or a scope is
+            missing.
     """
     claims = _claims(request)
+    _refuse_id_token(claims)
     try:
         tenant = parse_tenant(str(claims.get(services.settings.tenant_claim) or ""))
     except InvalidTenant:

@@ -10,7 +10,8 @@ TaskId = NewType("TaskId", str)
 TenantId = NewType("TenantId", str)
 UploadId = NewType("UploadId", str)
 
-_TENANT = re.compile(r"[A-Za-z0-9_.@:|+-]{1,128}")
+_TENANT = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.@:|+-]{1,128}")
+"""It is a part of S3 keys, index keys and SQS group ids: no `/`, no `#`, and never `.` or `..`."""
 
 
 class InvalidTenant(ValueError):
@@ -21,8 +22,8 @@ def parse_tenant(text: str) -> TenantId:
     """Return the tenant that a token names.
 
     Raises:
-        InvalidTenant: it is empty, longer than 128 characters, or has a character that is not
-            safe in a key or a log line.
+        InvalidTenant: it has no letter or digit, is longer than 128 characters, or has a character
+            that is not safe in a key or a log line.
     """
     if not _TENANT.fullmatch(text):
         raise InvalidTenant
