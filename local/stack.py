@@ -27,15 +27,12 @@ LOCAL_PARAMETERS = {
 
 @dataclass(frozen=True)
 class StackDescription:
-    """What tools need to attach to a running stack; the content of stack.json."""
+    """What tools need to attach to a running stack; the content of stack.json.
+
+    Token, token URL and clients are empty where the stack takes another issuer's tokens.
+    """
 
     url: str
-    token: str
-    token_url: str
-    client_id: str
-    client_secret: str
-    operator_client_id: str
-    operator_client_secret: str
     endpoint_url: str
     region: str
     queue_url: str
@@ -45,6 +42,12 @@ class StackDescription:
     functions: dict[str, str]
     log_groups: dict[str, str]
     pids: dict[str, int]
+    token: str = ""
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    operator_client_id: str = ""
+    operator_client_secret: str = ""
 
     def write(self, path: Path) -> None:
         """Write the description where only this user reads it: it holds secrets."""
@@ -146,9 +149,6 @@ class LocalStack:
         }
 
     def _describe(self, outputs: Mapping[str, str], url: str) -> StackDescription:
-        token_url = f"{self._emulator.endpoint_url}/oauth2/token"
-        pool, machine = outputs["UserPoolId"], outputs["MachineClientId"]
-        machine_secret = self._client_secret(pool, machine)
         functions = {
             "api": outputs["ApiFunctionName"],
             "worker": outputs["WorkerFunctionName"],
@@ -156,12 +156,6 @@ class LocalStack:
         }
         return StackDescription(
             url=url,
-            token=request_token(token_url, machine, machine_secret).value,
-            token_url=token_url,
-            client_id=machine,
-            client_secret=machine_secret,
-            operator_client_id=outputs["OperatorClientId"],
-            operator_client_secret=self._client_secret(pool, outputs["OperatorClientId"]),
             endpoint_url=self._emulator.endpoint_url,
             region=REGION,
             queue_url=outputs["QueueUrl"],
@@ -171,7 +165,22 @@ class LocalStack:
             functions=functions,
             log_groups={name: self._log_group(one) for name, one in functions.items()},
             pids={"run": os.getpid(), "emulator": self._emulator.pid},
+            **(self._own_clients(outputs) if "UserPoolId" in outputs else {}),
         )
+
+    def _own_clients(self, outputs: Mapping[str, str]) -> dict[str, str]:
+        """Return how to get tokens from the user pool that the template made, and one of them."""
+        token_url = f"{self._emulator.endpoint_url}/oauth2/token"
+        pool, machine = outputs["UserPoolId"], outputs["MachineClientId"]
+        machine_secret = self._client_secret(pool, machine)
+        return {
+            "token": request_token(token_url, machine, machine_secret).value,
+            "token_url": token_url,
+            "client_id": machine,
+            "client_secret": machine_secret,
+            "operator_client_id": outputs["OperatorClientId"],
+            "operator_client_secret": self._client_secret(pool, outputs["OperatorClientId"]),
+        }
 
     def _client_secret(self, pool: str, client: str) -> str:
         found = self.aws.cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client)

@@ -4,13 +4,14 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 from local.artifact import build, machine_architecture
-from local.stack import LocalStack
+from local.stack import LocalStack, StackDescription
 from local.tokens import request_token
 
 if TYPE_CHECKING:
@@ -33,25 +34,36 @@ TEST_PARAMETERS = {
 }
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """The access tokens of an ordinary client and of an operator."""
+
+    machine: str
+    operator: str
+
+
 class DeployedApp:
     """One running stack, with a client for each kind of caller."""
 
-    def __init__(self, stack: LocalStack) -> None:
-        """Get the callers their tokens."""
+    def __init__(self, stack: LocalStack, tokens: Tokens) -> None:
+        """Make the callers' clients."""
         self.description = stack.description
         self.aws = stack.aws
-        self.anonymous = httpx2.Client(base_url=self.description.url, timeout=60)
-        self.machine = self._client(self.description.token)
-        operator = request_token(
-            self.description.token_url,
-            self.description.operator_client_id,
-            self.description.operator_client_secret,
-        )
-        self.operator = self._client(operator.value)
+        self._clients: list[httpx2.Client] = []
+        self.anonymous = self.client(None)
+        self.machine = self.client(tokens.machine)
+        self.operator = self.client(tokens.operator)
+
+    def client(self, token: str | None) -> httpx2.Client:
+        """Return a client that sends this token, closed with the application."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        client = httpx2.Client(base_url=self.description.url, headers=headers, timeout=60)
+        self._clients.append(client)
+        return client
 
     def close(self) -> None:
         """Close the clients."""
-        for client in (self.anonymous, self.machine, self.operator):
+        for client in self._clients:
             client.close()
 
     def submit(self, processor: str, data: Json) -> str:
@@ -112,12 +124,11 @@ class DeployedApp:
         messages = [event["message"] for page in pages for event in page["events"]]
         return [json.loads(message) for message in messages if message.startswith("{")]
 
-    def _client(self, token: str) -> httpx2.Client:
-        return httpx2.Client(
-            base_url=self.description.url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=60,
-        )
+
+def own_tokens(stack: StackDescription) -> Tokens:
+    """Return tokens of the template's own user pool."""
+    client_id, secret = stack.operator_client_id, stack.operator_client_secret
+    return Tokens(stack.token, request_token(stack.token_url, client_id, secret).value)
 
 
 @contextmanager
@@ -125,11 +136,15 @@ def deployed_app(
     folder: Path,
     parameters: Mapping[str, str] = TEST_PARAMETERS,
     processors: Path = EXTRA_PROCESSORS,
+    tokens: Tokens | None = None,
 ) -> Iterator[DeployedApp]:
-    """Build what changed, deploy it with more processors, and stop all of it after."""
+    """Build what changed, deploy it with more processors, and stop all of it after.
+
+    Without tokens, the callers get theirs from the template's own user pool.
+    """
     build(machine_architecture())
     with LocalStack(folder, extra_processors=processors, parameters=parameters) as stack:
-        app = DeployedApp(stack)
+        app = DeployedApp(stack, tokens or own_tokens(stack.description))
         try:
             yield app
         finally:
