@@ -37,7 +37,7 @@ class LambdaHandler:
         """Answer one request."""
         if self._mangum is None:
             self._mangum = self._start()
-        return self._mangum(event, context)
+        return self._mangum(_with_own_host(event), context)
 
     def _start(self) -> Mangum:
         self._loop = asyncio.new_event_loop()
@@ -57,6 +57,15 @@ class LambdaHandler:
             atexit.unregister(self.stop)
             self._lifespan.__exit__(None, None, None)
             self._loop.close()
+
+
+def _with_own_host(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event with the API's own name as its host.
+
+    What a request says of host and port may be anything, and Mangum raises where it cannot parse it.
+    """
+    name, _, _ = event["requestContext"]["domainName"].partition(":")
+    return event | {"headers": event["headers"] | {"host": f"{name}:443"}}
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> None:

@@ -1,14 +1,31 @@
-"""One stack for all tests of this folder, started from the built artifact."""
+"""Two stacks for all tests of this folder, started from the built artifact when first asked for."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.stack.stack import DeployedApp, deployed_app
+from tests.stack.issuer import OPERATOR, Issuer
+from tests.stack.stack import TEST_PARAMETERS, DeployedApp, Tokens, deployed_app
 
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedApp]:
     """The deployed application: the template's own queue, schedule, authorizer, table, bucket."""
     with deployed_app(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[Issuer]:
+    """An identity provider beside the template's own."""
+    with Issuer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[DeployedApp]:
+    """The application deployed for that issuer: a stack with as many tenants as a test names."""
+    tokens = Tokens(issuer.token("acme"), issuer.token("operations", OPERATOR))
+    parameters = TEST_PARAMETERS | issuer.parameters
+    with deployed_app(tmp_path_factory.mktemp("shared"), parameters, tokens=tokens) as running:
         yield running

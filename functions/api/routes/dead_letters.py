@@ -15,9 +15,7 @@ from tandem.limits import PAGE_LETTERS
 from tandem.services.dead_letters import Letter, LetterFilter, Redrive
 from tandem.telemetry import logger
 
-router = APIRouter(
-    prefix="/dead-letters", tags=["dead letters"], route_class=StrictJsonRoute
-)
+router = APIRouter(prefix="/dead-letters", tags=["dead letters"], route_class=StrictJsonRoute)
 
 
 class LetterView(BaseModel):
