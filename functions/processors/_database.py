@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ MEMORY_LIMIT = "384MiB"
 SPILL_LIMIT = "192MiB"
 MAX_WRITTEN_BYTES = 1 << 30
 """The most that a task may write beside what its database spills: the disk is everybody's."""
+MAX_SECONDS = 90.0
+"""The longest that a task may work on one table, below the time limits of the processors: few bytes
+of Parquet can stand for any number of values, and another attempt would meet as many."""
 _WATCH_SECONDS = 0.2
 _INTERRUPT_SECONDS = 5.0
 
@@ -46,6 +50,7 @@ class Database:
         self._connection = connection
         self._ctx = ctx
         self._writes_to = writes_to
+        self._over_at = time.monotonic() + MAX_SECONDS
         self.stuck = False
         """Whether a statement did not end when it was interrupted."""
 
@@ -103,6 +108,9 @@ class Database:
         self._ctx.check_cancelled()
         if self._writes_to and _bytes_in(self._writes_to) > MAX_WRITTEN_BYTES:
             message = f"what the table becomes is larger than {MAX_WRITTEN_BYTES >> 20} MiB"
+            raise Permanent(message)
+        if time.monotonic() > self._over_at:
+            message = f"the table takes longer than {MAX_SECONDS:g} s"
             raise Permanent(message)
 
 

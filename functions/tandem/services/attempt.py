@@ -1,5 +1,6 @@
 """One attempt at a task: the context that its processor is given."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime, timedelta
@@ -154,7 +155,9 @@ class Attempt:
         key = self._upload_key(upload_id)
         with TemporaryDirectory(prefix="upload-") as folder:
             with self._opened(key, upload_id) as source:
-                path = Path(folder, "upload" + _suffix(self._blobs.info(key).filename))
+                info = self._blobs.info(key)
+                _check_room(info.size_bytes, Path(folder))
+                path = Path(folder, "upload" + _suffix(info.filename))
                 with path.open("wb") as target:
                     while chunk := source.read(_CHUNK_BYTES):
                         self.check_cancelled()
@@ -183,6 +186,14 @@ class Attempt:
             except BlobMissing:
                 raise _no_upload(upload_id) from None
             yield stream
+
+
+def _check_room(size_bytes: int, folder: Path) -> None:
+    """Raise Permanent for a file that no attempt could hold, however empty the disk is."""
+    room_bytes = shutil.disk_usage(folder).total
+    if size_bytes > room_bytes:
+        message = f"the upload has {size_bytes} bytes, and the function's disk {room_bytes}"
+        raise Permanent(message)
 
 
 def _suffix(filename: str) -> str:

@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import processors
+from processors import _database
 from processors._database import open_database
 from processors.summarize_table import Input, Output, summarize_table
 from tandem.processing import Permanent
+from tandem.processing.catalogue import installed
 from tandem.processing.context import Abandoned
 from tandem.testing import FakeContext
 
@@ -121,6 +123,61 @@ def test_a_decompression_bomb_is_refused_early():
     started = time.monotonic()
     assert reason("t.csv.gz", bomb) == "the gzip file holds more than 256 MiB"
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("filename", "content", "expected"),
+    [
+        ("t.csv.zst", bytes.fromhex("28b52ffd2003190000610a31"), "not UTF-8 text"),
+        ("t.parquet", b"a,b\n1,2\n", "damaged, or is not of its format"),
+        ("t.jsonl", b"a,b\n1,2\n", "not valid JSON"),
+        ("t.csv", b"PAR1" + b"\x00\xff" * 100, "not UTF-8 text"),
+        ("t.csv", gzip.compress(gzip.compress(b"a\n1\n")), "not UTF-8 text"),
+    ],
+)
+def test_a_wrong_name_is_refused_with_the_reason(filename, content, expected):
+    assert expected in reason(filename, content)
+
+
+@pytest.mark.parametrize(
+    ("filename", "start", "expected"),
+    [
+        ("t.csv", b'a,b\n1,"', "a quoted value does not end (line 2)"),
+        ("t.csv", b"a\n", "a line is too long"),
+        ("t.csv", b"", "the first line of the CSV file, which names the columns"),
+        ("t.jsonl", b'{"a": "', "a line is too long"),
+    ],
+)
+def test_a_row_of_a_hundred_megabytes_is_refused_at_once(filename, start, expected):
+    started = time.monotonic()
+    assert expected in reason(filename, start + b"x" * 100_000_000)
+    assert time.monotonic() - started < 10
+
+
+@pytest.fixture(scope="module")
+def parquet_bomb(tmp_path_factory) -> bytes:
+    path = tmp_path_factory.mktemp("made") / "t.parquet"
+    duckdb.sql(f"COPY (SELECT repeat('x', 100000) AS a FROM range(100000)) TO '{path}'")  # noqa: S608
+    return path.read_bytes()
+
+
+def test_a_few_bytes_that_stand_for_gigabytes_end_in_time_and_for_good(parquet_bomb, monkeypatch):
+    assert len(parquet_bomb) < 1 << 20
+    monkeypatch.setattr("processors._database.MAX_SECONDS", 1.0)
+    started = time.monotonic()
+    assert reason("t.parquet", parquet_bomb) == "the table takes longer than 1 s"
+    assert time.monotonic() - started < 15
+
+
+def test_tables_end_for_good_before_their_attempt_does():
+    for name in ("summarize-table", "convert-table"):
+        assert installed()[name].time_limit_seconds > _database.MAX_SECONDS
+
+
+def test_one_value_larger_than_memory_is_refused(tmp_path):
+    duckdb.sql(f"COPY (SELECT repeat('x', 500000000) AS a) TO '{tmp_path}/t.parquet'")
+    content = (tmp_path / "t.parquet").read_bytes()
+    assert "needs more than the 384MiB" in reason("t.parquet", content)
 
 
 def test_no_reason_has_a_path_or_a_value(parquet):

@@ -1,3 +1,4 @@
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -134,3 +135,16 @@ def test_copying_an_upload_stops_with_its_attempt(wiring: MemoryWiring, attempt:
     attempt.close()
     with pytest.raises(Abandoned), attempt.fetch_upload(upload_id):
         pass
+
+
+def test_an_upload_larger_than_the_disk_is_refused_before_it_is_copied(
+    wiring: MemoryWiring, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id = put_upload(wiring, "acme", b"0123456789")
+    disk = shutil.disk_usage("/")._replace(total=9)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: disk)
+    with (
+        pytest.raises(Permanent, match="has 10 bytes, and the function's disk 9"),
+        attempt.fetch_upload(upload_id),
+    ):
+        pytest.fail("it was copied")
