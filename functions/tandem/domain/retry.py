@@ -54,6 +54,6 @@ class Retry:
         """Return the wait after the attempt of this number (from 1) failed."""
         return self.ceiling(attempt) * fraction()
 
-    def allows(self, error: Exception) -> bool:
+    def allows(self, error: BaseException) -> bool:
         """Return whether an attempt that ended with this error may be tried again."""
         return not isinstance(error, (Permanent, *self.throws))

@@ -23,6 +23,10 @@ from tandem.services.outcomes import STOPPED, TIMED_OUT, Failed, Outcome, Succee
 from tandem.services.payloads import Payloads
 from tandem.trace import described
 
+_ENDS_ATTEMPT = (Exception, SystemExit, asyncio.CancelledError)
+"""Whatever a processor raises ends its attempt, and no more: a library that calls `sys.exit` must not
+end the function, with the other messages of its batch."""
+
 
 class Execution:
     """Runs attempts."""
@@ -90,7 +94,7 @@ class Execution:
             return Succeeded(_call(processor, data, attempt))
         except Abandoned:
             return STOPPED if attempt.cancel_requested else self.timed_out(attempt)
-        except Exception as error:  # noqa: BLE001 - whatever a processor raises ends its attempt
+        except _ENDS_ATTEMPT as error:
             return self._failed(processor, attempt, error)
 
     def timed_out(self, attempt: Attempt) -> Failed:
@@ -100,7 +104,7 @@ class Execution:
         message = f"the attempt took longer than its {allowed.total_seconds():.3g} s"
         return Failed(TaskError(TIMED_OUT, message), processor.retry.delay(attempt.attempt))
 
-    def _failed(self, processor: AnyProcessor, attempt: Attempt, error: Exception) -> Failed:
+    def _failed(self, processor: AnyProcessor, attempt: Attempt, error: BaseException) -> Failed:
         permanent = isinstance(error, ValidationError) or not processor.retry.allows(error)
         self._logger.warning(
             "attempt failed",
@@ -126,7 +130,7 @@ async def _awaited(returned: Awaitable[Any]) -> Any:
     return await returned
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         wrong = [f"{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
         return "; ".join(wrong)[:ERROR_CHARACTERS]

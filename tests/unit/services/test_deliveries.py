@@ -1,3 +1,4 @@
+import asyncio
 import json
 from datetime import timedelta
 
@@ -276,3 +277,17 @@ def test_an_unknown_processor_is_tried_again_since_a_deployment_may_be_under_way
 def test_a_message_with_more_beside_the_id_is_still_read() -> None:
     task_id = make_task().task_id
     assert read_task_id(json.dumps({"task_id": task_id, "new": 1})) == task_id
+
+
+@pytest.mark.parametrize("stop", [SystemExit("bye"), asyncio.CancelledError()])
+def test_a_processor_that_would_end_the_function_ends_its_attempt_only(stop: BaseException) -> None:
+    def leave(data: Number, ctx: TaskContext) -> Number:
+        raise stop
+
+    wiring = make_wiring(leave)
+    task = submit(wiring)
+    deliver_all(wiring)
+    after = stored(wiring, task)
+    assert (after.state, after.attempts) == (State.QUEUED, 1)
+    assert after.error is not None
+    assert after.error.type == type(stop).__name__
