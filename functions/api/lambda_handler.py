@@ -62,7 +62,7 @@ class LambdaHandler:
 def _with_own_host(event: dict[str, Any]) -> dict[str, Any]:
     """Return the event with the API's own name as its host.
 
-    What a request says of host and port may be anything, and Mangum raises where it cannot parse it.
+    What a request says of host and port may be anything, and Mangum raises where it cannot read it.
     """
     name, _, _ = event["requestContext"]["domainName"].partition(":")
     return event | {"headers": event["headers"] | {"host": f"{name}:443"}}

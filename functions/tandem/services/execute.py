@@ -24,8 +24,8 @@ from tandem.services.payloads import Payloads
 from tandem.trace import described
 
 _ENDS_ATTEMPT = (Exception, SystemExit, asyncio.CancelledError)
-"""Whatever a processor raises ends its attempt, and no more: a library that calls `sys.exit` must not
-end the function, with the other messages of its batch."""
+"""Whatever a processor raises ends its attempt, and no more: a library that calls `sys.exit` must
+not end the function, with the other messages of its batch."""
 
 
 class Execution:
