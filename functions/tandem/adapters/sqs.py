@@ -7,6 +7,7 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any, Literal
 
 from tandem.domain.ids import TaskId
+from tandem.domain.text import storable
 from tandem.ports import MAX_DELAY, Envelope
 
 if TYPE_CHECKING:
@@ -96,6 +97,5 @@ class SQSInbox:
 
 
 def _text(value: str) -> "MessageAttributeValueTypeDef":
-    # SQS refuses an empty value, and characters that XML 1.0 has not.
-    allowed = "".join(char if char >= " " or char in "\t\n\r" else " " for char in value)
-    return {"DataType": "String", "StringValue": allowed[:_ATTRIBUTE_CHARACTERS] or "-"}
+    # SQS refuses an empty value.
+    return {"DataType": "String", "StringValue": storable(value, _ATTRIBUTE_CHARACTERS) or "-"}

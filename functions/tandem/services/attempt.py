@@ -15,12 +15,14 @@ from tandem.domain.clock import Clock
 from tandem.domain.ids import UploadId, parse_uuid
 from tandem.domain.retry import Permanent
 from tandem.domain.task import Fence, Progress, State, StoredPayload, Task
+from tandem.domain.text import storable
 from tandem.domain.transitions import extend_lease, report_progress
 from tandem.limits import CANCEL_CHECK, LEASE, LEASE_MARGIN
 from tandem.ports import BlobMissing, BlobStore, ChangeRefused, TaskStore, upload_key
 from tandem.processing.context import Abandoned, Logger, Pool, SavedFile
 
 PROGRESS_EVERY = timedelta(seconds=1)
+PROGRESS_CHARACTERS = 200
 _CHUNK_BYTES = 1 << 20
 _SUFFIX_CHARACTERS = 32
 
@@ -124,7 +126,7 @@ class Attempt:
             raise Abandoned
         if not self._due("_progress_at", PROGRESS_EVERY):
             return
-        progress = Progress(done, total, message[:200])
+        progress = Progress(done, total, storable(message, PROGRESS_CHARACTERS))
         try:
             self._note(self.write(partial(report_progress, progress=progress)))
         except ChangeRefused:

@@ -12,6 +12,7 @@ from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId
 from tandem.domain.retry import Permanent, Retry
 from tandem.domain.task import Task, TaskError
+from tandem.domain.text import storable
 from tandem.domain.transitions import claim
 from tandem.limits import ERROR_CHARACTERS, LEASE
 from tandem.ports import BlobStore, TaskStore
@@ -133,5 +134,5 @@ async def _awaited(returned: Awaitable[Any]) -> Any:
 def _message(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         wrong = [f"{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        return "; ".join(wrong)[:ERROR_CHARACTERS]
-    return (str(error) or type(error).__name__)[:ERROR_CHARACTERS]
+        return storable("; ".join(wrong), ERROR_CHARACTERS)
+    return storable(str(error) or type(error).__name__, ERROR_CHARACTERS)

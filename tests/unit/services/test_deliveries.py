@@ -8,7 +8,7 @@ from tandem.domain.task import State, Task
 from tandem.domain.transitions import claim
 from tandem.limits import LEASE
 from tandem.ports import ChangeRefused
-from tandem.processing import TaskContext
+from tandem.processing import Permanent, TaskContext
 from tandem.services.deliver import Redeliver, read_task_id
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.deliveries import deliver, deliver_all, delivery_of
@@ -291,3 +291,18 @@ def test_a_processor_that_would_end_the_function_ends_its_attempt_only(stop: Bas
     assert (after.state, after.attempts) == (State.QUEUED, 1)
     assert after.error is not None
     assert after.error.type == type(stop).__name__
+
+
+def test_an_error_with_characters_that_no_store_takes_is_kept_without_them() -> None:
+    def refuse_oddly(data: Number, ctx: TaskContext) -> Number:
+        ctx.progress(1, 2, "half \ud800")
+        raise Permanent("odd: \x00\x1b[31m\udc80\uffff, fine: é😀\n")
+
+    wiring = make_wiring(refuse_oddly)
+    task = submit(wiring)
+    deliver_all(wiring)
+    after = stored(wiring, task)
+    assert after.error is not None
+    assert after.error.message == "odd: \ufffd\ufffd[31m\ufffd\ufffd, fine: é😀\n"
+    [letter] = wiring.queue.dead_letters
+    assert letter.attributes["error"].endswith(after.error.message)

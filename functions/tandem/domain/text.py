@@ -1,0 +1,12 @@
+"""Text that processors make of what they were given, fit to be stored and shown."""
+
+import re
+
+_UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 has not, and so SQS refuses: control characters, halves of surrogate pairs (which
+UTF-8 and so DynamoDB have not either), U+FFFE and U+FFFF."""
+
+
+def storable(text: str, characters: int) -> str:
+    """Return a text cut to a length, with U+FFFD for each character that cannot be stored."""
+    return _UNFIT.sub("\ufffd", text[:characters])
