@@ -21,10 +21,19 @@ from local.environment import for_sam
 from local.errors import StackError
 from local.paths import APP_BIN, BUILD, PROJECT, SAM_BIN, program
 
-FUNCTIONS = ("ApiFunction", "WorkerFunction", "ReportFunction")
+FUNCTIONS = ("ApiFunction", "WorkerFunction", "CallbackFunction", "ReportFunction")
 ARCHITECTURES = ("arm64", "x86_64")
 LAMBDA_ROOT = "/var/task"
-MUST_HOLD = ("fastapi", "pydantic", "api", "worker", "report", "processors", "tandem")
+MUST_HOLD = (
+    "fastapi",
+    "pydantic",
+    "api",
+    "worker",
+    "callback",
+    "report",
+    "processors",
+    "tandem",
+)
 INPUTS = ("functions", "template.yaml", "samconfig.toml", "requirements.txt", "local/artifact.py")
 STAMP = ".tandem"
 

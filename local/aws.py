@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 
@@ -67,6 +68,11 @@ class Aws:
         # Version 4 signatures, as the functions make them: the emulator checks no others.
         config = Config(signature_version="s3v4")
         return self._session.client("s3", endpoint_url=self.endpoint_url, config=config)
+
+    @cached_property
+    def secrets_manager(self) -> "SecretsManagerClient":
+        """Secrets Manager."""
+        return self._session.client("secretsmanager", endpoint_url=self.endpoint_url)
 
     @cached_property
     def sqs(self) -> "SQSClient":

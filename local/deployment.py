@@ -55,7 +55,7 @@ def deploy(
 def pack(build_dir: Path, folder: Path, extra_processors: Path | None) -> Path:
     """Zip the code once, uncompressed, and return a template that names the zip file.
 
-    The three functions share one code tree. `sam deploy` would compress it three times, which is
+    The functions share one code tree. `sam deploy` would compress it for each, which is
     most of what a deployment on one machine takes. Nothing but CodeUri differs in the template.
     """
     shutil.rmtree(folder, ignore_errors=True)

@@ -152,6 +152,7 @@ class LocalStack:
         functions = {
             "api": outputs["ApiFunctionName"],
             "worker": outputs["WorkerFunctionName"],
+            "callback": outputs["CallbackFunctionName"],
             "report": outputs["ReportFunctionName"],
         }
         return StackDescription(

@@ -6,13 +6,14 @@ from http import HTTPStatus
 
 from fastapi import Response
 
-from api.models import Accepted, ProcessedOnline, TaskView
+from api.models import Accepted, ProcessedOnline
 from api.problems import Problem
 from tandem.domain.retry import Permanent
 from tandem.domain.task import Task, TaskError
 from tandem.limits import ANSWER_BYTES
 from tandem.ports import CachedResult
 from tandem.services.quota import QuotaExceeded
+from tandem.services.views import TaskView
 
 _POLL_SECONDS = "1"
 ONLINE = "Processed online"

@@ -11,6 +11,7 @@ from api.middleware import RequestFrame
 from api.negotiation import json_spoken
 from api.routes import (
     batch,
+    callbacks,
     dead_letters,
     docs,
     health,
@@ -44,6 +45,7 @@ def create_app(wiring: Wiring) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         openapi_url=None,
+        webhooks=callbacks.webhooks,
     )
     app.state.wiring = wiring
     app.add_middleware(RequestFrame)
@@ -56,6 +58,7 @@ def create_app(wiring: Wiring) -> FastAPI:
         batch.router,
         heavy.router,
         tasks.router,
+        callbacks.router,
         processors.router,
         uploads.router,
         reports.router,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema
 
+from tandem.domain.callback_url import URL_CHARACTERS
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.processing.processor import AnyProcessor
 
@@ -18,6 +19,12 @@ class Submission(BaseModel):
     input: BaseModel
     run_after: AwareDatetime | None = Field(
         None, description="Offline only: not before this time, up to 5 days ahead."
+    )
+    callback_url: str | None = Field(
+        None,
+        max_length=URL_CHARACTERS,
+        description="Where the task's end is told: an https URL, at a public address.",
+        examples=["https://example.com/hooks/tandem"],
     )
 
     def document(self) -> bytes:

@@ -11,6 +11,7 @@ from api.identity import Caller
 from api.problems import Problem, invalid
 from api.services import Services
 from api.submission import Submission
+from tandem.domain.callback_url import InvalidCallbackUrl, parse_callback_url
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import Mode, Task
 from tandem.limits import RUN_AFTER
@@ -33,6 +34,7 @@ def new_task(
         traceparent=request.state.traceparent,
         once=once,
         run_after=body.run_after,
+        callback_url=body.callback_url,
         cache_key=services.results.key_of(caller.tenant, processor, body.input),
     )
 
@@ -83,3 +85,13 @@ def check_run_after(run_after: datetime | None, pointer: str, services: Services
     """Answer 422 when a task shall wait for too long."""
     if run_after is not None and run_after > services.clock.now() + RUN_AFTER:
         raise invalid(pointer, f"It is more than {RUN_AFTER.days} days ahead.")
+
+
+def check_callback_url(url: str | None, pointer: str, services: Services) -> None:
+    """Answer 422 when a callback must not be sent there, as far as the URL itself says."""
+    if url is None:
+        return
+    try:
+        parse_callback_url(url, services.settings.callback_allowed_networks)
+    except InvalidCallbackUrl as error:
+        raise invalid(pointer, str(error)) from None

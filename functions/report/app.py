@@ -14,11 +14,11 @@ wiring = Wiring(settings())
 
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Move overdue tasks on, close the windows that are over, and send both to monitoring."""
+    """Move on what is overdue, close the windows that are over, and send both to monitoring."""
     swept = wiring.sweep.run()
     emit_sweep(swept)
     closed = []
     for report in wiring.reports.close_due():
         emit(report)
         closed.append(report.window.name)
-    return {"closed": closed, "swept": dict(swept)}
+    return {"closed": closed, "swept": dict(swept), "callbacks": wiring.callbacks.sweep()}

@@ -1,1 +1,1 @@
-"""The library that the three functions share: task lifecycle, ports, adapters and services."""
+"""The library that the functions share: task lifecycle, ports, adapters and services."""

@@ -3,21 +3,27 @@
 from functools import cached_property
 
 from tandem.adapters import aws
+from tandem.adapters.dynamodb_callbacks import DynamoDBCallbackStore
 from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_results import DynamoDBResultCache
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
+from tandem.adapters.https_sender import HttpsSender
 from tandem.adapters.s3 import S3BlobStore
 from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
 from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
 from tandem.domain.clock import Clock, SystemClock
+from tandem.limits import CALLBACK_CONNECT_SECONDS, CALLBACK_SECONDS
 from tandem.ports import (
     BlobStore,
+    CallbackSender,
+    CallbackStore,
     DeadLetterBox,
     Inbox,
     QuotaStore,
     ReportStore,
     ResultCache,
+    SecretStore,
     TaskQueue,
     TaskStore,
 )
@@ -78,3 +84,46 @@ class AwsPorts:
     def dead_letter_box(self) -> DeadLetterBox:
         """Where dead letters are."""
         return SQSDeadLetterBox(aws.sqs(), self.settings.need("dead_letter_queue_url"))
+
+    @cached_property
+    def callback_store(self) -> CallbackStore:
+        """Where it is kept how far callbacks are."""
+        return DynamoDBCallbackStore(
+            aws.dynamodb(), self.settings.need("table_name"), shards=self.settings.index_shards
+        )
+
+    @cached_property
+    def callback_queue(self) -> TaskQueue:
+        """What carries callbacks to the function that sends them."""
+        return SQSTaskQueue(aws.sqs(), self.settings.need("callback_queue_url"))
+
+    @cached_property
+    def callback_inbox(self) -> Inbox:
+        """What becomes of that function's messages."""
+        return SQSInbox(
+            aws.sqs(),
+            self.settings.need("callback_queue_url"),
+            self.settings.need("callback_dead_letter_queue_url"),
+        )
+
+    @cached_property
+    def callback_dead_letter_box(self) -> DeadLetterBox:
+        """Where callbacks are that were given up."""
+        return SQSDeadLetterBox(aws.sqs(), self.settings.need("callback_dead_letter_queue_url"))
+
+    @cached_property
+    def callback_sender(self) -> CallbackSender:
+        """What sends callbacks."""
+        return HttpsSender(
+            allowed=self.settings.callback_allowed_networks,
+            connect_seconds=CALLBACK_CONNECT_SECONDS,
+            total_seconds=CALLBACK_SECONDS,
+        )
+
+    @cached_property
+    def secrets(self) -> SecretStore:
+        """Where secrets are kept."""
+        # Powertools' provider imports boto3: a function that needs no secret does not pay for it.
+        from tandem.adapters.secrets import ParametersSecretStore
+
+        return ParametersSecretStore(aws.secrets_manager())

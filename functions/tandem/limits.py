@@ -61,6 +61,15 @@ DUE_DOUBLINGS = 6
 SWEEP_TASKS = 250
 """Overdue tasks that one run moves on at most, in each shard of the index."""
 
+CALLBACK_MARGIN = timedelta(minutes=1)
+"""How long after a task's end its callback may still be on its way to the queue."""
+
+CALLBACK_CONNECT_SECONDS = 5.0
+"""How long a callback's receiver may take to accept a connection, at each of its addresses."""
+
+CALLBACK_SECONDS = 15.0
+"""How long it may then take to answer, in all."""
+
 RUN_AFTER = timedelta(days=5)
 """How far ahead a task may be submitted. Its uploads and its large input live for longer."""
 

@@ -3,8 +3,14 @@
 import os
 from collections.abc import Mapping
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+
+def _listed(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
 
 
 class SettingsError(Exception):
@@ -31,6 +37,15 @@ class Settings(BaseModel):
     tenant_tasks_per_second: float = Field(default=0, ge=0)
     tenant_tasks_burst: int = Field(default=100, ge=1)
     index_shards: int = Field(default=4, ge=1, le=100)
+    callback_queue_url: str = ""
+    callback_dead_letter_queue_url: str = ""
+    callback_secret: str = ""
+    callback_retry_seconds: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=39_600)], ...], BeforeValidator(_listed)
+    ] = (5, 300, 1800, 7200, 18_000, 36_000)
+    callback_allowed_networks: Annotated[
+        tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_listed)
+    ] = ()
 
     def need(self, name: str) -> str:
         """Return a setting that has no default.

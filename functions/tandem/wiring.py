@@ -4,9 +4,14 @@ from datetime import timedelta
 from functools import cached_property
 
 from tandem.aws_ports import AwsPorts
+from tandem.domain.redelivery import Redelivery
+from tandem.ports import TaskStore
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.processing.pool import BoundedPool
-from tandem.services.dead_letters import DeadLetters
+from tandem.services.callback_deliveries import CallbackDeliveries
+from tandem.services.callback_letters import CallbackRemedy
+from tandem.services.callbacks import AnnouncingStore, Callbacks
+from tandem.services.dead_letters import DeadLetters, TaskRemedy
 from tandem.services.deliver import Deliveries
 from tandem.services.dispatch import Dispatch
 from tandem.services.execute import Execution
@@ -21,6 +26,7 @@ from tandem.services.settle import Settlement
 from tandem.services.submit import Submissions
 from tandem.services.sweep import Sweep
 from tandem.services.tasks import Tasks
+from tandem.services.webhook_keys import WebhookKeys
 from tandem.settings import Settings
 from tandem.telemetry import logger
 
@@ -43,6 +49,39 @@ class Wiring(AwsPorts):
         return Payloads(self.blobs)
 
     @cached_property
+    def task_store(self) -> TaskStore:
+        """Where tasks are kept, and by whose writes they end."""
+        return AnnouncingStore(self.store, self.callbacks)
+
+    @cached_property
+    def callbacks(self) -> Callbacks:
+        """Gives the callbacks of tasks that ended to their queue."""
+        return Callbacks(
+            self.callback_store, self.callback_queue, self.clock, pool=self.pool, logger=logger
+        )
+
+    @cached_property
+    def callback_deliveries(self) -> CallbackDeliveries:
+        """Sends callbacks."""
+        waits = self.settings.callback_retry_seconds
+        return CallbackDeliveries(
+            self.store,
+            self.callback_store,
+            self.callback_inbox,
+            self.callback_sender,
+            self.webhook_keys,
+            clock=self.clock,
+            redelivery=Redelivery(tuple(timedelta(seconds=wait) for wait in waits)),
+            allowed=self.settings.callback_allowed_networks,
+            logger=logger,
+        )
+
+    @cached_property
+    def webhook_keys(self) -> WebhookKeys:
+        """What callbacks are signed with."""
+        return WebhookKeys(self.secrets, self.settings.need("callback_secret"))
+
+    @cached_property
     def dispatch(self) -> Dispatch:
         """Sends tasks to the worker."""
         return Dispatch(self.queue, self.clock, logger)
@@ -51,7 +90,7 @@ class Wiring(AwsPorts):
     def submissions(self) -> Submissions:
         """Accepts tasks."""
         return Submissions(
-            self.store,
+            self.task_store,
             self.dispatch,
             self.payloads,
             self.clock,
@@ -68,7 +107,7 @@ class Wiring(AwsPorts):
     def tasks(self) -> Tasks:
         """Reads, cancels and repeats tasks."""
         return Tasks(
-            self.store,
+            self.task_store,
             self.submissions,
             self.payloads,
             self.clock,
@@ -80,7 +119,7 @@ class Wiring(AwsPorts):
     def sweep(self) -> Sweep:
         """Moves overdue tasks on."""
         return Sweep(
-            self.store,
+            self.task_store,
             self.dispatch,
             self.inbox,
             self.clock,
@@ -92,7 +131,7 @@ class Wiring(AwsPorts):
     def execution(self) -> Execution:
         """Runs attempts."""
         return Execution(
-            self.store,
+            self.task_store,
             self.blobs,
             self.clock,
             catalogue=self.catalogue,
@@ -109,7 +148,7 @@ class Wiring(AwsPorts):
     def settlement(self) -> Settlement:
         """Records how attempts ended."""
         return Settlement(
-            self.store,
+            self.task_store,
             self.payloads,
             self.clock,
             self.retention,
@@ -157,7 +196,14 @@ class Wiring(AwsPorts):
     @cached_property
     def dead_letters(self) -> DeadLetters:
         """Shows and redrives dead letters."""
-        return DeadLetters(self.dead_letter_box, self.store, self.tasks, self.dispatch, self.clock)
+        remedy = TaskRemedy(self.tasks, self.dispatch, self.clock)
+        return DeadLetters(self.dead_letter_box, self.store, remedy)
+
+    @cached_property
+    def callback_letters(self) -> DeadLetters:
+        """Shows and redrives callbacks that were given up."""
+        remedy = CallbackRemedy(self.callback_store, self.callbacks)
+        return DeadLetters(self.callback_dead_letter_box, self.store, remedy)
 
     def close(self) -> None:
         """Wait for the threads, and end them."""

@@ -30,3 +30,17 @@ def deliver(wiring: MemoryWiring, message: Message) -> bool:
 def deliver_all(wiring: MemoryWiring) -> list[bool]:
     """Handle all visible messages; return which were acknowledged."""
     return [deliver(wiring, message) for message in wiring.queue.receive()]
+
+
+def deliver_callbacks(wiring: MemoryWiring) -> list[bool]:
+    """Handle all visible callbacks; return which were acknowledged."""
+    return [_deliver_callback(wiring, message) for message in wiring.callback_queue.receive()]
+
+
+def _deliver_callback(wiring: MemoryWiring, message: Message) -> bool:
+    try:
+        wiring.callback_deliveries.handle(delivery_of(message))
+    except Redeliver:
+        return False
+    wiring.callback_queue.delete(message)
+    return True

@@ -6,7 +6,21 @@ from typing import Any
 
 from tandem.testing import MemoryWiring
 
-PORTS = ("store", "report_store", "blobs", "queue", "inbox", "dead_letter_box", "result_cache")
+PORTS = (
+    "store",
+    "report_store",
+    "blobs",
+    "queue",
+    "inbox",
+    "dead_letter_box",
+    "result_cache",
+    "callback_store",
+    "callback_queue",
+    "callback_inbox",
+    "callback_dead_letter_box",
+    "callback_sender",
+    "secrets",
+)
 
 
 class Stopped(BaseException):
@@ -19,6 +33,8 @@ class Fault:
 
     at: int = -1
     after: bool = False
+    before: str | None = None
+    """A call to stop before, by its name."""
     calls: list[str] = field(default_factory=list)
 
     def around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,7 +43,7 @@ class Fault:
         def faulty(*arguments: Any, **options: Any) -> Any:
             number = len(self.calls)
             self.calls.append(name)
-            if number == self.at and not self.after:
+            if (number == self.at and not self.after) or name == self.before:
                 raise Stopped
             answer = call(*arguments, **options)
             if number == self.at:

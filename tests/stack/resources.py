@@ -16,7 +16,15 @@ from local.ports import free_port
 from local.template import load_template
 from tests.stack.function import Function
 
-RESOURCES = ("TaskTable", "TaskQueue", "DeadLetterQueue", "TaskBucket")
+RESOURCES = (
+    "TaskTable",
+    "TaskQueue",
+    "DeadLetterQueue",
+    "CallbackQueue",
+    "CallbackDeadLetterQueue",
+    "CallbackSecret",
+    "TaskBucket",
+)
 FUNCTION_PROPERTIES = ("Handler", "Timeout", "MemorySize")
 
 type Node = dict[str, Any]

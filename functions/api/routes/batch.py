@@ -7,16 +7,17 @@ from pydantic import BaseModel, Field
 
 from api.idempotency import IdempotencyKey, part_of, same_request
 from api.identity import Writer
-from api.models import BatchAnswer, BatchItem, TaskView
+from api.models import BatchAnswer, BatchItem
 from api.problems import Problem
 from api.services import Services
 from api.strict_json import StrictJsonRoute
 from api.submission import AnySubmission
-from api.submitting import check_run_after, made_before, new_task, take_quota
+from api.submitting import check_callback_url, check_run_after, made_before, new_task, take_quota
 from tandem.domain.task import Task
 from tandem.limits import BATCH_TASKS
 from tandem.ports import KeyUsed
 from tandem.services.submit import NewTask
+from tandem.services.views import TaskView
 
 router = APIRouter(tags=["processing"], route_class=StrictJsonRoute)
 
@@ -47,6 +48,7 @@ async def process_offline_batch(
     """Queue many tasks; each item says what became of it. A body that is not valid queues none."""
     for index, one in enumerate(body.tasks):
         check_run_after(one.run_after, f"/body/tasks/{index}/run_after", services)
+        check_callback_url(one.callback_url, f"/body/tasks/{index}/callback_url", services)
     take_quota(services, caller.tenant, len(body.tasks))
     news = [
         new_task(one, caller, services, request, part_of(once, index))

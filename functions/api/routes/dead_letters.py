@@ -1,21 +1,29 @@
 """Dead letters: what was given up, and another chance for it."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.identity import Administrator
-from api.models import TaskView
 from api.services import Services
 from api.strict_json import StrictJsonRoute
 from tandem.domain.ids import TenantId
 from tandem.limits import PAGE_LETTERS
-from tandem.services.dead_letters import Letter, LetterFilter, Redrive
+from tandem.services.dead_letters import DeadLetters, Letter, LetterFilter, Redrive
+from tandem.services.views import TaskView
 from tandem.telemetry import logger
 
 router = APIRouter(prefix="/dead-letters", tags=["dead letters"], route_class=StrictJsonRoute)
+
+
+class DeadQueue(StrEnum):
+    """Whose dead letters."""
+
+    TASKS = "tasks"
+    CALLBACKS = "callbacks"
 
 
 class LetterView(BaseModel):
@@ -54,6 +62,7 @@ class RedriveRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    queue: DeadQueue = DeadQueue.TASKS
     letter_ids: list[str] = Field(default=[], max_length=PAGE_LETTERS)
     reason: str | None = None
     processor: str | None = None
@@ -82,10 +91,12 @@ async def list_dead_letters(
     caller: Administrator,
     services: Services,
     limit: Annotated[int, Query(ge=1, le=PAGE_LETTERS)] = 20,
+    queue: DeadQueue = DeadQueue.TASKS,
 ) -> LetterList:
     """Answer with dead letters; none is taken from the queue."""
     del caller
-    return LetterList(letters=[LetterView.of(one) for one in services.dead_letters.peek(limit)])
+    letters = _letters_of(services, queue).peek(limit)
+    return LetterList(letters=[LetterView.of(one) for one in letters])
 
 
 @router.post("/redrive", operation_id="redrive_dead_letters")
@@ -93,7 +104,7 @@ async def redrive_dead_letters(
     body: RedriveRequest, caller: Administrator, services: Services, request: Request
 ) -> RedriveAnswer:
     """Give the tasks of dead letters another chance: a dry run unless `dry_run` is false."""
-    redriven = services.dead_letters.redrive(
+    redriven = _letters_of(services, body.queue).redrive(
         LetterFilter(
             letter_ids=frozenset(body.letter_ids),
             reason=body.reason,
@@ -106,7 +117,7 @@ async def redrive_dead_letters(
         traceparent=request.state.traceparent,
     )
     if not body.dry_run:
-        logger.info("redriven", requested_by=caller.tenant, letters=len(redriven))
+        logger.info("redriven", queue=body.queue, requested_by=caller.tenant, letters=len(redriven))
     return RedriveAnswer(
         dry_run=body.dry_run,
         letters=[
@@ -114,3 +125,7 @@ async def redrive_dead_letters(
             for one in redriven
         ],
     )
+
+
+def _letters_of(services: Services, queue: DeadQueue) -> DeadLetters:
+    return services.callback_letters if queue is DeadQueue.CALLBACKS else services.dead_letters

@@ -15,6 +15,7 @@ from api.services import Services
 from api.strict_json import StrictJsonRoute
 from api.submission import AnySubmission
 from api.submitting import (
+    check_callback_url,
     check_run_after,
     enqueue,
     kept_result,
@@ -61,6 +62,7 @@ async def process_online(
     """
     if body.run_after is not None:
         raise invalid("/body/run_after", "An online task runs now.")
+    check_callback_url(body.callback_url, "/body/callback_url", services)
     take_quota(services, caller.tenant)
     new = new_task(body, caller, services, request, once)
     kept = kept_result(new, services, request)
@@ -107,6 +109,7 @@ async def process_offline(
     With `Prefer: wait=N` the answer is its output when it ends within N seconds.
     """
     check_run_after(body.run_after, "/body/run_after", services)
+    check_callback_url(body.callback_url, "/body/callback_url", services)
     new = new_task(body, caller, services, request, once)
     accepted = enqueue(new, services, ENQUEUED, kept_result(new, services, request))
     if not wait_seconds:

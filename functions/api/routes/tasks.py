@@ -9,7 +9,7 @@ from api import answers
 from api.etag import NOT_MODIFIED, IfNoneMatch, tagged
 from api.idempotency import REPLAYED, IdempotencyKey, same_request
 from api.identity import Reader, Writer
-from api.models import Accepted, TaskDetail, TaskList, TaskView
+from api.models import Accepted, TaskDetail, TaskList
 from api.owned import TaskIdPath, owned_task
 from api.prefer import WaitSeconds, applied, ended
 from api.problems import Problem
@@ -24,6 +24,7 @@ from tandem.services.tasks import (
     NotFinished,
     ProcessorGone,
 )
+from tandem.services.views import TaskView
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 

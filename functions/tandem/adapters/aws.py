@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 
@@ -32,6 +33,14 @@ def s3() -> "S3Client":
     import boto3
 
     return boto3.client("s3", config=_config(signature_version="s3v4"))
+
+
+@cache
+def secrets_manager() -> "SecretsManagerClient":
+    """Return this process's Secrets Manager client."""
+    import boto3
+
+    return boto3.client("secretsmanager", config=_config())
 
 
 def _config(**more: Any) -> "Config":

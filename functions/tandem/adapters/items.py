@@ -2,8 +2,8 @@
 
 Attributes have the names of the task's fields. Beside them stand the keys: `pk`; `owner` and
 `created` (index by_owner); `due_shard` (by_due, with due_at); `finish_shard` and `finished`
-(by_finish). The indexes of tasks in flight and of finished ones are sparse: a task that is not
-of the kind lacks their keys.
+(by_finish); `callback_shard` (by_callback, with finished), until the queue has the callback. All
+but the first are sparse: a task that is not of the kind lacks their keys.
 """
 
 from dataclasses import fields
@@ -49,6 +49,11 @@ def due_partition(shard: int) -> str:
     return f"due#{shard}"
 
 
+def callback_partition(shard: int) -> str:
+    """Return the partition of by_callback that holds a shard of the callbacks not yet queued."""
+    return f"callback#{shard}"
+
+
 def index_keys(task_id: TaskId, field: str, value: Any, shards: int) -> Item:
     """Return the index attributes that follow from a field's value; none for most fields."""
     shard = shard_of(task_id, shards)
@@ -60,6 +65,8 @@ def index_keys(task_id: TaskId, field: str, value: Any, shards: int) -> Item:
             "finish_shard": {"S": finish_partition(moment[:16] + "Z", shard)},
             "finished": {"S": f"{moment}#{task_id}"},
         }
+    if field == "callback":
+        return {"callback_shard": {"S": callback_partition(shard)}}
     return {}
 
 

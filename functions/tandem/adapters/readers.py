@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from tandem.domain.callback import Callback, CallbackState, WaitingCallback
 from tandem.domain.clock import from_text
 from tandem.domain.counts import FinishedTask
 from tandem.domain.ids import TaskId, TenantId
@@ -56,6 +57,7 @@ def from_item(item: Mapping[str, Any]) -> Task:
         traceparent=plain.get("traceparent"),
         cache_key=plain.get("cache_key"),
         cached_from=plain.get("cached_from"),
+        callback=_callback(plain.get("callback")),
     )
 
 
@@ -125,6 +127,28 @@ def due_from_item(item: Mapping[str, Any]) -> DueTask:
         State(plain["state"]),
         from_text(plain["due_at"]),
         plain.get("sweeps", 0),
+    )
+
+
+def waiting_from_item(item: Mapping[str, Any]) -> WaitingCallback:
+    """Return what index by_callback holds of a task."""
+    plain = {name: _plain(attribute) for name, attribute in item.items()}
+    return WaitingCallback(
+        task_id=TaskId(plain["pk"].removeprefix("task#")),
+        tenant=TenantId(plain["tenant"]),
+        traceparent=plain.get("traceparent"),
+    )
+
+
+def _callback(parts: Mapping[str, Any] | None) -> Callback | None:
+    if parts is None:
+        return None
+    return Callback(
+        url=parts["url"],
+        state=CallbackState(parts["state"]),
+        attempts=parts["attempts"],
+        delivered_at=_moment(parts, "delivered_at"),
+        error=parts.get("error"),
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from tandem.domain.callback import Callback
 from tandem.domain.ids import TaskId, TenantId
 
 
@@ -148,6 +149,8 @@ class Task:
     """Under which its output is to be kept for the same input."""
     cached_from: TaskId | None = None
     """The task whose stored result this one was answered with."""
+    callback: Callback | None = None
+    """Whom its end is told."""
 
     @property
     def fence(self) -> Fence:

@@ -1,10 +1,18 @@
 """What the services need from the outside, as Protocols that adapters and doubles implement."""
 
 from tandem.ports.blobs import BlobInfo, BlobMissing, BlobStore, UploadForm, upload_key
+from tandem.ports.callbacks import (
+    AddressForbidden,
+    Answered,
+    CallbackSender,
+    CallbackStore,
+    Unreachable,
+)
 from tandem.ports.queues import MAX_DELAY, DeadLetter, DeadLetterBox, Envelope, Inbox, TaskQueue
 from tandem.ports.quotas import QuotaStore
 from tandem.ports.reports import ReportStore
 from tandem.ports.results import CachedResult, ResultCache
+from tandem.ports.secrets import SecretsError, SecretStore
 from tandem.ports.tasks import (
     ChangeRefused,
     KeyUsed,
@@ -18,10 +26,14 @@ from tandem.ports.tasks import (
 
 __all__ = [
     "MAX_DELAY",
+    "AddressForbidden",
+    "Answered",
     "BlobInfo",
     "BlobMissing",
     "BlobStore",
     "CachedResult",
+    "CallbackSender",
+    "CallbackStore",
     "ChangeRefused",
     "DeadLetter",
     "DeadLetterBox",
@@ -33,11 +45,14 @@ __all__ = [
     "QuotaStore",
     "ReportStore",
     "ResultCache",
+    "SecretStore",
+    "SecretsError",
     "TaskExists",
     "TaskFilter",
     "TaskPage",
     "TaskQueue",
     "TaskStore",
+    "Unreachable",
     "UploadForm",
     "upload_key",
 ]

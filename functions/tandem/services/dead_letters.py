@@ -1,9 +1,10 @@
 """Looking at dead letters, and giving their tasks another chance."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, TenantId
@@ -65,22 +66,27 @@ class Redriven:
     """The task that now does the work."""
 
 
+class Remedy(Protocol):
+    """What gives the work of a kind of letter another chance."""
+
+    def plan(self, one: Letter) -> Redriven:
+        """Return what would become of a letter."""
+        ...
+
+    def carry_out(
+        self, one: Letter, plan: Redriven, *, requested_by: str, traceparent: str
+    ) -> Redriven:
+        """Do as planned, the same once for each letter, and return what became of it."""
+        ...
+
+
 class DeadLetters:
     """The operators' view of what was given up."""
 
-    def __init__(
-        self,
-        box: DeadLetterBox,
-        store: TaskStore,
-        tasks: Tasks,
-        dispatch: Dispatch,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, box: DeadLetterBox, store: TaskStore, remedy: Remedy) -> None:
         self._box = box
         self._store = store
-        self._tasks = tasks
-        self._dispatch = dispatch
-        self._clock = clock
+        self._remedy = remedy
 
     def peek(self, limit: int) -> list[Letter]:
         """Return up to `limit` letters, oldest first, and take none from the queue."""
@@ -114,7 +120,7 @@ class DeadLetters:
         redriven = []
         for one in letters:
             if wanted.matches(one):
-                plan = self._plan(one)
+                plan = self._remedy.plan(one)
                 if not dry_run:
                     plan = self._carry_out(one, plan, requested_by, traceparent)
                 redriven.append(plan)
@@ -126,30 +132,50 @@ class DeadLetters:
         task_id = letter.task_id or read_task_id(letter.body)
         return Letter(letter, self._store.get(task_id) if task_id else None)
 
-    def _plan(self, one: Letter) -> Redriven:
+    def _carry_out(
+        self, one: Letter, plan: Redriven, requested_by: str, traceparent: str
+    ) -> Redriven:
+        if plan.done is not Redrive.KEPT:
+            plan = self._remedy.carry_out(
+                one, plan, requested_by=requested_by, traceparent=traceparent
+            )
+        if plan.done is Redrive.KEPT:
+            self._box.put_back(one.letter)
+        else:
+            self._box.remove(one.letter)
+        return plan
+
+
+class TaskRemedy:
+    """Does a letter's task again, or sends it again while it is in flight."""
+
+    def __init__(self, tasks: Tasks, dispatch: Dispatch, clock: Clock) -> None:
+        self._tasks = tasks
+        self._dispatch = dispatch
+        self._clock = clock
+
+    def plan(self, one: Letter) -> Redriven:
+        """Return what would become of a letter."""
         if one.task is None or one.task.state is State.CANCELLED:
             return Redriven(one.letter, Redrive.KEPT, None)
         if one.task.state.final:
             return Redriven(one.letter, Redrive.NEW_TASK, None)
         return Redriven(one.letter, Redrive.SENT_AGAIN, one.task.task_id)
 
-    def _carry_out(
-        self, one: Letter, plan: Redriven, requested_by: str, traceparent: str
+    def carry_out(
+        self, one: Letter, plan: Redriven, *, requested_by: str, traceparent: str
     ) -> Redriven:
-        task_id = plan.task_id
-        if one.task is None or plan.done is Redrive.KEPT:
-            self._box.put_back(one.letter)
-            return plan
+        """Do as planned, and return what became of the letter."""
+        if one.task is None:
+            return replace(plan, done=Redrive.KEPT)
         if plan.done is Redrive.SENT_AGAIN:
             self._dispatch.send(one.task)
-        else:
-            try:
-                task_id = self._again(one.letter, one.task, requested_by, traceparent)
-            except (ProcessorGone, InputGone):
-                self._box.put_back(one.letter)
-                return Redriven(one.letter, Redrive.KEPT, None)
-        self._box.remove(one.letter)
-        return Redriven(one.letter, plan.done, task_id)
+            return plan
+        try:
+            task_id = self._again(one.letter, one.task, requested_by, traceparent)
+        except (ProcessorGone, InputGone):
+            return replace(plan, done=Redrive.KEPT)
+        return replace(plan, task_id=task_id)
 
     def _again(self, letter: DeadLetter, task: Task, requested_by: str, traceparent: str) -> TaskId:
         """Submit the task again, once for each letter whatever happens in between."""

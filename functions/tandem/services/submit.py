@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from tandem.domain.callback import Callback
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, TenantId, new_task_id
 from tandem.domain.task import AttemptRecord, Mode, State, Task
@@ -29,6 +30,7 @@ class NewTask:
     retry_of: TaskId | None = None
     requested_by: str | None = None
     cache_key: str | None = None
+    callback_url: str | None = None
 
 
 class Submissions:
@@ -142,4 +144,5 @@ class Submissions:
             requested_by=new.requested_by,
             traceparent=new.traceparent,
             cache_key=new.cache_key,
+            callback=Callback(url=new.callback_url) if new.callback_url else None,
         )

@@ -129,6 +129,7 @@ class Tasks:
                 once=once,
                 retry_of=task.task_id,
                 requested_by=requested_by,
+                callback_url=task.callback.url if task.callback else None,
             )
         )
 

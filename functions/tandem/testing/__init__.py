@@ -4,12 +4,14 @@ They pass the same conformance suite as the adapters on AWS.
 """
 
 from tandem.testing.blobs import MemoryBlobStore
+from tandem.testing.callbacks import MemoryCallbackStore, MemorySender
 from tandem.testing.clock import FakeClock
 from tandem.testing.context import FakeContext
 from tandem.testing.queue import MemoryQueue, Message
 from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
 from tandem.testing.results import MemoryResultCache
+from tandem.testing.secrets import MemorySecretStore
 from tandem.testing.store import MemoryTaskStore
 from tandem.testing.wiring import MemoryWiring
 
@@ -17,10 +19,13 @@ __all__ = [
     "FakeClock",
     "FakeContext",
     "MemoryBlobStore",
+    "MemoryCallbackStore",
     "MemoryQueue",
     "MemoryQuotaStore",
     "MemoryReportStore",
     "MemoryResultCache",
+    "MemorySecretStore",
+    "MemorySender",
     "MemoryTaskStore",
     "MemoryWiring",
     "Message",

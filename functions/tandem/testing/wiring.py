@@ -6,13 +6,18 @@ from tandem.domain.clock import Clock
 from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
 from tandem.testing.blobs import MemoryBlobStore
+from tandem.testing.callbacks import MemoryCallbackStore, MemorySender
 from tandem.testing.clock import FakeClock
 from tandem.testing.queue import MemoryQueue
 from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
 from tandem.testing.results import MemoryResultCache
+from tandem.testing.secrets import MemorySecretStore
 from tandem.testing.store import MemoryTaskStore
 from tandem.wiring import Wiring
+
+CALLBACK_KEY = "callback-key"
+"""The name of the secret that callbacks are signed with."""
 
 
 class MemoryWiring(Wiring):
@@ -30,7 +35,7 @@ class MemoryWiring(Wiring):
         clock: Clock | None = None,
         catalogue: Catalogue | None = None,
     ) -> None:
-        super().__init__(settings or Settings())
+        super().__init__(settings or Settings(callback_secret=CALLBACK_KEY))
         self.clock = clock or FakeClock()
         if catalogue is not None:
             self.catalogue = catalogue
@@ -74,3 +79,33 @@ class MemoryWiring(Wiring):
     def inbox(self) -> MemoryQueue:
         """The queue."""
         return self.queue
+
+    @cached_property
+    def callback_store(self) -> MemoryCallbackStore:
+        """How far the callbacks of those tasks are."""
+        return MemoryCallbackStore(self.store)
+
+    @cached_property
+    def callback_queue(self) -> MemoryQueue:
+        """The queue of callbacks; the inbox of their function is the same."""
+        return MemoryQueue(self.clock)
+
+    @cached_property
+    def callback_inbox(self) -> MemoryQueue:
+        """The queue of callbacks."""
+        return self.callback_queue
+
+    @cached_property
+    def callback_dead_letter_box(self) -> MemoryQueue:
+        """The queue of callbacks."""
+        return self.callback_queue
+
+    @cached_property
+    def callback_sender(self) -> MemorySender:
+        """The receivers."""
+        return MemorySender()
+
+    @cached_property
+    def secrets(self) -> MemorySecretStore:
+        """The secrets: one, that callbacks are signed with."""
+        return MemorySecretStore(**{CALLBACK_KEY: "a-secret-of-this-test"})

@@ -27,6 +27,7 @@ def test_a_task_reads_as_the_contract_says(api: Api) -> None:
         "requested_by",
         "cached_from",
         "history",
+        "callback",
         "started_at",
         "finished_at",
         "expires_at",

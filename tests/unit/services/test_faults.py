@@ -11,13 +11,16 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.domain.task import Mode, State, Task
+from tandem.domain.callback import CallbackState
+from tandem.domain.ids import new_task_id
+from tandem.domain.task import InlinePayload, Mode, State, Task
+from tandem.ports import Answered, CachedResult
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.services.dead_letters import LetterFilter
 from tandem.services.deliver import Redeliver
 from tandem.testing import FakeClock, MemoryWiring
-from tests.factories.deliveries import delivery_of
+from tests.factories.deliveries import deliver_callbacks, delivery_of
 from tests.factories.faults import Fault, FaultyWiring, Stopped
 from tests.factories.processors import Number, make_processor, new_work
 from tests.factories.tasks import ACME
@@ -25,6 +28,8 @@ from tests.factories.tasks import ACME
 TRANSIENT, REFUSED, LARGE = 1, 2, 3
 
 LATER = timedelta(hours=2)
+
+HOOK = "https://hooks.example.com/tandem"
 
 
 def work(data: Number, ctx: TaskContext) -> Number:
@@ -55,19 +60,57 @@ class World:
                 wiring.deliveries.handle(delivery_of(message), until=until)
                 self.wiring.queue.delete(message)
 
+    def submit_with_callback(self, wiring: MemoryWiring, value: int = 0) -> Task:
+        document = b'{"value":%d}' % value
+        return wiring.submissions.offline(new_work(wiring, document, callback_url=HOOK))
+
+    def deliver_callbacks(self, wiring: MemoryWiring) -> None:
+        for message in self.wiring.callback_queue.receive():
+            with suppress(Redeliver):
+                wiring.callback_deliveries.handle(delivery_of(message))
+                self.wiring.callback_queue.delete(message)
+
     def recover(self) -> None:
         """Let time pass over a worker and a schedule that live."""
         for _ in range(200):
             self.wiring.sweep.run()
             self.deliver(self.wiring)
             list(self.wiring.reports.close_due())
+            self.wiring.callbacks.sweep()
+            deliver_callbacks(self.wiring)
             self.clock.advance(300)
-            ended = all(task.state.final for task in self.wiring.store.tasks.values())
-            if ended and not self.wiring.queue.messages:
+            if self.at_rest():
                 break
         self.clock.advance(120)
         while list(self.wiring.reports.close_due()):
             pass
+
+    def at_rest(self) -> bool:
+        tasks = self.wiring.store.tasks.values()
+        return (
+            all(task.state.final for task in tasks)
+            and not any(
+                task.callback and task.callback.state is CallbackState.PENDING for task in tasks
+            )
+            and not self.wiring.queue.messages
+            and not self.wiring.callback_queue.messages
+        )
+
+    def check_callbacks(self, tasks: list[Task]) -> None:
+        """Assert that each callback reached its receiver or is a dead letter, and nothing else."""
+        told = {post.headers["webhook-id"] for post in self.wiring.callback_sender.posts}
+        letters = self.wiring.callback_queue.dead_letters
+        given_up = {letter.attributes.get("task_id") for letter in letters}
+        for task in tasks:
+            if task.callback is None:
+                assert task.task_id not in told | given_up
+            elif task.callback.state is CallbackState.DELIVERED:
+                assert task.task_id in told
+            else:
+                assert task.callback.state is CallbackState.FAILED
+                assert task.task_id in given_up
+        later = self.clock.now() + timedelta(days=1)
+        assert self.wiring.callback_store.waiting(0, later, limit=10) == []
 
     def check(self) -> None:
         """Assert that each task has exactly one end, in the store, the reports and the letters."""
@@ -76,8 +119,8 @@ class World:
             assert task.state.final, task
             good = [one for one in task.history if one.ended_at and one.error is None]
             if task.state is State.SUCCEEDED:
-                assert len(good) == 1
-                assert task.history[-1] in good
+                assert len(good) == (0 if task.cached_from else 1)
+                assert list(task.history[-1:]) == good
                 assert task.output is not None
                 assert self.wiring.payloads.read(task.output).startswith(b'{"value":')
             else:
@@ -86,6 +129,7 @@ class World:
                 letters = [one.attributes.get("task_id") for one in self.wiring.queue.dead_letters]
                 redriven = [one.retry_of for one in tasks]
                 assert task.task_id in letters + redriven
+        self.check_callbacks(tasks)
         totals = self.wiring.report_store.totals()
         assert totals is not None
         assert sum(count.tasks for count in totals.counts.values()) == len(tasks)
@@ -164,6 +208,83 @@ def report(world: World, wiring: MemoryWiring) -> None:
     list(wiring.reports.close_due())
 
 
+def called_back(value: int) -> Callable[[World, MemoryWiring], None]:
+    def scenario(world: World, wiring: MemoryWiring) -> None:
+        world.submit_with_callback(wiring, value)
+        world.deliver(wiring)
+        world.deliver_callbacks(wiring)
+
+    return scenario
+
+
+def online_called_back(world: World, wiring: MemoryWiring) -> None:
+    new = new_work(wiring, b'{"value":0}', callback_url=HOOK)
+    asyncio.run(wiring.online.process(new, Number(value=0), budget_seconds=10))
+    world.deliver_callbacks(wiring)
+
+
+def cancel_called_back(world: World, wiring: MemoryWiring) -> None:
+    task = world.submit_with_callback(world.wiring)
+    wiring.tasks.cancel(ACME, task.task_id)
+    world.deliver_callbacks(wiring)
+
+
+def give_up_called_back(world: World, wiring: MemoryWiring) -> None:
+    task = world.submit_with_callback(world.wiring)
+    world.wiring.queue.receive()
+    for _ in range(3):
+        until = world.clock.now() + timedelta(seconds=100)
+        world.wiring.execution.claim(task.task_id, until=until)
+        world.clock.advance(timedelta(minutes=1))
+    wiring.sweep.run()
+
+
+def kept_called_back(world: World, wiring: MemoryWiring) -> None:
+    now = world.clock.now()
+    kept = CachedResult(
+        task_id=new_task_id(now),
+        output=InlinePayload('{"value":0}'),
+        file=None,
+        made_at=now,
+        expires_at=now + LATER,
+    )
+    new = new_work(wiring, b'{"value":0}', callback_url=HOOK)
+    wiring.submissions.answered(new, Mode.OFFLINE, kept)
+
+
+def sweep_callback(world: World, wiring: MemoryWiring) -> None:
+    world.submit_with_callback(world.wiring)
+    with suppress(Stopped):
+        world.deliver(FaultyWiring(world.wiring, Fault(before="callback_queue.send")))
+    world.clock.advance(timedelta(minutes=2))
+    wiring.callbacks.sweep()
+
+
+def callback_again(world: World, wiring: MemoryWiring) -> None:
+    world.submit_with_callback(world.wiring)
+    world.deliver(world.wiring)
+    world.wiring.callback_sender.answers = [Answered(500), Answered(500)]
+    world.deliver_callbacks(wiring)
+    world.clock.advance(60)
+    world.deliver_callbacks(wiring)
+
+
+def callback_gone(world: World, wiring: MemoryWiring) -> None:
+    world.submit_with_callback(world.wiring)
+    world.deliver(world.wiring)
+    world.wiring.callback_sender.answers = [Answered(410)] * 3
+    world.deliver_callbacks(wiring)
+
+
+def redrive_callback(world: World, wiring: MemoryWiring) -> None:
+    callback_gone(world, world.wiring)
+    world.wiring.callback_sender.answers = []
+    wiring.callback_letters.redrive(
+        LetterFilter(), limit=10, dry_run=False, requested_by="ops", traceparent="00-1"
+    )
+    world.deliver_callbacks(wiring)
+
+
 SCENARIOS: dict[str, Callable[[World, MemoryWiring], None]] = {
     "good": offline(0),
     "transient": offline(TRANSIENT),
@@ -179,6 +300,16 @@ SCENARIOS: dict[str, Callable[[World, MemoryWiring], None]] = {
     "batch": batch,
     "redrive": redrive,
     "report": report,
+    "callback": called_back(0),
+    "callback of a failure": called_back(REFUSED),
+    "callback online": online_called_back,
+    "callback of a cancel": cancel_called_back,
+    "callback of a dead worker": give_up_called_back,
+    "callback of a kept result": kept_called_back,
+    "callback swept": sweep_callback,
+    "callback again": callback_again,
+    "callback gone": callback_gone,
+    "callback redriven": redrive_callback,
 }
 
 
@@ -240,4 +371,13 @@ def test_every_port_that_changes_something_is_among_the_points() -> None:
         "report_store.close",
         "dead_letter_box.remove",
         "store.overdue",
+        "callback_queue.send",
+        "callback_store.waiting",
+        "callback_store.handed_over",
+        "callback_store.record",
+        "callback_store.reopen",
+        "callback_sender.post",
+        "callback_inbox.postpone",
+        "callback_inbox.dead_letter",
+        "callback_dead_letter_box.remove",
     } <= called

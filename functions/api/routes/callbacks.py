@@ -1,0 +1,62 @@
+"""What a receiver of callbacks needs: its keys, and what it is sent."""
+
+from http import HTTPStatus
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from api.identity import Writer
+from api.problems import Problem
+from api.services import Services
+from tandem.domain.webhook import key_text
+from tandem.ports import SecretsError
+from tandem.services.views import TaskEvent
+from tandem.telemetry import logger
+
+router = APIRouter(tags=["callbacks"])
+
+webhooks = APIRouter()
+"""What the API sends: it is in the OpenAPI document, and answers nothing."""
+
+
+class CallbackKey(BaseModel):
+    """A key that the tenant's callbacks are signed with."""
+
+    use: Literal["current", "previous"]
+    key: str = Field(description="As libraries for Standard Webhooks take it.")
+
+
+class CallbackKeys(BaseModel):
+    """The keys of the tenant: every callback is signed with each of them."""
+
+    keys: list[CallbackKey]
+
+
+@router.get("/callback-keys", operation_id="list_callback_keys")
+async def list_callback_keys(
+    caller: Writer, services: Services, response: Response
+) -> CallbackKeys:
+    """Answer with the keys that callbacks to the caller are signed with.
+
+    Verify with either. After a rotation there are two: replace the previous one with the current.
+    """
+    try:
+        current, *previous = services.webhook_keys.of(caller.tenant)
+    except SecretsError as error:
+        logger.error("callback keys not read", reason=str(error))
+        detail = "The keys cannot be read now; try again later."
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail) from None
+    response.headers["Cache-Control"] = "no-store"
+    keys = [CallbackKey(use="current", key=key_text(current))]
+    keys += [CallbackKey(use="previous", key=key_text(one)) for one in previous]
+    return CallbackKeys(keys=keys)
+
+
+@webhooks.post("task-ended", operation_id="task_ended", status_code=HTTPStatus.NO_CONTENT)
+async def task_ended(event: TaskEvent) -> None:
+    """Tell a task's `callback_url` that the task has ended, signed as Standard Webhooks says.
+
+    Any 2xx takes it; 410 refuses it for good; it is sent again after anything else.
+    """
+    del event

@@ -1,0 +1,1 @@
+"""CallbackFunction: tells the owners of tasks that these have ended."""

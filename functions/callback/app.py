@@ -1,0 +1,19 @@
+"""The handler of CallbackFunction."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from callback.batch import run_batch
+from tandem.settings import settings
+from tandem.telemetry import logger
+from tandem.wiring import Wiring
+
+wiring = Wiring(settings())
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> PartialItemFailureResponse:
+    """Send a batch of callbacks and return those that the queue must deliver again."""
+    return run_batch(event, wiring)

@@ -1,0 +1,37 @@
+"""Signing as Standard Webhooks says.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+import hmac
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import datetime
+
+from tandem.domain.ids import TenantId
+
+_PURPOSE = b"tandem callbacks, version 1\0"
+
+
+def tenant_key(secret: str, tenant: TenantId) -> bytes:
+    """Return a tenant's signing key: with it, nobody can sign as another tenant is signed for."""
+    return hmac.digest(secret.encode(), _PURPOSE + tenant.encode(), "sha256")
+
+
+def key_text(key: bytes) -> str:
+    """Return a key as receivers' libraries take it."""
+    return f"whsec_{b64encode(key).decode()}"
+
+
+def signed_headers(
+    keys: Sequence[bytes], *, message_id: str, at: datetime, body: bytes
+) -> dict[str, str]:
+    """Return the headers that prove who sent a body, and when, with one signature for each key."""
+    timestamp = str(int(at.timestamp()))
+    content = f"{message_id}.{timestamp}.".encode() + body
+    signatures = [b64encode(hmac.digest(key, content, "sha256")).decode() for key in keys]
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
+    }

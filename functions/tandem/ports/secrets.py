@@ -1,0 +1,19 @@
+"""Where secrets are kept."""
+
+from typing import Protocol
+
+
+class SecretsError(Exception):
+    """A secret cannot be read; the message names it and says why, and holds nothing of it."""
+
+
+class SecretStore(Protocol):
+    """Reads secrets, and remembers them for a while."""
+
+    def versions(self, name: str) -> tuple[str, ...]:
+        """Return a secret's current value and, when it was rotated, the one before.
+
+        Raises:
+            SecretsError: there is no such secret, or it must not be read.
+        """
+        ...

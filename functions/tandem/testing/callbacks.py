@@ -1,0 +1,92 @@
+"""How far callbacks are, and what sends them, in memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tandem.domain.callback import Callback, CallbackState, WaitingCallback
+from tandem.domain.callback_url import CallbackUrl
+from tandem.domain.ids import TaskId
+from tandem.ports import Answered
+from tandem.testing.store import MemoryTaskStore
+
+
+class MemoryCallbackStore:
+    """Keeps callbacks with the tasks of a store in memory."""
+
+    def __init__(self, tasks: MemoryTaskStore) -> None:
+        self._tasks = tasks
+        self._handed_over: set[TaskId] = set()
+
+    @property
+    def shards(self) -> int:
+        """One."""
+        return 1
+
+    def waiting(self, shard: int, before: datetime, *, limit: int) -> list[WaitingCallback]:
+        """Return up to `limit` callbacks that the queue was not given, oldest first."""
+        del shard
+        ended = [
+            (task.finished_at, task)
+            for task in list(self._tasks.tasks.values())
+            if task.callback is not None
+            and task.task_id not in self._handed_over
+            and task.finished_at is not None
+            and task.finished_at < before
+        ]
+        return [
+            WaitingCallback(task_id=task.task_id, tenant=task.tenant, traceparent=task.traceparent)
+            for _, task in sorted(ended, key=lambda one: one[0])[:limit]
+        ]
+
+    def handed_over(self, task_id: TaskId) -> None:
+        """Record that the queue has a task's callback: it waits no more."""
+        self._handed_over.add(task_id)
+
+    def record(self, task_id: TaskId, callback: Callback) -> None:
+        """Record how far a final task's callback is; one that is delivered stays so."""
+        if self._set(task_id, callback):
+            self._handed_over.add(task_id)
+
+    def reopen(self, task_id: TaskId, callback: Callback) -> None:
+        """As `record`, but the callback waits for the queue again."""
+        if self._set(task_id, callback):
+            self._handed_over.discard(task_id)
+
+    def _set(self, task_id: TaskId, callback: Callback) -> bool:
+        task = self._tasks.get(task_id)
+        if task is None or task.callback is None:
+            return False
+        if task.callback.state is CallbackState.DELIVERED:
+            return False
+        self._tasks.tasks[task_id] = replace(task, callback=callback)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A POST that a receiver got."""
+
+    url: CallbackUrl
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class MemorySender:
+    """Keeps what is sent; answers in turn as a test says, and 204 when that is used up.
+
+    Example:
+        sender.answers = [Answered(503), Unreachable("no answer"), Answered(204)]
+    """
+
+    def __init__(self) -> None:
+        self.posts: list[Post] = []
+        self.answers: list[Answered | Exception] = []
+
+    def post(self, url: CallbackUrl, body: bytes, headers: Mapping[str, str]) -> Answered:
+        """Keep the POST, and answer or raise what comes next."""
+        self.posts.append(Post(url, body, headers))
+        answer = self.answers.pop(0) if self.answers else Answered(204)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer

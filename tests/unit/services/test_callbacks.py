@@ -1,0 +1,293 @@
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+
+from tandem.domain.callback import Callback, CallbackState
+from tandem.domain.task import State, Task
+from tandem.domain.webhook import key_text
+from tandem.ports import AddressForbidden, Answered, SecretsError, Unreachable
+from tandem.services.dead_letters import LetterFilter, Redrive
+from tandem.testing import FakeClock, MemorySecretStore, MemoryWiring
+from tandem.testing.wiring import CALLBACK_KEY
+from tests.factories.deliveries import deliver_all, deliver_callbacks
+from tests.factories.processors import double, make_wiring, new_work
+from tests.factories.tasks import ACME
+
+HOOK = "https://hooks.example.com/tandem?token=in-the-url"
+ATTEMPTS = 7
+
+
+class World:
+    """A task that has succeeded, and whose callback is in the queue."""
+
+    def __init__(self) -> None:
+        self.wiring: MemoryWiring = make_wiring(double)
+        assert isinstance(self.wiring.clock, FakeClock)
+        self.clock = self.wiring.clock
+        self.task = self.ended_task()
+
+    def ended_task(self) -> Task:
+        submitted = self.wiring.submissions.offline(new_work(self.wiring, callback_url=HOOK))
+        deliver_all(self.wiring)
+        return self.wiring.store.tasks[submitted.task_id]
+
+    @property
+    def callback(self) -> Callback:
+        callback = self.wiring.store.tasks[self.task.task_id].callback
+        assert callback is not None
+        return callback
+
+    def answers(self, *answers: Answered | Exception) -> None:
+        self.wiring.callback_sender.answers = list(answers)
+
+    def deliver_until_done(self) -> list[timedelta]:
+        """Deliver until nothing is left in the queue, and return the waits between attempts."""
+        waits = []
+        while not all(deliver_callbacks(self.wiring)):
+            (message,) = self.wiring.callback_queue.messages.values()
+            waits.append(message.visible_at - self.clock.now())
+            self.clock.advance(waits[-1] + timedelta(milliseconds=1))
+        assert self.wiring.callback_queue.messages == {}
+        return waits
+
+    def redrive(self) -> list[Redrive]:
+        done = self.wiring.callback_letters.redrive(
+            LetterFilter(), limit=10, dry_run=False, requested_by="ops", traceparent="00-1"
+        )
+        return [one.done for one in done]
+
+    @property
+    def letter(self) -> tuple[str, str]:
+        (letter,) = self.wiring.callback_queue.dead_letters
+        assert letter.attributes["task_id"] == self.task.task_id
+        return letter.attributes["reason"], letter.attributes["error"]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_the_end_of_a_task_is_posted_once_and_says_what_the_task_is(world: World) -> None:
+    assert deliver_callbacks(world.wiring) == [True]
+    (post,) = world.wiring.callback_sender.posts
+    assert (post.url.host, post.url.target) == ("hooks.example.com", "/tandem?token=in-the-url")
+    event = json.loads(post.body)
+    assert event["type"] == "task.succeeded"
+    assert event["timestamp"] == event["data"]["finished_at"]
+    assert event["data"]["task_id"] == post.headers["webhook-id"] == world.task.task_id
+    assert event["data"]["links"]["result"] == f"/tasks/{world.task.task_id}/result"
+    assert "42" not in post.body.decode()  # the output is fetched, with a token
+    assert (world.callback.state, world.callback.attempts) == (CallbackState.DELIVERED, 1)
+    assert world.callback.delivered_at == world.clock.now()
+
+
+def test_a_task_without_a_callback_sends_nothing() -> None:
+    wiring = make_wiring(double)
+    wiring.submissions.offline(new_work(wiring))
+    deliver_all(wiring)
+    assert wiring.callback_queue.messages == {}
+
+
+def test_nothing_is_sent_before_the_end(world: World) -> None:
+    task = world.wiring.submissions.offline(new_work(world.wiring, callback_url=HOOK))
+    assert len(world.wiring.callback_queue.messages) == 1
+    world.wiring.tasks.cancel(ACME, task.task_id)
+    assert len(world.wiring.callback_queue.messages) == 2
+
+
+def test_each_attempt_has_the_same_id_and_body_and_a_time_of_its_own(world: World) -> None:
+    world.answers(Answered(500))
+    world.deliver_until_done()
+    first, second = world.wiring.callback_sender.posts
+    assert first.body == second.body
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    waited = int(second.headers["webhook-timestamp"]) - int(first.headers["webhook-timestamp"])
+    assert waited >= 5
+    assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answered(500), Answered(404), Answered(301), Answered(199), Unreachable("no answer")],
+    ids=str,
+)
+def test_what_was_not_taken_is_sent_again_later_and_later_then_is_a_dead_letter(
+    world: World, answer: Answered | Exception
+) -> None:
+    world.answers(*[answer] * 100)
+    waits = world.deliver_until_done()
+    assert len(world.wiring.callback_sender.posts) == ATTEMPTS
+    assert waits == sorted(waits)
+    assert sum(waits, timedelta()) > timedelta(hours=12)
+    why = str(answer) if isinstance(answer, Exception) else f"it answered {answer.status}"
+    assert world.letter == ("attempts-exhausted", why)
+    assert world.callback == Callback(
+        url=HOOK, state=CallbackState.FAILED, attempts=ATTEMPTS, error=why
+    )
+
+
+def test_a_callback_that_is_taken_at_last_shows_no_error(world: World) -> None:
+    world.answers(Answered(500))
+    assert deliver_callbacks(world.wiring) == [False]
+    assert (world.callback.state, world.callback.error) == (
+        CallbackState.PENDING,
+        "it answered 500",
+    )
+    world.clock.advance(60)
+    world.deliver_until_done()
+    assert (world.callback.state, world.callback.attempts) == (CallbackState.DELIVERED, 2)
+    assert world.callback.error is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [
+        (Answered(410), ("gone", "it answered 410")),
+        (
+            AddressForbidden("its name has the address 10.0.0.1"),
+            ("forbidden-address", "its name has the address 10.0.0.1"),
+        ),
+    ],
+)
+def test_what_can_never_be_taken_is_a_dead_letter_at_once(
+    world: World, answer: Answered | Exception, letter: tuple[str, str]
+) -> None:
+    world.answers(answer)
+    assert deliver_callbacks(world.wiring) == [True]
+    assert world.letter == letter
+    assert (world.callback.state, world.callback.attempts) == (CallbackState.FAILED, 1)
+
+
+def test_a_url_that_is_no_longer_allowed_is_not_called() -> None:
+    world = World()
+    wiring = world.wiring
+    new = new_work(wiring, callback_url="https://10.1.2.3/")
+    wiring.callback_queue.messages.clear()
+    wiring.submissions.offline(new)
+    deliver_all(wiring)
+    deliver_callbacks(wiring)
+    assert wiring.callback_sender.posts == []
+    (letter,) = wiring.callback_queue.dead_letters
+    assert letter.attributes["reason"] == "forbidden-address"
+
+
+def test_a_receiver_that_asks_for_time_is_left_alone_for_so_long(world: World) -> None:
+    world.answers(Answered(429, retry_after="7200"), Answered(503, retry_after="1"))
+    first, second = world.deliver_until_done()
+    assert first == timedelta(hours=2)
+    assert second >= timedelta(minutes=5)
+
+
+def test_a_duplicate_message_of_a_delivered_callback_sends_nothing(world: World) -> None:
+    message = world.wiring.callback_queue.send_text(json.dumps({"task_id": world.task.task_id}))
+    deliver_callbacks(world.wiring)
+    assert message.message_id not in world.wiring.callback_queue.messages
+    assert len(world.wiring.callback_sender.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("hello", "unparsable"),
+        ('{"task_id":"019b796d-d600-7105-a825-21d610a3f823"}', "unknown-task"),
+    ],
+)
+def test_a_message_without_a_callback_is_a_dead_letter(
+    world: World, body: str, reason: str
+) -> None:
+    world.wiring.callback_queue.messages.clear()
+    world.wiring.callback_queue.send_text(body)
+    assert deliver_callbacks(world.wiring) == [True]
+    (letter,) = world.wiring.callback_queue.dead_letters
+    assert letter.attributes["reason"] == reason
+
+
+def test_a_running_task_has_no_callback_to_send(world: World) -> None:
+    task = world.wiring.submissions.offline(new_work(world.wiring, callback_url=HOOK))
+    world.wiring.callback_queue.messages.clear()
+    world.wiring.callback_queue.send_text(json.dumps({"task_id": task.task_id}))
+    deliver_callbacks(world.wiring)
+    (letter,) = world.wiring.callback_queue.dead_letters
+    assert letter.attributes["reason"] == "no-callback"
+    assert world.wiring.callback_sender.posts == []
+
+
+def test_without_its_key_nothing_is_sent_and_no_attempt_is_lost(world: World) -> None:
+    world.wiring.secrets._versions.clear()
+    with pytest.raises(SecretsError, match=CALLBACK_KEY):
+        deliver_callbacks(world.wiring)
+    assert world.callback.attempts == 0
+    assert world.wiring.callback_sender.posts == []
+
+
+def test_after_a_rotation_both_keys_sign(world: World) -> None:
+    (before,) = world.wiring.webhook_keys.of(ACME)
+    world.wiring.secrets.rotate(CALLBACK_KEY, "another-secret")
+    deliver_callbacks(world.wiring)
+    (post,) = world.wiring.callback_sender.posts
+    assert len(post.headers["webhook-signature"].split(" ")) == 2
+    now, still = world.wiring.webhook_keys.of(ACME)
+    assert (still == before, now == before) == (True, False)
+    world.wiring.secrets.rotate(CALLBACK_KEY, "a-third-secret")
+    assert before not in world.wiring.webhook_keys.of(ACME)
+
+
+def test_a_redriven_callback_starts_again(world: World) -> None:
+    world.answers(*[Answered(500)] * ATTEMPTS)
+    world.deliver_until_done()
+    assert world.redrive() == [Redrive.SENT_AGAIN]
+    assert (world.callback.state, world.callback.attempts) == (CallbackState.PENDING, 0)
+    assert world.wiring.callback_queue.dead_letters == []
+    assert deliver_callbacks(world.wiring) == [True]
+    assert (world.callback.state, world.callback.attempts) == (CallbackState.DELIVERED, 1)
+
+
+def test_a_letter_without_a_callback_is_kept(world: World) -> None:
+    world.wiring.callback_queue.send_text("hello")
+    deliver_callbacks(world.wiring)
+    assert world.redrive() == [Redrive.KEPT]
+    assert len(world.wiring.callback_queue.dead_letters) == 1
+
+
+def test_a_queue_that_fails_does_not_fail_the_task_and_the_sweep_sends_the_callback(
+    monkeypatch: pytest.MonkeyPatch, log: StringIO
+) -> None:
+    world = World()
+    world.wiring.callback_queue.messages.clear()
+
+    def fail(*_: object) -> list[str]:
+        raise ConnectionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.wiring.callback_queue, "send", fail)
+        task = world.ended_task()
+    assert task.state is State.SUCCEEDED
+    assert "callback not sent" in log.getvalue()
+    assert world.wiring.callbacks.sweep() == 0  # it may still be on its way
+    world.clock.advance(61)
+    assert world.wiring.callbacks.sweep() == 1
+    assert world.wiring.callbacks.sweep() == 0
+    assert deliver_callbacks(world.wiring) == [True]
+
+
+def test_no_log_line_holds_the_url_the_key_or_the_answer(world: World, log: StringIO) -> None:
+    world.answers(Answered(500, retry_after="secret-of-the-receiver"))
+    world.deliver_until_done()
+    written = log.getvalue()
+    assert "callback attempt" in written
+    (key,) = world.wiring.webhook_keys.of(ACME)
+    for secret in ("in-the-url", "secret-of-the-receiver", key_text(key), "a-secret-of-this-test"):
+        assert secret not in written
+
+
+def test_a_task_that_is_done_again_is_called_back_too(world: World) -> None:
+    again = world.wiring.tasks.again(world.task, traceparent="00-1")
+    assert again.callback == Callback(url=HOOK)
+
+
+def test_a_secret_of_another_name_is_an_error_that_names_it() -> None:
+    with pytest.raises(SecretsError, match="other"):
+        MemorySecretStore(key="value").versions("other")
