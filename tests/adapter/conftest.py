@@ -14,30 +14,36 @@ from moto import mock_aws
 from local.aws import Aws
 from local.emulator import Emulator
 from local.ports import free_port
+from tandem.adapters.dynamodb_callbacks import DynamoDBCallbackStore
 from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_results import DynamoDBResultCache
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.adapters.s3 import S3BlobStore
+from tandem.adapters.secrets import ParametersSecretStore
 from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
 from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
 from tandem.ports import (
     BlobStore,
+    CallbackStore,
     DeadLetterBox,
     Inbox,
     QuotaStore,
     ReportStore,
     ResultCache,
+    SecretStore,
     TaskQueue,
     TaskStore,
 )
 from tandem.testing import (
     FakeClock,
     MemoryBlobStore,
+    MemoryCallbackStore,
     MemoryQueue,
     MemoryQuotaStore,
     MemoryReportStore,
     MemoryResultCache,
+    MemorySecretStore,
     MemoryTaskStore,
 )
 from tests.factories.template import table_schema
@@ -45,6 +51,7 @@ from tests.factories.template import table_schema
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 REGION = "us-east-1"
@@ -56,6 +63,7 @@ class Clients:
     dynamodb: "DynamoDBClient"
     sqs: "SQSClient"
     s3: "S3Client"
+    secrets: "SecretsManagerClient"
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,31 @@ class SQSMailbox:
         ]
 
 
+class Vault:
+    """Makes and rotates secrets, as an operator does."""
+
+    def __init__(self, client: "SecretsManagerClient") -> None:
+        self._client = client
+
+    def create(self, value: str) -> str:
+        return self._client.create_secret(Name=f"secret-{uuid4()}", SecretString=value)["ARN"]
+
+    def rotate(self, name: str, value: str) -> None:
+        self._client.put_secret_value(SecretId=name, SecretString=value)
+
+
+class MemoryVault:
+    def __init__(self, secrets: MemorySecretStore) -> None:
+        self._secrets = secrets
+
+    def create(self, value: str) -> str:
+        self._secrets.rotate("secret", value)
+        return "secret"
+
+    def rotate(self, name: str, value: str) -> None:
+        self._secrets.rotate(name, value)
+
+
 @dataclass(frozen=True)
 class Ports:
     """One implementation of everything, and what tests need around it."""
@@ -110,6 +143,9 @@ class Ports:
     letters: DeadLetterBox
     quotas: QuotaStore
     results: ResultCache
+    callbacks: CallbackStore
+    secrets: SecretStore
+    vault: Any
     mailbox: Any
     clients: Clients | None = None
 
@@ -143,6 +179,7 @@ class MemoryMailbox:
 def in_memory() -> Ports:
     clock = FakeClock()
     tasks, queue = MemoryTaskStore(), MemoryQueue(clock, visibility=timedelta(seconds=600))
+    secrets = MemorySecretStore()
     return Ports(
         tasks,
         MemoryReportStore(tasks),
@@ -152,6 +189,9 @@ def in_memory() -> Ports:
         queue,
         MemoryQuotaStore(),
         MemoryResultCache(),
+        MemoryCallbackStore(tasks),
+        secrets,
+        MemoryVault(secrets),
         MemoryMailbox(queue),
     )
 
@@ -170,6 +210,9 @@ def over(clients: Clients) -> Ports:
         SQSDeadLetterBox(clients.sqs, mailbox.dead_letter_url),
         DynamoDBQuotaStore(clients.dynamodb, table),
         DynamoDBResultCache(clients.dynamodb, table),
+        DynamoDBCallbackStore(clients.dynamodb, table, shards=SHARDS),
+        ParametersSecretStore(clients.secrets),
+        Vault(clients.secrets),
         mailbox,
         clients,
     )
@@ -182,7 +225,8 @@ def on_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ports]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         session = boto3.Session(region_name=REGION)
-        yield over(Clients(session.client("dynamodb"), session.client("sqs"), session.client("s3")))
+        names = ("dynamodb", "sqs", "s3", "secretsmanager")
+        yield over(Clients(*map(session.client, names)))
 
 
 @pytest.fixture(scope="session")
@@ -196,7 +240,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 @pytest.fixture
 def on_ministack(emulator: Emulator) -> Ports:
     aws = Aws(emulator.endpoint_url)
-    return over(Clients(aws.dynamodb, aws.sqs, aws.s3))
+    return over(Clients(aws.dynamodb, aws.sqs, aws.s3, aws.secrets_manager))
 
 
 @pytest.fixture(params=["memory", "moto", "ministack"])

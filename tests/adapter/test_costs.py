@@ -14,10 +14,11 @@ import pytest
 
 from api.app import create_app
 from api.lambda_handler import LambdaHandler
+from callback import batch as callback_batch
 from local.paths import PROJECT
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.settings import Settings
-from tandem.testing import FakeClock
+from tandem.testing import FakeClock, MemorySecretStore, MemorySender
 from tandem.wiring import Wiring
 from tests.adapter.conftest import Ports
 from tests.factories.events import LambdaContextStub, http_event, sqs_record
@@ -36,7 +37,7 @@ class Costs:
 
     def __init__(self, ports: Ports, *, per_second: float = 0) -> None:
         self.clock = FakeClock()
-        self.wiring = Wiring(Settings(tenant_tasks_per_second=per_second))
+        self.wiring = Wiring(Settings(tenant_tasks_per_second=per_second, callback_secret="secret"))
         self.wiring.clock = self.clock
         self.wiring.catalogue = Catalogue([*installed().values(), make_processor(break_down)])
         self.wiring.store = ports.tasks
@@ -45,6 +46,11 @@ class Costs:
         self.wiring.inbox = ports.inbox
         self.wiring.quota_store = ports.quotas
         self.wiring.result_cache = ports.results
+        self.wiring.callback_store = ports.callbacks
+        self.wiring.callback_queue = ports.queue
+        self.wiring.callback_inbox = ports.inbox
+        self.wiring.callback_sender = MemorySender()
+        self.wiring.secrets = MemorySecretStore(secret="value")
         self.handler = LambdaHandler(create_app(self.wiring))
         self._mailbox = ports.mailbox
         self._calls: list[str] = []
@@ -133,6 +139,20 @@ def test_an_attempt_that_fails_for_good_costs_a_dead_letter(costs: Costs) -> Non
     costs.taken()
     assert costs.deliver(message) == 0
     assert costs.taken() == [STARTED, ENDED, "SendMessage"] == stated("the attempt that fails it")
+
+
+def test_a_callback_costs_two_calls_at_the_end_of_its_task_and_two_when_it_is_sent(
+    costs: Costs,
+) -> None:
+    body = {**ECHO, "callback_url": "https://hooks.example.com/"}
+    costs.ask("POST", "/process-online", body)
+    handed_over = ["SendMessage", "UpdateItem"]
+    assert costs.taken() == ["PutItem", "UpdateItem", *handed_over]
+    assert handed_over == stated("a callback, at its task's end")
+    record = sqs_record(costs.receive()["Body"])
+    costs.taken()
+    assert callback_batch.run_batch({"Records": [record]}, costs.wiring)["batchItemFailures"] == []
+    assert costs.taken() == ["GetItem", "UpdateItem"] == stated("a callback, sent")
 
 
 def test_a_duplicate_costs_one_refused_write(costs: Costs) -> None:

@@ -23,10 +23,14 @@ EXTRA_PROCESSORS = Path(__file__).parent / "processors"
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 
 ALLOWED_ORIGIN = "https://app.example.com"
+RECEIVER_ADDRESS = "127.0.0.77"
+"""Where tests receive callbacks; the rest of loopback stays forbidden."""
 
 # Short, so that a test sees a message come back: SQS hands one that killed the worker out again
 # after the visibility timeout, and dead-letters it after MaxReceiveCount times that.
 TEST_PARAMETERS = {
+    "CallbackAllowedNetworks": f"{RECEIVER_ADDRESS}/32",
+    "CallbackRetrySeconds": "1,1",
     "WorkerTimeoutSeconds": "20",
     "VisibilityTimeoutSeconds": "4",
     "MaxReceiveCount": "6",

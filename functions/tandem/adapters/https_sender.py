@@ -48,7 +48,8 @@ class HttpsSender:
         """Send one POST and return its answer, or raise AddressForbidden or Unreachable."""
         addresses = self._checked_addresses(url)
         try:
-            return self._exchange(self._connect(addresses), url, body, headers)
+            with closing(self._connect(addresses)) as tcp:
+                return self._exchange(tcp, url, body, headers)
         except ssl.SSLCertVerificationError as error:
             raise Unreachable(f"its certificate is not valid: {error.verify_message}") from None
         except ssl.SSLError as error:

@@ -1,0 +1,115 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tandem.adapters.secrets import ParametersSecretStore
+from tandem.ports import SecretsError
+from tests.adapter.conftest import Ports
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+class SlowClient:
+    """Secrets Manager's client as far as it is used: it takes its time, and counts its calls."""
+
+    class exceptions:  # noqa: N801 - as botocore names it
+        class ResourceNotFoundException(ClientError):
+            pass
+
+    class meta:  # noqa: N801 - likewise
+        class events:  # noqa: N801
+            @staticmethod
+            def register_last(*_: Any) -> None:
+                return
+
+    def __init__(self, code: str | None = None) -> None:
+        self.calls: list[str] = []
+        self._code = code
+
+    def get_secret_value(self, SecretId: str, VersionStage: str = "AWSCURRENT") -> Any:  # noqa: N803
+        self.calls.append(VersionStage)
+        time.sleep(0.05)
+        if self._code:
+            raise ClientError({"Error": {"Code": self._code, "Message": "no"}}, "GetSecretValue")
+        return {"SecretString": f"{SecretId}-{VersionStage}"}
+
+
+def store_over(client: SlowClient) -> ParametersSecretStore:
+    return ParametersSecretStore(cast("SecretsManagerClient", client))
+
+
+def test_a_secret_that_was_never_rotated_has_one_version(ports: Ports) -> None:
+    assert ports.secrets.versions(ports.vault.create("first")) == ("first",)
+
+
+def test_a_rotated_secret_has_its_value_and_the_one_before(ports: Ports) -> None:
+    name = ports.vault.create("first")
+    ports.vault.rotate(name, "second")
+    assert ports.secrets.versions(name) == ("second", "first")
+    other = ports.vault.create("other")
+    assert ports.secrets.versions(other)[0] == "other"
+
+
+def test_a_value_before_the_last_two_is_gone(ports: Ports) -> None:
+    name = ports.vault.create("first")
+    for value in ("second", "third"):
+        ports.vault.rotate(name, value)
+    assert ports.secrets.versions(name) == ("third", "second")
+
+
+def test_a_secret_that_is_missing_is_an_error_that_names_it(ports: Ports) -> None:
+    with pytest.raises(SecretsError, match="the secret nowhere cannot be read: there is none"):
+        ports.secrets.versions("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("AccessDeniedException", "this function's role may not read it"),
+        ("DecryptionFailure", "its key does not decrypt it"),
+        ("InternalServiceError", "InternalServiceError"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_says_why(code: str, why: str) -> None:
+    with pytest.raises(SecretsError, match=f"^the secret key cannot be read: {why}"):
+        store_over(SlowClient(code)).versions("key")
+
+
+def test_many_threads_ask_once() -> None:
+    client = SlowClient()
+    store, together = store_over(client), Barrier(8)
+
+    def ask(_: int) -> tuple[str, ...]:
+        together.wait()
+        return store.versions("key")
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = set(threads.map(ask, range(8)))
+    assert answers == {("key-AWSCURRENT", "key-AWSPREVIOUS")}
+    assert client.calls == ["AWSCURRENT", "AWSPREVIOUS"]
+
+
+def test_an_error_is_not_kept() -> None:
+    client = SlowClient("ThrottlingException")
+    store = store_over(client)
+    for _ in range(2):
+        with pytest.raises(SecretsError):
+            store.versions("key")
+    assert client.calls == ["AWSCURRENT"] * 2
+
+
+def test_a_kept_secret_is_read_again_when_its_time_is_over(
+    on_moto: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_PARAMETERS_MAX_AGE", "1")
+    name = on_moto.vault.create("first")
+    assert on_moto.secrets.versions(name) == ("first",)
+    on_moto.vault.rotate(name, "second")
+    assert on_moto.secrets.versions(name) == ("first",)
+    time.sleep(1.1)
+    assert on_moto.secrets.versions(name) == ("second", "first")
