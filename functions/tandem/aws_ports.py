@@ -8,7 +8,6 @@ from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_results import DynamoDBResultCache
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
-from tandem.adapters.https_sender import HttpsSender
 from tandem.adapters.s3 import S3BlobStore
 from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
 from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
@@ -114,6 +113,9 @@ class AwsPorts:
     @cached_property
     def callback_sender(self) -> CallbackSender:
         """What sends callbacks."""
+        # One function alone speaks HTTP to others: the rest do not import its client.
+        from tandem.adapters.https_sender import HttpsSender
+
         return HttpsSender(
             allowed=self.settings.callback_allowed_networks,
             connect_seconds=CALLBACK_CONNECT_SECONDS,

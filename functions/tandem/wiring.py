@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tandem.aws_ports import AwsPorts
 from tandem.domain.redelivery import Redelivery
 from tandem.ports import TaskStore
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.processing.pool import BoundedPool
-from tandem.services.callback_deliveries import CallbackDeliveries
 from tandem.services.callback_letters import CallbackRemedy
 from tandem.services.callbacks import AnnouncingStore, Callbacks
 from tandem.services.dead_letters import DeadLetters, TaskRemedy
@@ -29,6 +29,9 @@ from tandem.services.tasks import Tasks
 from tandem.services.webhook_keys import WebhookKeys
 from tandem.settings import Settings
 from tandem.telemetry import logger
+
+if TYPE_CHECKING:
+    from tandem.services.callback_deliveries import CallbackDeliveries
 
 
 class Wiring(AwsPorts):
@@ -61,8 +64,11 @@ class Wiring(AwsPorts):
         )
 
     @cached_property
-    def callback_deliveries(self) -> CallbackDeliveries:
+    def callback_deliveries(self) -> "CallbackDeliveries":
         """Sends callbacks."""
+        # Pydantic makes its models at import: only the function that sends them pays for that.
+        from tandem.services.callback_deliveries import CallbackDeliveries
+
         waits = self.settings.callback_retry_seconds
         return CallbackDeliveries(
             self.store,

@@ -1,11 +1,15 @@
 """What must hold for the template and its environments, whatever else changes in them."""
 
+import json
 import re
 import tomllib
 
 import pytest
 
 from local.template import TEMPLATE_FILE, Node, load_template
+from tandem.adapters.https_sender import ADDRESSES
+from tandem.limits import CALLBACK_CONNECT_SECONDS, CALLBACK_SECONDS
+from tandem.settings import Settings
 
 TEXT = TEMPLATE_FILE.read_text()
 CONFIGURATION = tomllib.loads(TEMPLATE_FILE.with_name("samconfig.toml").read_text())
@@ -82,15 +86,87 @@ def test_production_is_not_changed_without_a_look_at_the_changes() -> None:
     assert CONFIGURATION["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 
 
-def test_one_failed_record_does_not_fail_its_batch() -> None:
-    source = properties("WorkerFunction")["Events"]["Tasks"]["Properties"]
+@pytest.mark.parametrize(
+    ("function", "event"), [("WorkerFunction", "Tasks"), ("CallbackFunction", "Callbacks")]
+)
+def test_one_failed_record_does_not_fail_its_batch(function: str, event: str) -> None:
+    source = properties(function)["Events"][event]["Properties"]
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_dead_letters_outlive_the_messages_of_the_queue() -> None:
-    dead = properties("DeadLetterQueue")["MessageRetentionPeriod"]
+@pytest.mark.parametrize("kind", ["", "Callback"])
+def test_dead_letters_outlive_the_messages_of_the_queue(kind: str) -> None:
+    dead = properties(f"{kind}DeadLetterQueue")["MessageRetentionPeriod"]
     assert dead == 14 * DAY_SECONDS
-    assert dead > properties("TaskQueue")["MessageRetentionPeriod"]
+    assert dead > properties(f"{kind or 'Task'}Queue")["MessageRetentionPeriod"]
+
+
+def test_a_batch_of_callbacks_ends_in_the_functions_time_and_its_messages_stay_hidden() -> None:
+    function = properties("CallbackFunction")
+    batch = function["Events"]["Callbacks"]["Properties"]["BatchSize"]
+    assert int(function["Environment"]["Variables"]["THREAD_POOL_SIZE"]) >= batch
+    connecting = ADDRESSES * CALLBACK_CONNECT_SECONDS
+    assert function["Timeout"] > connecting + CALLBACK_SECONDS + 10
+    assert properties("CallbackQueue")["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+def test_all_attempts_of_a_callback_are_made_before_sqs_gives_it_up() -> None:
+    parameter = PARAMETERS["CallbackRetrySeconds"]
+    longest = ",".join(["39600"] * 9)
+    assert re.fullmatch(parameter["AllowedPattern"], longest)
+    assert not re.fullmatch(parameter["AllowedPattern"], longest + ",1")
+    assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"])
+    queue = properties("CallbackQueue")
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {
+        "Fn::GetAtt": "CallbackDeadLetterQueue.Arn"
+    }
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 2 * 10
+    waits = [int(wait) for wait in parameter["Default"].split(",")]
+    assert tuple(waits) == Settings().callback_retry_seconds
+    assert 2 * sum(waits) < queue["MessageRetentionPeriod"]
+
+
+def test_what_talks_to_hosts_that_callers_name_may_do_little_else() -> None:
+    allowed = {
+        (action, json.dumps(statement["Resource"]))
+        for statement in statements(ROLES["CallbackRole"])
+        if statement["Sid"] not in {"Logs", "Traces"}
+        for action in (
+            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        )
+    }
+    assert {action for action, _ in allowed} == {
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "secretsmanager:GetSecretValue",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    }
+    assert not any("TaskQueue" in resource or "Bucket" in resource for _, resource in allowed)
+
+
+def test_only_those_read_the_secret_that_sign_or_show_keys() -> None:
+    readers = [
+        name
+        for name, role in ROLES.items()
+        if any("secretsmanager:GetSecretValue" in str(one["Action"]) for one in statements(role))
+    ]
+    assert sorted(readers) == ["ApiRole", "CallbackRole"]
+
+
+def test_a_secret_is_made_by_aws_and_outlives_the_stack() -> None:
+    secret = RESOURCES["CallbackSecret"]
+    assert secret["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
+    assert "SecretString" not in secret["Properties"]
+
+
+def test_nothing_private_may_be_called_unless_someone_says_so() -> None:
+    assert PARAMETERS["CallbackAllowedNetworks"]["Default"] == ""
+    assert not any("CallbackAllowedNetworks" in overrides(one) for one in DEPLOYED)
 
 
 def test_a_report_is_made_every_minute() -> None:
@@ -182,6 +258,8 @@ def test_an_issuer_of_your_own_makes_no_user_pool() -> None:
     [
         ("TaskQueuePolicy", {"Fn::GetAtt": "TaskQueue.Arn"}),
         ("DeadLetterQueuePolicy", {"Fn::GetAtt": "DeadLetterQueue.Arn"}),
+        ("CallbackQueuePolicy", {"Fn::GetAtt": "CallbackQueue.Arn"}),
+        ("CallbackDeadLetterQueuePolicy", {"Fn::GetAtt": "CallbackDeadLetterQueue.Arn"}),
         ("TaskBucketPolicy", {"Fn::Sub": "${TaskBucket.Arn}/*"}),
     ],
 )

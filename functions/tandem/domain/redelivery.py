@@ -4,7 +4,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 LONGEST = timedelta(hours=11)
 """SQS hides a message for at most 12 hours from its receipt."""
@@ -42,6 +41,10 @@ def asked_wait(retry_after: str | None, now: datetime) -> timedelta | None:
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit():
         return min(timedelta(seconds=int(text[:9])), LONGEST)
+    if not text:
+        return None
+    from email.utils import parsedate_to_datetime  # 20 modules, for a header that is seldom a date
+
     try:
         at = parsedate_to_datetime(text)
         return max(at - now, timedelta(0))
