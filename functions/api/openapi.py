@@ -21,6 +21,7 @@ _SCHEME = "oauth"
 TAGS = {
     "processing": "Submit work: answered at once, or queued.",
     "tasks": "Follow, cancel and repeat what was submitted, and read what it gave.",
+    "callbacks": "What a receiver of callbacks needs to verify them.",
     "processors": "What can be run.",
     "uploads": "Files for processors to read.",
     "reports": "What was processed, minute by minute. For operators.",

@@ -53,10 +53,20 @@ async def list_callback_keys(
     return CallbackKeys(keys=keys)
 
 
-@webhooks.post("task-ended", operation_id="task_ended", status_code=HTTPStatus.NO_CONTENT)
+@webhooks.post(
+    "task-ended",
+    operation_id="task_ended",
+    status_code=HTTPStatus.NO_CONTENT,
+    tags=["callbacks"],
+    response_description="It was taken; any 2xx says so.",
+    responses={
+        410: {"description": "The receiver is gone: it is not sent again."},
+        "default": {"description": "It was not taken: it is sent again, later and later."},
+    },
+)
 async def task_ended(event: TaskEvent) -> None:
     """Tell a task's `callback_url` that the task has ended, signed as Standard Webhooks says.
 
-    Any 2xx takes it; 410 refuses it for good; it is sent again after anything else.
+    The headers `webhook-id`, `webhook-timestamp` and `webhook-signature` come with it.
     """
     del event
