@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from local import artifact
 from local.paths import PROJECT
 from local.template import load_template
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
+from tandem.domain.callback import Callback, CallbackState
 from tandem.domain.clock import whole_milliseconds
 from tandem.domain.ids import TaskId
 from tandem.domain.task import InlinePayload, State
+from tandem.domain.webhook import key_text, tenant_key
 from tandem.settings import read_settings
 from tests.factories.events import http_event, sqs_record
+from tests.factories.receiver import Receiver
 from tests.factories.tasks import finish_at, make_task
 from tests.stack.resources import Resources, declared_variables, functions_of
 from tests.stack.runtime import FunctionRuntime, InvocationFailed
@@ -26,6 +30,7 @@ from tests.stack.runtime import FunctionRuntime, InvocationFailed
 EVENTS = PROJECT / "events"
 GOOD = TaskId("019ab1c2-d3e4-7f50-8a6b-7c8d9e0f1a21")
 FAILING = TaskId("019ab1c2-d3e4-7f50-8a6b-7c8d9e0f1a22")
+ENDED = TaskId("019ab1c2-d3e4-7f50-8a6b-7c8d9e0f1a31")
 
 
 def load(name: str) -> Any:
@@ -212,6 +217,34 @@ def test_a_message_whose_attempt_may_be_tried_again_comes_back_after_its_backoff
     assert again["MessageId"] == message["MessageId"]
 
 
+def test_a_callback_is_sent_signed_from_the_artifact(
+    resources: Resources, store: DynamoDBTaskStore, tmp_path: Path
+) -> None:
+    with Receiver("127.0.0.1") as receiver:
+        task = make_task(now(), task_id=ENDED, callback=Callback(url=receiver.url))
+        finish_at(store, task, now())
+        function = resources.function("CallbackFunction")
+        trusting = {
+            "SSL_CERT_FILE": str(receiver.write_authority(tmp_path / "authority.pem")),
+            "CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8",
+        }
+        function = replace(function, environment={**function.environment, **trusting})
+        with FunctionRuntime(function, tmp_path) as callback:
+            answer = callback.invoke(load("sqs-callback.json"))
+
+    assert answer == {"batchItemFailures": []}
+    (post,) = receiver.requests
+    secret = resources.aws.secrets_manager.get_secret_value(
+        SecretId=function.environment["CALLBACK_SECRET"]
+    )["SecretString"]
+    key = key_text(tenant_key(secret, task.tenant))
+    assert Webhook(key).verify(post.body, post.headers)["data"]["task_id"] == ENDED
+    told = store.get(ENDED)
+    assert told is not None
+    assert told.callback is not None
+    assert told.callback.state is CallbackState.DELIVERED
+
+
 def test_a_tick_reports_exactly_what_finished(
     api: FunctionRuntime, resources: Resources, store: DynamoDBTaskStore, tmp_path: Path
 ) -> None:
@@ -285,6 +318,11 @@ def test_the_how_to_on_invoking_runs_as_it_is_written(tmp_path: Path) -> None:
     names["test_one_event_of_mine"](tmp_path)
 
 
+def _named(value: Any) -> list[str]:
+    """Return what an expression of the template names."""
+    return [value.get("Ref", ""), value.get("Fn::GetAtt", "").partition(".")[0]]
+
+
 def test_the_env_file_names_what_sam_local_cannot_know() -> None:
     template = load_template()
     resources = template["Resources"]
@@ -292,7 +330,7 @@ def test_the_env_file_names_what_sam_local_cannot_know() -> None:
         name
         for function in functions_of(template)
         for name, value in declared_variables(template, function).items()
-        if isinstance(value, dict) and value.get("Ref") in resources
+        if isinstance(value, dict) and set(_named(value)) & resources.keys()
     }
 
     assert set(load("env.json")["Parameters"]) == unknown
