@@ -51,7 +51,7 @@ class Redrive(StrEnum):
     NEW_TASK = "new-task"
     """Its task is final: a new one, linked by `retry_of`, does the work again."""
     SENT_AGAIN = "sent-again"
-    """Its task is in flight: its message is sent again."""
+    """Its task is in flight, or it is a callback: its message is sent again."""
     KEPT = "kept"
     """It names no task, or one whose processor or input is gone: nobody can do it again."""
 
