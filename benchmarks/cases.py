@@ -14,6 +14,7 @@ from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.domain.clock import whole_milliseconds
 from tandem.domain.report import Totals, compile_report
+from tandem.domain.tally import Tally
 from tandem.domain.window import Window
 from tandem.limits import REPORT_GRACE
 from tandem.settings import Settings, read_settings
@@ -75,7 +76,7 @@ def one_window(made: Resources) -> Prepared:
     client, settings = made.aws.dynamodb, _settings(made)
     store = DynamoDBReportStore(client, settings.table_name, shards=settings.index_shards)
     last = Window.holding(_now() - REPORT_GRACE).plus(-2)
-    store.close(compile_report(last, [], _now()), Totals(last, {}), previous=None)
+    store.close(compile_report(last, Tally(), _now()), Totals(last, {}), previous=None)
     due = last.plus(1).name
     return _checked(_event("schedule-tick.json"), lambda answer: due in answer["closed"])
 

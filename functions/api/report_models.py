@@ -4,8 +4,33 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from tandem.domain.report import Percentiles, Report
+from tandem.domain.counts import Count, Series
+from tandem.domain.histogram import BOUNDS_MS, RELATIVE_ERROR, Histogram
+from tandem.domain.report import Levels, Report
+from tandem.domain.talkers import Talker
+from tandem.domain.tally import Percentiles
 from tandem.domain.task import Mode, State
+
+_BOUNDS = ", ".join(f"{bound / 1000:g}" for bound in BOUNDS_MS)
+
+
+class HistogramView(BaseModel):
+    """How many durations were at most so long; not cumulative."""
+
+    count: int
+    sum_seconds: float
+    buckets: list[int] = Field(
+        description=f"One for each bound in seconds ({_BOUNDS}), and one for what is longer."
+    )
+
+    @staticmethod
+    def of(histogram: Histogram) -> "HistogramView":
+        """Return the view of a histogram."""
+        return HistogramView(
+            count=histogram.count,
+            sum_seconds=histogram.total_ms / 1000,
+            buckets=list(histogram.buckets),
+        )
 
 
 class SeriesView(BaseModel):
@@ -16,12 +41,35 @@ class SeriesView(BaseModel):
     outcome: State
     tasks: int
     attempts: int
+    retries: int = Field(description="Of the attempts, those after a task's first.")
     cached: int = Field(description="Answered from a kept result, with no run.")
     swept: int = Field(description="How often they were found overdue on their way.")
+    bytes_in: int = Field(description="Of their inputs; uploads are not counted.")
+    bytes_out: int = Field(description="Of their outputs and files.")
+    queue_wait: HistogramView = Field(description="From submission to the first attempt.")
+    run: HistogramView = Field(description="Of the last attempt.")
+
+    @staticmethod
+    def of(series: Series, count: Count) -> "SeriesView":
+        """Return the view of a series."""
+        return SeriesView(
+            processor=series.processor,
+            mode=series.mode,
+            outcome=series.outcome,
+            tasks=count.tasks,
+            attempts=count.attempts,
+            retries=count.retries,
+            cached=count.cached,
+            swept=count.sweeps,
+            bytes_in=count.bytes_in,
+            bytes_out=count.bytes_out,
+            queue_wait=HistogramView.of(count.queue_wait),
+            run=HistogramView.of(count.run),
+        )
 
 
 class PercentilesView(BaseModel):
-    """Nearest-rank percentiles, in seconds."""
+    """Percentiles in seconds."""
 
     p50: float
     p95: float
@@ -41,6 +89,35 @@ class DurationsView(BaseModel):
     run_seconds: PercentilesView | None
 
 
+class TenantView(BaseModel):
+    """A tenant among those with most tasks."""
+
+    tenant: str
+    tasks: int
+    overcount: int = Field(description="By how much `tasks` may be too high.")
+
+    @staticmethod
+    def of(talker: Talker) -> "TenantView":
+        """Return the view of a tenant."""
+        return TenantView(tenant=talker.tenant, tasks=talker.tasks, overcount=talker.overcount)
+
+
+class LevelsView(BaseModel):
+    """What was in flight when the window was closed; queue numbers are approximate."""
+
+    waiting: int = Field(description="Messages that wait for the worker.")
+    delayed: int = Field(description="Messages that the queue keeps back until later.")
+    in_flight: int = Field(description="Messages that the worker has.")
+    dead_letters: int
+    oldest_waiting_seconds: float | None = Field(description="Null when nothing waits.")
+    swept: int = Field(description="Tasks that were found overdue just then.")
+
+    @staticmethod
+    def of(levels: Levels | None) -> "LevelsView | None":
+        """Return the view of levels; None of none."""
+        return LevelsView.model_validate(levels, from_attributes=True) if levels else None
+
+
 class ReportView(BaseModel):
     """What finished in one UTC minute."""
 
@@ -51,7 +128,11 @@ class ReportView(BaseModel):
         description="How many of them finished in earlier windows and came too late for theirs."
     )
     counts: list[SeriesView]
-    durations: list[DurationsView]
+    durations: list[DurationsView] = Field(
+        description=f"Of the minute itself; percentiles are right within {RELATIVE_ERROR:.0%}."
+    )
+    tenants: list[TenantView] = Field(description="Those with most tasks in the minute itself.")
+    levels: LevelsView | None = Field(description="Null when the window was closed late.")
 
     @staticmethod
     def of(report: Report) -> "ReportView":
@@ -59,20 +140,9 @@ class ReportView(BaseModel):
         return ReportView(
             window=report.window.start,
             closed_at=report.closed_at,
-            tasks=sum(count.tasks for count in report.counts.values()),
-            late=sum(count.tasks for missed in report.late.values() for count in missed.values()),
-            counts=[
-                SeriesView(
-                    processor=series.processor,
-                    mode=series.mode,
-                    outcome=series.outcome,
-                    tasks=count.tasks,
-                    attempts=count.attempts,
-                    cached=count.cached,
-                    swept=count.sweeps,
-                )
-                for series, count in report.counts.items()
-            ],
+            tasks=report.tasks,
+            late=report.late_tasks,
+            counts=[SeriesView.of(series, count) for series, count in report.counts.items()],
             durations=[
                 DurationsView(
                     processor=processor,
@@ -81,6 +151,8 @@ class ReportView(BaseModel):
                 )
                 for processor, durations in report.durations.items()
             ],
+            tenants=[TenantView.of(talker) for talker in report.tenants],
+            levels=LevelsView.of(report.levels),
         )
 
 

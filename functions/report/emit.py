@@ -8,7 +8,8 @@ from collections import Counter
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from tandem.domain.counts import Count
-from tandem.domain.report import Durations, Percentiles, Report
+from tandem.domain.report import Report
+from tandem.domain.tally import Durations, Percentiles
 from tandem.domain.task import State
 from tandem.services.sweep import Found
 from tandem.telemetry import logger
@@ -22,8 +23,7 @@ _METRIC_OF = {
 
 def emit(report: Report) -> None:
     """Log the report, and its metrics with the time of its window's start."""
-    tasks = sum(count.tasks for count in report.counts.values())
-    logger.info("report", window=report.window.name, tasks=tasks)
+    logger.info("report", window=report.window.name, tasks=report.tasks, late=report.late_tasks)
     metrics = EphemeralMetrics()
     metrics.set_timestamp(report.window.start)
     metrics.add_metric("WindowsClosed", MetricUnit.Count, 1)
@@ -34,12 +34,17 @@ def emit(report: Report) -> None:
 
 def emit_sweep(swept: Counter[Found]) -> None:
     """Log what a sweep did, and how many tasks it found, now."""
-    found = sum(swept.values()) - swept[Found.MOVED]
+    found = found_overdue(swept)
     if found:
         logger.warning("swept", counts=dict(swept))
     metrics = EphemeralMetrics()
     metrics.add_metric("TasksSwept", MetricUnit.Count, found)
     metrics.flush_metrics()
+
+
+def found_overdue(swept: Counter[Found]) -> int:
+    """Return how many tasks a sweep found overdue."""
+    return sum(swept.values()) - swept[Found.MOVED]
 
 
 def _emit_processor(report: Report, processor: str, durations: Durations) -> None:

@@ -16,6 +16,7 @@ from tandem.services.deliver import Deliveries
 from tandem.services.dispatch import Dispatch
 from tandem.services.execute import Execution
 from tandem.services.health import Health
+from tandem.services.levels import LevelReader
 from tandem.services.online import Online
 from tandem.services.payloads import Payloads
 from tandem.services.quota import Quota
@@ -187,7 +188,12 @@ class Wiring(AwsPorts):
     @cached_property
     def reports(self) -> Reports:
         """Closes and reads report windows."""
-        return Reports(self.report_store, self.clock)
+        return Reports(self.report_store, self.clock, pool=self.pool)
+
+    @cached_property
+    def levels(self) -> LevelReader:
+        """Reads what is in flight."""
+        return LevelReader(self.store, self.queue, self.dead_letter_box, self.clock, pool=self.pool)
 
     @cached_property
     def quota(self) -> Quota:

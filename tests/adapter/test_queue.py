@@ -2,7 +2,7 @@ import json
 from datetime import timedelta
 
 from tandem.domain.ids import TaskId
-from tandem.ports import Envelope
+from tandem.ports import Envelope, QueueDepth
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import ACME, make_task
 
@@ -27,12 +27,25 @@ def test_a_message_belongs_to_its_tenants_fair_queue_group(ports: Ports) -> None
 
 
 def test_waiting_messages_are_counted_and_received_ones_are_not(ports: Ports) -> None:
-    assert ports.queue.waiting() == 0
+    assert ports.queue.depth() == QueueDepth(waiting=0, delayed=0, in_flight=0)
     for _ in range(3):
         ports.queue.send(Envelope(task_id=make_task().task_id, tenant=ACME))
-    assert ports.queue.waiting() == 3
+    assert ports.queue.depth().waiting == 3
     received = ports.mailbox.receive()
-    assert ports.queue.waiting() == 3 - len(received)
+    left = QueueDepth(waiting=3 - len(received), delayed=0, in_flight=len(received))
+    assert ports.queue.depth() == left
+
+
+def test_messages_that_are_kept_back_are_counted_apart(ports: Ports) -> None:
+    envelope = Envelope(task_id=make_task().task_id, tenant=ACME, delay=timedelta(minutes=5))
+    ports.queue.send(envelope)
+    assert ports.queue.depth() == QueueDepth(waiting=0, delayed=1, in_flight=0)
+
+
+def test_dead_letters_are_counted(ports: Ports) -> None:
+    assert ports.letters.count() == 0
+    ports.inbox.dead_letter("{}", message_id="m1", reason="permanent", error="-", task_id=None)
+    assert ports.letters.count() == 1
 
 
 def test_a_postponed_message_is_hidden_then_delivered_again(ports: Ports) -> None:

@@ -1,7 +1,10 @@
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from tandem.domain.counts import FinishedTask
 from tandem.domain.report import Report, Totals, compile_report
+from tandem.domain.tally import Tally
 from tandem.domain.task import Mode
 from tandem.domain.window import Window
 from tests.adapter.conftest import Ports
@@ -11,7 +14,14 @@ FIRST = Window(NOON)
 
 
 def report_of(ports: Ports, window: Window) -> Report:
-    return compile_report(window, ports.reports.finished_in(window), window.end)
+    return compile_report(window, Tally.of(finished_in(ports, window)), window.end)
+
+
+def finished_in(ports: Ports, window: Window) -> Iterator[FinishedTask]:
+    for shard in range(ports.reports.shards):
+        found = list(ports.reports.finished_in(window, shard))
+        assert ports.reports.count_finished_in(window, shard) == len(found)
+        yield from found
 
 
 def test_a_window_holds_what_finished_in_it_and_no_more(ports: Ports) -> None:
@@ -22,11 +32,11 @@ def test_a_window_holds_what_finished_in_it_and_no_more(ports: Ports) -> None:
     for moment in (NOON - timedelta(milliseconds=1), FIRST.end):
         finish_at(ports.tasks, make_task(NOON - timedelta(minutes=1)), moment)
     ports.tasks.put(make_task(NOON))
-    found = {task.task_id: task for task in ports.reports.finished_in(FIRST)}
+    found = {task.task_id: task for task in finished_in(ports, FIRST)}
     assert found.keys() == {task.task_id for task in inside}
     one = found[inside[1].task_id]
     assert (one.processor, one.mode, one.attempts) == ("echo", Mode.OFFLINE, 1)
-    assert (one.queue_wait_seconds, one.run_seconds) == (89.5, 0.5)
+    assert (one.queue_wait_ms, one.run_ms) == (89_500, 500)
 
 
 def test_there_are_no_totals_before_the_first_window(ports: Ports) -> None:

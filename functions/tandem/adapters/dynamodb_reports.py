@@ -13,6 +13,7 @@ from tandem.limits import REPORT_RETENTION
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryOutputTypeDef
 
 _TOTALS: Item = {"pk": {"S": "totals"}}
 
@@ -29,17 +30,28 @@ class DynamoDBReportStore:
         self._table = table
         self._shards = shards
 
-    def finished_in(self, window: Window) -> Iterator[FinishedTask]:
-        """Yield every task that finished in the window, shard by shard."""
-        pages = self._client.get_paginator("query")
-        for shard in range(self._shards):
-            for page in pages.paginate(
-                TableName=self._table,
-                IndexName="by_finish",
-                KeyConditionExpression="finish_shard = :shard",
-                ExpressionAttributeValues={":shard": {"S": finish_partition(window.name, shard)}},
-            ):
-                yield from (finished_from_item(item) for item in page["Items"])
+    @property
+    def shards(self) -> int:
+        """How many parts the index of finished tasks has."""
+        return self._shards
+
+    def finished_in(self, window: Window, shard: int) -> Iterator[FinishedTask]:
+        """Yield every task of a part that finished in the window."""
+        for page in self._pages(window, shard, Select="ALL_PROJECTED_ATTRIBUTES"):
+            yield from (finished_from_item(item) for item in page["Items"])
+
+    def count_finished_in(self, window: Window, shard: int) -> int:
+        """Return how many `finished_in` would yield; DynamoDB counts, and sends no item."""
+        return sum(page["Count"] for page in self._pages(window, shard, Select="COUNT"))
+
+    def _pages(self, window: Window, shard: int, **more: Any) -> "Iterator[QueryOutputTypeDef]":
+        yield from self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="by_finish",
+            KeyConditionExpression="finish_shard = :shard",
+            ExpressionAttributeValues={":shard": {"S": finish_partition(window.name, shard)}},
+            **more,
+        )
 
     def totals(self) -> Totals | None:
         """Return the totals over all closed windows; None before the first was closed."""

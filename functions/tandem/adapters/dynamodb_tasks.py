@@ -7,10 +7,10 @@ from tandem.adapters.conditions import Expression
 from tandem.adapters.items import due_partition, encode, owner_partition, task_key, to_item
 from tandem.adapters.listing import Listing
 from tandem.adapters.once_keys import key_put, made_before
-from tandem.adapters.readers import due_from_item, from_item
+from tandem.adapters.readers import due_from_item, from_item, waiting_since
 from tandem.domain.changes import Change
 from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import DueTask, Task
+from tandem.domain.task import DueTask, State, Task
 from tandem.ports import (
     ChangeRefused,
     KeyUsed,
@@ -109,6 +109,30 @@ class DynamoDBTaskStore:
             Limit=limit,
         )
         return [due_from_item(item) for item in answer["Items"]]
+
+    def oldest_waiting(self, shard: int, now: datetime) -> datetime | None:
+        """Return since when the queued task of a part waits that waits for longest, about.
+
+        The index is read until a page has one: ahead of it are tasks that run, a few for each
+        worker.
+        """
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="by_due",
+            KeyConditionExpression="due_shard = :shard",
+            FilterExpression="#state = :queued AND (attribute_not_exists(not_before) "
+            "OR not_before <= :now)",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={
+                ":shard": {"S": due_partition(shard)},
+                ":queued": encode("state", State.QUEUED),
+                ":now": encode("not_before", now),
+            },
+        )
+        for page in pages:
+            if page["Items"]:
+                return min(waiting_since(item) for item in page["Items"])
+        return None
 
     def list(
         self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None = None

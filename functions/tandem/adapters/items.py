@@ -21,6 +21,9 @@ from tandem.domain.task import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute
 
+_SIZED = frozenset({"input", "output", "file"})
+"""Fields whose sizes index by_finish holds in their place."""
+
 type Item = dict[str, "Attribute"]
 
 
@@ -59,6 +62,8 @@ def index_keys(task_id: TaskId, field: str, value: Any, shards: int) -> Item:
     shard = shard_of(task_id, shards)
     if field == "due_at":
         return {"due_shard": {"S": due_partition(shard)}}
+    if field in _SIZED:
+        return {f"{field}_bytes": {"N": str(value.size_bytes)}}
     if field == "finished_at":
         moment = to_text(value)
         return {

@@ -73,6 +73,8 @@ def finished_from_item(item: Mapping[str, Any]) -> FinishedTask:
         attempts=plain["attempts"],
         sweeps=plain.get("sweeps", 0),
         cached="cached_from" in plain,
+        bytes_in=plain.get("input_bytes", 0),
+        bytes_out=plain.get("output_bytes", 0) + plain.get("file_bytes", 0),
         created_at=from_text(plain["created_at"]),
         started_at=_moment(plain, "started_at"),
         attempt_started_at=_moment(plain, "attempt_started_at"),
@@ -150,6 +152,12 @@ def _callback(parts: Mapping[str, Any] | None) -> Callback | None:
         delivered_at=_moment(parts, "delivered_at"),
         error=parts.get("error"),
     )
+
+
+def waiting_since(item: Mapping[str, Any]) -> datetime:
+    """Return since when the queued task waits that index by_due holds."""
+    plain = {name: _plain(attribute) for name, attribute in item.items()}
+    return _moment(plain, "not_before") or from_text(plain["created_at"])
 
 
 def _payload(parts: Mapping[str, Any] | None) -> Payload | None:

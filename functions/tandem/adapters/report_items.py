@@ -1,18 +1,25 @@
 """Reports and totals as JSON documents."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from tandem.domain.clock import from_text, to_text
 from tandem.domain.counts import Count, Counts, Series
-from tandem.domain.report import Durations, Percentiles, Report, Totals
+from tandem.domain.histogram import Histogram
+from tandem.domain.ids import TenantId
+from tandem.domain.report import Levels, Report, Totals
+from tandem.domain.talkers import Talker
+from tandem.domain.tally import Durations, Percentiles
 from tandem.domain.task import Mode, State
 from tandem.domain.window import Window
+
+type Json = dict[str, Any]
 
 
 def dump_report(report: Report) -> str:
     """Return the report as JSON text."""
-    return json.dumps(
+    return _text(
         {
             "window": report.window.name,
             "closed_at": to_text(report.closed_at),
@@ -25,14 +32,16 @@ def dump_report(report: Report) -> str:
                 }
                 for processor, durations in report.durations.items()
             },
-        },
-        separators=(",", ":"),
+            "tenants": [[one.tenant, one.tasks, one.overcount] for one in report.tenants],
+            "levels": report.levels and asdict(report.levels),
+        }
     )
 
 
 def load_report(text: str) -> Report:
     """Return the report that `dump_report` wrote."""
-    document = json.loads(text)
+    document: Json = json.loads(text)
+    levels = document["levels"]
     return Report(
         Window.named(document["window"]),
         from_text(document["closed_at"]),
@@ -43,16 +52,16 @@ def load_report(text: str) -> Report:
             )
             for processor, durations in document["durations"].items()
         },
+        tuple(Talker(TenantId(tenant), tasks, over) for tenant, tasks, over in document["tenants"]),
+        Levels(**levels) if levels else None,
         {Window.named(name): _load_counts(counts) for name, counts in document["late"].items()},
     )
 
 
 def dump_totals(totals: Totals) -> str:
     """Return the totals as JSON text."""
-    return json.dumps(
-        {"closed_through": totals.closed_through.name, "counts": _dump_counts(totals.counts)},
-        separators=(",", ":"),
-    )
+    through, counts = totals.closed_through.name, _dump_counts(totals.counts)
+    return _text({"closed_through": through, "counts": counts})
 
 
 def load_totals(text: str) -> Totals:
@@ -61,16 +70,17 @@ def load_totals(text: str) -> Totals:
     return Totals(Window.named(document["closed_through"]), _load_counts(document["counts"]))
 
 
+def _text(document: Json) -> str:
+    return json.dumps(document, separators=(",", ":"))
+
+
 def _dump_counts(counts: Counts) -> list[list[Any]]:
     return [
         [
-            series.processor,
-            series.mode,
-            series.outcome,
-            count.tasks,
-            count.attempts,
-            count.cached,
-            count.sweeps,
+            *(series.processor, series.mode, series.outcome),
+            *count.numbers,
+            _dump_histogram(count.queue_wait),
+            _dump_histogram(count.run),
         ]
         for series, count in counts.items()
     ]
@@ -78,9 +88,20 @@ def _dump_counts(counts: Counts) -> list[list[Any]]:
 
 def _load_counts(rows: list[list[Any]]) -> Counts:
     return {
-        Series(processor, Mode(mode), State(outcome)): Count(*numbers)
-        for processor, mode, outcome, *numbers in rows
+        Series(processor, Mode(mode), State(outcome)): Count.of(
+            numbers, _load_histogram(wait), _load_histogram(run)
+        )
+        for processor, mode, outcome, *numbers, wait, run in rows
     }
+
+
+def _dump_histogram(histogram: Histogram) -> list[int]:
+    return [histogram.total_ms, *histogram.buckets]
+
+
+def _load_histogram(numbers: list[int]) -> Histogram:
+    total_ms, *buckets = numbers
+    return Histogram(tuple(buckets), total_ms)
 
 
 def _dump_percentiles(percentiles: Percentiles | None) -> list[float] | None:

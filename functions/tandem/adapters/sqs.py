@@ -4,11 +4,11 @@ import json
 import math
 from datetime import timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tandem.domain.ids import TaskId
 from tandem.domain.text import storable
-from tandem.ports import MAX_DELAY, Envelope
+from tandem.ports import MAX_DELAY, Envelope, QueueDepth
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -41,11 +41,27 @@ class SQSTaskQueue:
             lost += [batch[int(entry["Id"])].task_id for entry in failed]
         return lost
 
-    def waiting(self) -> int:
-        """Return about how many messages wait for the worker: SQS counts approximately."""
-        name: Literal["ApproximateNumberOfMessages"] = "ApproximateNumberOfMessages"
-        answer = self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=[name])
-        return int(answer["Attributes"][name])
+    def depth(self) -> QueueDepth:
+        """Return about how many messages there are: SQS counts approximately."""
+        return depth_of(self._client, self._queue_url)
+
+
+def depth_of(client: "SQSClient", queue_url: str) -> QueueDepth:
+    """Return about how many messages a queue holds."""
+    answer = client.get_queue_attributes(
+        QueueUrl=queue_url,
+        AttributeNames=[
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesDelayed",
+            "ApproximateNumberOfMessagesNotVisible",
+        ],
+    )
+    counts = {name: int(text) for name, text in answer["Attributes"].items()}
+    return QueueDepth(
+        waiting=counts["ApproximateNumberOfMessages"],
+        delayed=counts["ApproximateNumberOfMessagesDelayed"],
+        in_flight=counts["ApproximateNumberOfMessagesNotVisible"],
+    )
 
 
 def _message(envelope: Envelope) -> Any:

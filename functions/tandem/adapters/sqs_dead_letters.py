@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import TYPE_CHECKING
 
+from tandem.adapters.sqs import depth_of
 from tandem.domain.ids import TaskId, parse_uuid
 from tandem.ports import DeadLetter
 
@@ -48,6 +49,10 @@ class SQSDeadLetterBox:
         if not hide:
             self._show(letters)
         return letters
+
+    def count(self) -> int:
+        """Return about how many letters there are."""
+        return depth_of(self._client, self._queue_url).waiting
 
     def _show(self, letters: list[DeadLetter]) -> None:
         for batch in batched(letters, _PER_CALL, strict=False):

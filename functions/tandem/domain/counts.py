@@ -1,11 +1,15 @@
 """What reports count: finished tasks, by processor, mode and outcome."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from operator import add, attrgetter, sub
 
+from tandem.domain.histogram import Histogram
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import Mode, State
+
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,24 +24,29 @@ class FinishedTask:
     attempts: int
     sweeps: int = 0
     cached: bool = False
+    bytes_in: int = 0
+    bytes_out: int = 0
     created_at: datetime
     started_at: datetime | None
     attempt_started_at: datetime | None
     finished_at: datetime
 
     @property
-    def queue_wait_seconds(self) -> float | None:
-        """From its submission to its first attempt; None when none started."""
+    def queue_wait_ms(self) -> int | None:
+        """From its submission to its first attempt; None when none started.
+
+        Clocks of two functions may differ: never less than nothing.
+        """
         if self.started_at is None:
             return None
-        return (self.started_at - self.created_at).total_seconds()
+        return max((self.started_at - self.created_at) // _MILLISECOND, 0)
 
     @property
-    def run_seconds(self) -> float | None:
+    def run_ms(self) -> int | None:
         """How long its last attempt ran; None when none started."""
         if self.attempt_started_at is None:
             return None
-        return (self.finished_at - self.attempt_started_at).total_seconds()
+        return max((self.finished_at - self.attempt_started_at) // _MILLISECOND, 0)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,46 +60,47 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How much of a series."""
+    """How much of a series; every part can be added and taken away exactly."""
 
     tasks: int = 0
     attempts: int = 0
+    retries: int = 0
+    """Of the attempts, those after a task's first."""
     cached: int = 0
     """Of the tasks, those that a kept result answered."""
     sweeps: int = 0
     """How often the tasks were found overdue on their way."""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    queue_wait: Histogram = field(default_factory=Histogram)
+    run: Histogram = field(default_factory=Histogram)
+
+    @staticmethod
+    def of(numbers: Iterable[int], queue_wait: Histogram, run: Histogram) -> "Count":
+        """Return the count of these numbers, in the order of `NUMBERS`."""
+        named = dict(zip(NUMBERS, numbers, strict=True))
+        return Count(**named, queue_wait=queue_wait, run=run)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Its numbers, in the order of `NUMBERS`."""
+        return _numbers_of(self)
 
     def __add__(self, other: "Count") -> "Count":
         """Return both together."""
-        return Count(
-            self.tasks + other.tasks,
-            self.attempts + other.attempts,
-            self.cached + other.cached,
-            self.sweeps + other.sweeps,
-        )
+        numbers = map(add, self.numbers, other.numbers)
+        return Count.of(numbers, self.queue_wait + other.queue_wait, self.run + other.run)
 
     def __sub__(self, other: "Count") -> "Count":
         """Return what is left of this one."""
-        return Count(
-            self.tasks - other.tasks,
-            self.attempts - other.attempts,
-            self.cached - other.cached,
-            self.sweeps - other.sweeps,
-        )
+        numbers = map(sub, self.numbers, other.numbers)
+        return Count.of(numbers, self.queue_wait - other.queue_wait, self.run - other.run)
 
+
+NUMBERS = ("tasks", "attempts", "retries", "cached", "sweeps", "bytes_in", "bytes_out")
+_numbers_of: Callable[[Count], tuple[int, ...]] = attrgetter(*NUMBERS)
 
 Counts = dict[Series, Count]
-
-
-def count(finished: "Iterable[FinishedTask]") -> Counts:
-    """Return how many tasks there are of each series."""
-    counts: Counts = {}
-    for task in finished:
-        series = Series(task.processor, task.mode, task.outcome)
-        counts[series] = counts.get(series, Count()) + Count(
-            1, task.attempts, int(task.cached), task.sweeps
-        )
-    return dict(sorted(counts.items()))
 
 
 def merged(first: Counts, second: Counts) -> Counts:
@@ -108,3 +118,8 @@ def difference(first: Counts, second: Counts) -> Counts:
         for series in sorted(first.keys() | second.keys())
     }
     return {series: count for series, count in counts.items() if count != Count()}
+
+
+def tasks_in(counts: Counts) -> int:
+    """Return how many tasks there are in all series."""
+    return sum(count.tasks for count in counts.values())

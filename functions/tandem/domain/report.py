@@ -4,37 +4,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from tandem.domain.counts import Counts, FinishedTask, count, difference, merged
+from tandem.domain.counts import Counts, difference, merged, tasks_in
+from tandem.domain.talkers import Talker
+from tandem.domain.tally import Durations, Tally
 from tandem.domain.window import Window
 
-
-@dataclass(frozen=True, slots=True)
-class Percentiles:
-    """Nearest-rank percentiles of a duration, in seconds."""
-
-    p50: float
-    p95: float
-    p99: float
-
-    @staticmethod
-    def of(seconds: list[float]) -> "Percentiles | None":
-        """Return the percentiles of these durations; None when there are none."""
-        if not seconds:
-            return None
-        ranked = sorted(seconds)
-
-        def rank(percent: int) -> float:
-            return ranked[-(-len(ranked) * percent // 100) - 1]
-
-        return Percentiles(rank(50), rank(95), rank(99))
+TOP_TENANTS = 10
+"""How many tenants a report names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Durations:
-    """How long tasks waited and ran; None where no task did."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """What was in flight when a window was closed; the queue's numbers are approximate."""
 
-    queue_wait: Percentiles | None
-    run: Percentiles | None
+    waiting: int
+    """Messages that wait for the worker."""
+    delayed: int
+    """Messages that the queue keeps back: of retries, and of tasks that are to run later."""
+    in_flight: int
+    """Messages that the worker has."""
+    dead_letters: int
+    oldest_waiting_seconds: float | None
+    """How long the oldest queued task waits; None when none does."""
+    swept: int
+    """How many tasks this run found overdue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +40,10 @@ class Report:
     """Of the window itself, and of what came late."""
     durations: dict[str, Durations]
     """By processor, of the window itself."""
+    tenants: tuple[Talker, ...] = ()
+    """Those with most tasks in the window itself."""
+    levels: Levels | None = None
+    """None of a window that was closed later than it might have been."""
     late: dict[Window, Counts] = field(default_factory=dict)
     """What finished in earlier windows and was not there yet when they were closed."""
 
@@ -57,6 +54,16 @@ class Report:
         for missed in self.late.values():
             counts = difference(counts, missed)
         return counts
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks it counts."""
+        return tasks_in(self.counts)
+
+    @property
+    def late_tasks(self) -> int:
+        """How many of them came late."""
+        return sum(tasks_in(missed) for missed in self.late.values())
 
     def with_late(self, late: "dict[Window, Counts]") -> "Report":
         """Return the report with what came late counted in it."""
@@ -78,36 +85,17 @@ class Totals:
         return Totals(report.window, merged(self.counts, report.counts))
 
 
-def compile_report(window: Window, finished: Iterable[FinishedTask], closed_at: datetime) -> Report:
+def compile_report(window: Window, tally: Tally, closed_at: datetime) -> Report:
     """Return the report of a window over the tasks that finished in it."""
-    tasks = list(finished)
-    waits: dict[str, list[float]] = {}
-    runs: dict[str, list[float]] = {}
-    for task in tasks:
-        if task.queue_wait_seconds is not None:
-            waits.setdefault(task.processor, []).append(task.queue_wait_seconds)
-        if task.run_seconds is not None:
-            runs.setdefault(task.processor, []).append(task.run_seconds)
-    counts = count(tasks)
-    return Report(
-        window,
-        closed_at,
-        counts,
-        {
-            processor: Durations(
-                Percentiles.of(waits.get(processor, [])), Percentiles.of(runs.get(processor, []))
-            )
-            for processor in sorted({series.processor for series in counts})
-        },
-    )
+    tenants = tally.talkers.most(TOP_TENANTS)
+    return Report(window, closed_at, tally.counts(), tally.durations(), tenants)
 
 
-def late_in(window: Window, seen: Counts, closed: "Iterable[Report]") -> Counts:
-    """Return what is seen of a closed window now, and was in no report before.
+def counted_of(window: Window, closed: "Iterable[Report]") -> Counts:
+    """Return what is in the reports of a closed window.
 
     Args:
         window: the window.
-        seen: what is counted of it now.
         closed: its own report and all that were closed after it.
     """
     counted: Counts = {}
@@ -115,4 +103,4 @@ def late_in(window: Window, seen: Counts, closed: "Iterable[Report]") -> Counts:
         if report.window == window:
             counted = merged(counted, report.own)
         counted = merged(counted, report.late.get(window, {}))
-    return difference(seen, counted)
+    return counted

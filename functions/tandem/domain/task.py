@@ -47,6 +47,11 @@ class InlinePayload:
 
     text: str
 
+    @property
+    def size_bytes(self) -> int:
+        """Its size in UTF-8."""
+        return len(self.text.encode())
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPayload:

@@ -8,7 +8,15 @@ from tandem.ports.callbacks import (
     CallbackStore,
     Unreachable,
 )
-from tandem.ports.queues import MAX_DELAY, DeadLetter, DeadLetterBox, Envelope, Inbox, TaskQueue
+from tandem.ports.queues import (
+    MAX_DELAY,
+    DeadLetter,
+    DeadLetterBox,
+    Envelope,
+    Inbox,
+    QueueDepth,
+    TaskQueue,
+)
 from tandem.ports.quotas import QuotaStore
 from tandem.ports.reports import ReportStore
 from tandem.ports.results import CachedResult, ResultCache
@@ -42,6 +50,7 @@ __all__ = [
     "KeyUsed",
     "MadeBefore",
     "Once",
+    "QueueDepth",
     "QuotaStore",
     "ReportStore",
     "ResultCache",

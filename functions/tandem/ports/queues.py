@@ -21,6 +21,17 @@ class Envelope:
     """How long the queue keeps it back: up to `MAX_DELAY`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDepth:
+    """About how many messages a queue holds."""
+
+    waiting: int
+    delayed: int
+    """Kept back for now."""
+    in_flight: int
+    """Received, and neither acknowledged nor visible again."""
+
+
 class TaskQueue(Protocol):
     """Carries task ids to the worker, at least once each."""
 
@@ -32,8 +43,8 @@ class TaskQueue(Protocol):
         """
         ...
 
-    def waiting(self) -> int:
-        """Return about how many messages wait for the worker."""
+    def depth(self) -> QueueDepth:
+        """Return about how many messages there are."""
         ...
 
 
@@ -73,6 +84,10 @@ class DeadLetterBox(Protocol):
         With no time to hide them nothing is taken from anyone. A queue shows a sample: of many
         letters, not all are returned.
         """
+        ...
+
+    def count(self) -> int:
+        """Return about how many letters there are."""
         ...
 
     def put_back(self, letter: DeadLetter) -> None:

@@ -11,8 +11,17 @@ from tandem.domain.window import Window
 class ReportStore(Protocol):
     """Keeps the closed report windows and the running totals."""
 
-    def finished_in(self, window: Window) -> Iterator[FinishedTask]:
-        """Yield every task that finished in the window, in no order."""
+    @property
+    def shards(self) -> int:
+        """How many parts the index of finished tasks has."""
+        ...
+
+    def finished_in(self, window: Window, shard: int) -> Iterator[FinishedTask]:
+        """Yield every task of a part that finished in the window, in no order."""
+        ...
+
+    def count_finished_in(self, window: Window, shard: int) -> int:
+        """Return how many `finished_in` would yield."""
         ...
 
     def totals(self) -> Totals | None:

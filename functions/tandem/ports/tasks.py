@@ -113,6 +113,13 @@ class TaskStore(Protocol):
         """Return up to `limit` tasks of a part that are in flight and due, longest due first."""
         ...
 
+    def oldest_waiting(self, shard: int, now: datetime) -> datetime | None:
+        """Return since when the queued task of a part waits that waits for longest, about.
+
+        A task that is to run later waits from that time on. None when none does.
+        """
+        ...
+
     def list(
         self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None = None
     ) -> TaskPage:

@@ -39,7 +39,7 @@ class Health:
         """Return for each part whether it answered in time."""
         checks: Mapping[str, Callable[[], object]] = {
             "table": lambda: self._store.get(_NO_TASK),
-            "queue": self._queue.waiting,
+            "queue": self._queue.depth,
             "bucket": self._look_for_a_blob,
         }
         futures = {part: self._pool.submit(check) for part, check in checks.items()}

@@ -1,11 +1,13 @@
 """Closing report windows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from tandem.domain.clock import Clock
-from tandem.domain.counts import Counts, count
-from tandem.domain.report import Report, Totals, compile_report, late_in
+from tandem.domain.counts import Counts, difference, tasks_in
+from tandem.domain.report import Levels, Report, Totals, compile_report, counted_of
+from tandem.domain.tally import Tally
 from tandem.domain.window import Window, windows_to_close
 from tandem.limits import (
     REPORT_FIRST_REACH,
@@ -14,53 +16,91 @@ from tandem.limits import (
     REPORT_WINDOWS_PER_RUN,
 )
 from tandem.ports import ReportStore
+from tandem.processing.pool import BoundedPool
 
 
 class Reports:
     """Closes windows, each exactly once, and reads closed ones."""
 
     def __init__(
-        self, store: ReportStore, clock: Clock, *, grace: timedelta = REPORT_GRACE
+        self,
+        store: ReportStore,
+        clock: Clock,
+        *,
+        pool: BoundedPool,
+        grace: timedelta = REPORT_GRACE,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._pool = pool
         self._grace = grace
 
-    def close_due(self) -> Iterator[Report]:
+    def close_due(self, levels: Levels | None = None) -> Iterator[Report]:
         """Close the windows that are over, oldest first, and yield the report of each.
 
         Each counts what came late to the windows before it: what finished in them and was not in
-        the index yet. What another run closed meanwhile is not yielded: that run has it.
+        the index yet. What another run closed meanwhile is not yielded: that run has it. The
+        levels go into the report of the newest window, which was over when they were measured.
         """
         totals = self._store.totals()
         last = totals.closed_through if totals else None
-        for window in windows_to_close(
-            last,
-            self._clock.now(),
-            grace=self._grace,
-            most=REPORT_WINDOWS_PER_RUN,
-            first_run_reach=REPORT_FIRST_REACH,
-        ):
-            finished = self._store.finished_in(window)
-            report = compile_report(window, finished, self._clock.now())
+        due = list(
+            windows_to_close(
+                last,
+                self._clock.now(),
+                grace=self._grace,
+                most=REPORT_WINDOWS_PER_RUN,
+                first_run_reach=REPORT_FIRST_REACH,
+            )
+        )
+        for window in due:
+            report = compile_report(window, self._tally(window), self._clock.now())
             report = report.with_late(self._late(window))
+            if window == due[-1]:
+                report = replace(report, levels=levels)
             new = totals.including(report) if totals else Totals(window, report.counts)
             if not self._store.close(report, new, previous=last):
                 return
             totals, last = new, window
             yield report
 
+    def _tally(self, window: Window) -> Tally:
+        """Count a window's tasks, all shards at once."""
+
+        def tally_of(shard: int) -> Tally:
+            return Tally.of(self._store.finished_in(window, shard))
+
+        whole = Tally()
+        for part in self._pool.map(tally_of, range(self._store.shards)):
+            whole.include(part)
+        return whole
+
     def _late(self, window: Window) -> dict[Window, Counts]:
-        """Return what came late to the last closed windows before this one."""
+        """Return what came late to the last closed windows before this one.
+
+        Finished tasks never change and never leave: a window that has as many as were counted
+        has the same ones, and is not read again.
+        """
         before = [window.plus(-back) for back in range(1, REPORT_WINDOWS_AGAIN + 1)]
         closed = self._store.reports(before)
         late = {}
         for report in closed:
-            seen = count(self._store.finished_in(report.window))
-            missed = late_in(report.window, seen, closed)
-            if missed:
-                late[report.window] = missed
+            counted = counted_of(report.window, closed)
+            if self._size(report.window) != tasks_in(counted):
+                missed = difference(self._tally(report.window).counts(), counted)
+                if missed:
+                    late[report.window] = missed
         return late
+
+    def _size(self, window: Window) -> int:
+        def size_of(shard: int) -> int:
+            return self._store.count_finished_in(window, shard)
+
+        return sum(self._pool.map(size_of, range(self._store.shards)))
+
+    def totals(self) -> Totals | None:
+        """Return the totals over all closed windows; None before the first was closed."""
+        return self._store.totals()
 
     def latest(self, *, before: Window | None, limit: int) -> list[Report]:
         """Return up to `limit` closed windows, newest first, from the one before `before` on."""

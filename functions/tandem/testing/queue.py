@@ -7,7 +7,7 @@ from json import dumps
 
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId
-from tandem.ports import MAX_DELAY, DeadLetter, Envelope
+from tandem.ports import MAX_DELAY, DeadLetter, Envelope, QueueDepth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +80,19 @@ class MemoryQueue:
         self.messages |= {message.message_id: message for message in delivered}
         return delivered
 
-    def waiting(self) -> int:
-        """Return how many messages could be received."""
+    def depth(self) -> QueueDepth:
+        """Return how many messages there are."""
         now = self._clock.now()
-        return sum(message.visible_at <= now for message in self.messages.values())
+        hidden = [message for message in self.messages.values() if message.visible_at > now]
+        return QueueDepth(
+            waiting=len(self.messages) - len(hidden),
+            delayed=sum(not message.receive_count for message in hidden),
+            in_flight=sum(message.receive_count > 0 for message in hidden),
+        )
+
+    def count(self) -> int:
+        """Return how many dead letters there are."""
+        return len(self.dead_letters)
 
     def delete(self, message: Message) -> None:
         """Acknowledge a message."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from threading import Lock
+from zlib import crc32
 
 from tandem.domain.counts import FinishedTask
 from tandem.domain.report import Report, Totals
@@ -18,10 +19,20 @@ class MemoryReportStore:
         self._totals: Totals | None = None
         self._lock = Lock()
 
-    def finished_in(self, window: Window) -> Iterator[FinishedTask]:
-        """Yield every task that finished in the window."""
+    shards = 2
+
+    def count_finished_in(self, window: Window, shard: int) -> int:
+        """Return how many `finished_in` would yield."""
+        return sum(1 for _ in self.finished_in(window, shard))
+
+    def finished_in(self, window: Window, shard: int) -> Iterator[FinishedTask]:
+        """Yield every task of a part that finished in the window."""
         for task in list(self._tasks.tasks.values()):
-            if task.finished_at is not None and window.start <= task.finished_at < window.end:
+            if (
+                task.finished_at is not None
+                and window.start <= task.finished_at < window.end
+                and crc32(task.task_id.encode()) % self.shards == shard
+            ):
                 yield FinishedTask(
                     task_id=task.task_id,
                     tenant=task.tenant,
@@ -31,6 +42,8 @@ class MemoryReportStore:
                     attempts=task.attempts,
                     sweeps=task.sweeps,
                     cached=task.cached_from is not None,
+                    bytes_in=task.input.size_bytes,
+                    bytes_out=sum(one.size_bytes for one in (task.output, task.file) if one),
                     created_at=task.created_at,
                     started_at=task.started_at,
                     attempt_started_at=task.attempt_started_at,

@@ -7,7 +7,7 @@ from threading import Lock
 from tandem.domain.changes import Change
 from tandem.domain.clock import to_text
 from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import DueTask, InlinePayload, Task
+from tandem.domain.task import DueTask, InlinePayload, State, Task
 from tandem.ports import (
     ChangeRefused,
     KeyUsed,
@@ -77,6 +77,17 @@ class MemoryTaskStore:
                 if task.due_at is not None and task.due_at <= now
             ]
         return sorted(found, key=lambda task: task.due_at)[:limit]
+
+    def oldest_waiting(self, shard: int, now: datetime) -> datetime | None:
+        """Return since when the queued task waits that waits for longest."""
+        del shard
+        with self._lock:
+            since = [
+                task.not_before or task.created_at
+                for task in self.tasks.values()
+                if task.state is State.QUEUED
+            ]
+        return min((moment for moment in since if moment <= now), default=None)
 
     def list(
         self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None = None

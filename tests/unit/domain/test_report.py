@@ -1,11 +1,15 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain.counts import Count, FinishedTask, Series
-from tandem.domain.report import Percentiles, Totals, compile_report
+from tandem.domain.counts import FinishedTask, Series, difference
+from tandem.domain.histogram import BOUNDS_MS, RELATIVE_ERROR
+from tandem.domain.ids import TenantId
+from tandem.domain.report import Report, Totals, compile_report
+from tandem.domain.tally import Tally
 from tandem.domain.task import Mode, State
 from tandem.domain.window import Window, windows_to_close
 from tests.factories.tasks import ACME, NOON, make_task
@@ -38,42 +42,74 @@ def test_a_window_is_one_whole_minute() -> None:
     assert Window.named(window.name) == window
 
 
+def report_of(*tasks: FinishedTask) -> Report:
+    return compile_report(FIRST, Tally.of(tasks), NOON)
+
+
 def test_a_report_counts_by_processor_mode_and_outcome() -> None:
-    tasks = [finished(), finished(), finished(State.FAILED)]
-    report = compile_report(FIRST, tasks, NOON)
-    assert report.counts == {
-        Series("echo", Mode.OFFLINE, State.SUCCEEDED): Count(2, 4),
-        Series("echo", Mode.OFFLINE, State.FAILED): Count(1, 2),
+    report = report_of(finished(), finished(), finished(State.FAILED))
+    counted = {
+        series.outcome: (count.tasks, count.attempts, count.retries)
+        for series, count in report.counts.items()
     }
+    assert counted == {State.SUCCEEDED: (2, 4, 2), State.FAILED: (1, 2, 1)}
 
 
 def test_an_empty_window_is_a_report_too() -> None:
-    report = compile_report(FIRST, [], NOON)
-    assert (report.counts, report.durations) == ({}, {})
+    report = report_of()
+    assert (report.counts, report.durations, report.tenants) == ({}, {}, ())
 
 
-def test_durations_are_nearest_rank_percentiles() -> None:
-    tasks = [finished(wait=n, run=n * 10) for n in range(1, 101)]
-    durations = compile_report(FIRST, tasks, NOON).durations["echo"]
-    assert durations.queue_wait == Percentiles(50, 95, 99)
-    assert durations.run == Percentiles(500, 950, 990)
+def test_durations_are_nearest_rank_percentiles_within_the_sketchs_error() -> None:
+    durations = report_of(*(finished(wait=n, run=n * 10) for n in range(1, 101))).durations["echo"]
+    for percentiles, scale in ((durations.queue_wait, 1), (durations.run, 10)):
+        assert percentiles is not None
+        assert percentiles.p50 == pytest.approx(50 * scale, rel=RELATIVE_ERROR)
+        assert percentiles.p95 == pytest.approx(95 * scale, rel=RELATIVE_ERROR)
+        assert percentiles.p99 == pytest.approx(99 * scale, rel=RELATIVE_ERROR)
 
 
-@given(st.lists(st.floats(0, 1000), min_size=1))
-def test_a_percentile_is_a_value_that_so_many_do_not_exceed(values: list[float]) -> None:
-    percentiles = Percentiles.of(values)
-    assert percentiles is not None
-    for percent, value in ((50, percentiles.p50), (95, percentiles.p95), (99, percentiles.p99)):
-        assert value in values
-        assert sum(one <= value for one in values) * 100 >= percent * len(values)
-        assert sum(one < value for one in values) * 100 < percent * len(values)
+def test_histograms_hold_each_duration_in_its_bucket_and_their_exact_sum() -> None:
+    report = report_of(finished(wait=0.005, run=0.0051), finished(wait=0.1, run=99_999))
+    (count,) = report.counts.values()
+    waits = dict(zip((*BOUNDS_MS, None), count.queue_wait.buckets, strict=True))
+    runs = dict(zip((*BOUNDS_MS, None), count.run.buckets, strict=True))
+    assert (waits[5], waits[100], count.queue_wait.count) == (1, 1, 2)
+    assert (runs[10], runs[None], count.run.count) == (0, 1, 2)
+    assert count.queue_wait.total_ms == 105
+    assert runs[5] == 1  # times are kept in whole milliseconds
+
+
+def test_the_tenants_with_most_tasks_are_named() -> None:
+    tenants = [TenantId(f"tenant-{number}") for number in range(20)]
+    tasks = [
+        replace(finished(), tenant=tenant)
+        for number, tenant in enumerate(tenants)
+        for _ in range(number)
+    ]
+    named = report_of(*tasks).tenants
+    assert [(one.tenant, one.tasks) for one in named[:2]] == [("tenant-19", 19), ("tenant-18", 18)]
+    assert len(named) == 10
+    assert all(one.overcount == 0 for one in named)
 
 
 def test_totals_add_up() -> None:
-    report = compile_report(FIRST, [finished(), finished(State.FAILED)], NOON)
+    report = report_of(finished(), finished(State.FAILED))
     totals = Totals(FIRST, {}).including(report).including(report)
-    assert totals.counts[Series("echo", Mode.OFFLINE, State.SUCCEEDED)] == Count(2, 4)
+    count = totals.counts[Series("echo", Mode.OFFLINE, State.SUCCEEDED)]
+    assert (count.tasks, count.attempts, count.run.count) == (2, 4, 2)
     assert totals.closed_through == FIRST
+
+
+@given(st.lists(st.integers(0, 100), max_size=30), st.lists(st.integers(0, 100), max_size=30))
+def test_what_is_counted_apart_is_counted_together(first: list[int], second: list[int]) -> None:
+    ones, others = ([finished(wait=n, run=n) for n in part] for part in (first, second))
+    whole, parts = Tally.of([*ones, *others]), Tally.of(ones)
+    parts.include(Tally.of(others))
+    assert parts.counts() == whole.counts()
+    assert parts.durations() == whole.durations()
+    assert parts.talkers.most(10) == whole.talkers.most(10)
+    assert difference(whole.counts(), Tally.of(others).counts()) == Tally.of(ones).counts()
 
 
 def due(last: Window | None, seconds_after_noon: float, most: int = 60) -> list[Window]:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from tandem.domain.ids import TenantId, new_upload_id
-from tandem.domain.report import compile_report
+from tandem.domain.tally import Tally
 from tandem.domain.task import Mode, State
 from tandem.domain.window import Window
 from tandem.ports import upload_key
@@ -111,8 +111,9 @@ def test_an_answered_task_has_succeeded_without_an_attempt_and_is_counted_so() -
     assert (task.state, task.attempts, task.cached_from) == (State.SUCCEEDED, 0, kept.task_id)
     assert wiring.queue.messages == {}
     window = Window.holding(wiring.clock.now())
-    report = compile_report(window, wiring.report_store.finished_in(window), window.end)
-    counted = {series.mode: count for series, count in report.counts.items()}
+    shards = range(wiring.report_store.shards)
+    finished = [one for shard in shards for one in wiring.report_store.finished_in(window, shard)]
+    counted = {series.mode: count for series, count in Tally.of(finished).counts().items()}
     assert (counted[Mode.OFFLINE].tasks, counted[Mode.OFFLINE].cached) == (1, 1)
     assert (counted[Mode.ONLINE].tasks, counted[Mode.ONLINE].cached) == (1, 0)
 
