@@ -8,8 +8,9 @@ from tandem.domain.counts import Count, Series
 from tandem.domain.histogram import BOUNDS_MS, RELATIVE_ERROR, Histogram
 from tandem.domain.report import Levels, Report
 from tandem.domain.talkers import Talker
-from tandem.domain.tally import Percentiles
+from tandem.domain.tally import Example, Percentiles
 from tandem.domain.task import Mode, State
+from tandem.trace import trace_id
 
 _BOUNDS = ", ".join(f"{bound / 1000:g}" for bound in BOUNDS_MS)
 
@@ -33,6 +34,25 @@ class HistogramView(BaseModel):
         )
 
 
+class ExampleView(BaseModel):
+    """A task, and how to find what was logged of it."""
+
+    task_id: str
+    trace_id: str | None = Field(description="The log lines' correlation_id.")
+    run_seconds: float
+
+    @staticmethod
+    def of(example: Example | None) -> "ExampleView | None":
+        """Return the view of an example; None of none."""
+        if example is None:
+            return None
+        return ExampleView(
+            task_id=example.task_id,
+            trace_id=trace_id(example.traceparent),
+            run_seconds=example.run_seconds,
+        )
+
+
 class SeriesView(BaseModel):
     """How many tasks of one kind ended in one way."""
 
@@ -49,8 +69,12 @@ class SeriesView(BaseModel):
     queue_wait: HistogramView = Field(description="From submission to the first attempt.")
     run: HistogramView = Field(description="Of the last attempt.")
 
+    longest: ExampleView | None = Field(
+        description="The task that ran longest in the minute itself; null when none ran."
+    )
+
     @staticmethod
-    def of(series: Series, count: Count) -> "SeriesView":
+    def of(series: Series, count: Count, example: Example | None) -> "SeriesView":
         """Return the view of a series."""
         return SeriesView(
             processor=series.processor,
@@ -65,6 +89,7 @@ class SeriesView(BaseModel):
             bytes_out=count.bytes_out,
             queue_wait=HistogramView.of(count.queue_wait),
             run=HistogramView.of(count.run),
+            longest=ExampleView.of(example),
         )
 
 
@@ -142,7 +167,10 @@ class ReportView(BaseModel):
             closed_at=report.closed_at,
             tasks=report.tasks,
             late=report.late_tasks,
-            counts=[SeriesView.of(series, count) for series, count in report.counts.items()],
+            counts=[
+                SeriesView.of(series, count, report.examples.get(series))
+                for series, count in report.counts.items()
+            ],
             durations=[
                 DurationsView(
                     processor=processor,

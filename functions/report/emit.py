@@ -1,9 +1,10 @@
-"""A report as a log line and as CloudWatch metrics, in embedded metric format.
+"""A report as log lines and as CloudWatch metrics, in embedded metric format.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
 from collections import Counter
+from typing import Any
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
@@ -13,6 +14,7 @@ from tandem.domain.tally import Durations, Percentiles
 from tandem.domain.task import State
 from tandem.services.sweep import Found
 from tandem.telemetry import logger
+from tandem.trace import trace_id
 
 _METRIC_OF = {
     State.SUCCEEDED: "TasksSucceeded",
@@ -23,13 +25,42 @@ _METRIC_OF = {
 
 def emit(report: Report) -> None:
     """Log the report, and its metrics with the time of its window's start."""
-    logger.info("report", window=report.window.name, tasks=report.tasks, late=report.late_tasks)
+    logger.info("report", **summary(report))
+    for series, example in report.examples.items():
+        logger.info(
+            "counted",
+            window=report.window.name,
+            correlation_id=trace_id(example.traceparent),
+            task_id=example.task_id,
+            processor=series.processor,
+            mode=series.mode,
+            state=series.outcome,
+            tasks=report.counts[series].tasks,
+            run_ms=round(example.run_seconds * 1000),
+        )
     metrics = EphemeralMetrics()
     metrics.set_timestamp(report.window.start)
     metrics.add_metric("WindowsClosed", MetricUnit.Count, 1)
     metrics.flush_metrics()
     for processor, durations in report.durations.items():
         _emit_processor(report, processor, durations)
+
+
+def summary(report: Report) -> dict[str, Any]:
+    """Return a report in a line: how many ended how, what came late, and what is in flight."""
+    ended: Counter[State] = Counter()
+    for series, count in report.counts.items():
+        ended[series.outcome] += count.tasks
+    line: dict[str, Any] = {"window": report.window.name, "tasks": report.tasks}
+    line |= {state.value: ended[state] for state in _METRIC_OF}
+    line["late"] = report.late_tasks
+    if report.levels is not None:
+        line |= {
+            "waiting": report.levels.waiting,
+            "in_flight": report.levels.in_flight,
+            "dead_letters": report.levels.dead_letters,
+        }
+    return line
 
 
 def emit_sweep(swept: Counter[Found]) -> None:

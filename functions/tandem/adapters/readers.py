@@ -73,6 +73,7 @@ def finished_from_item(item: Mapping[str, Any]) -> FinishedTask:
         attempts=plain["attempts"],
         sweeps=plain.get("sweeps", 0),
         cached="cached_from" in plain,
+        traceparent=plain.get("traceparent"),
         bytes_in=plain.get("input_bytes", 0),
         bytes_out=plain.get("output_bytes", 0) + plain.get("file_bytes", 0),
         created_at=from_text(plain["created_at"]),

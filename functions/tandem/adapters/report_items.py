@@ -7,10 +7,10 @@ from typing import Any
 from tandem.domain.clock import from_text, to_text
 from tandem.domain.counts import Count, Counts, Series
 from tandem.domain.histogram import Histogram
-from tandem.domain.ids import TenantId
+from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.report import Levels, Report, Totals
 from tandem.domain.talkers import Talker
-from tandem.domain.tally import Durations, Percentiles
+from tandem.domain.tally import Durations, Example, Percentiles
 from tandem.domain.task import Mode, State
 from tandem.domain.window import Window
 
@@ -33,6 +33,10 @@ def dump_report(report: Report) -> str:
                 for processor, durations in report.durations.items()
             },
             "tenants": [[one.tenant, one.tasks, one.overcount] for one in report.tenants],
+            "examples": [
+                [*_names(series), one.task_id, one.traceparent, one.run_seconds]
+                for series, one in report.examples.items()
+            ],
             "levels": report.levels and asdict(report.levels),
         }
     )
@@ -54,6 +58,10 @@ def load_report(text: str) -> Report:
         },
         tuple(Talker(TenantId(tenant), tasks, over) for tenant, tasks, over in document["tenants"]),
         Levels(**levels) if levels else None,
+        {
+            _series(*names): Example(TaskId(task_id), traceparent, run_seconds)
+            for *names, task_id, traceparent, run_seconds in document["examples"]
+        },
         {Window.named(name): _load_counts(counts) for name, counts in document["late"].items()},
     )
 
@@ -77,8 +85,8 @@ def _text(document: Json) -> str:
 def _dump_counts(counts: Counts) -> list[list[Any]]:
     return [
         [
-            *(series.processor, series.mode, series.outcome),
-            *count.numbers,
+            *_names(series),
+            count.numbers,
             _dump_histogram(count.queue_wait),
             _dump_histogram(count.run),
         ]
@@ -88,11 +96,17 @@ def _dump_counts(counts: Counts) -> list[list[Any]]:
 
 def _load_counts(rows: list[list[Any]]) -> Counts:
     return {
-        Series(processor, Mode(mode), State(outcome)): Count.of(
-            numbers, _load_histogram(wait), _load_histogram(run)
-        )
-        for processor, mode, outcome, *numbers, wait, run in rows
+        _series(*names): Count.of(numbers, _load_histogram(wait), _load_histogram(run))
+        for *names, numbers, wait, run in rows
     }
+
+
+def _names(series: Series) -> tuple[str, str, str]:
+    return (series.processor, series.mode, series.outcome)
+
+
+def _series(processor: str, mode: str, outcome: str) -> Series:
+    return Series(processor, Mode(mode), State(outcome))
 
 
 def _dump_histogram(histogram: Histogram) -> list[int]:

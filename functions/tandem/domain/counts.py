@@ -26,6 +26,7 @@ class FinishedTask:
     cached: bool = False
     bytes_in: int = 0
     bytes_out: int = 0
+    traceparent: str | None = None
     created_at: datetime
     started_at: datetime | None
     attempt_started_at: datetime | None

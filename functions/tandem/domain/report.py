@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from tandem.domain.counts import Counts, difference, merged, tasks_in
+from tandem.domain.counts import Counts, Series, difference, merged, tasks_in
 from tandem.domain.talkers import Talker
-from tandem.domain.tally import Durations, Tally
+from tandem.domain.tally import Durations, Example, Tally
 from tandem.domain.window import Window
 
 TOP_TENANTS = 10
@@ -44,6 +44,8 @@ class Report:
     """Those with most tasks in the window itself."""
     levels: Levels | None = None
     """None of a window that was closed later than it might have been."""
+    examples: dict[Series, Example] = field(default_factory=dict)
+    """Of each series of the window itself, the task that ran longest."""
     late: dict[Window, Counts] = field(default_factory=dict)
     """What finished in earlier windows and was not there yet when they were closed."""
 
@@ -87,8 +89,14 @@ class Totals:
 
 def compile_report(window: Window, tally: Tally, closed_at: datetime) -> Report:
     """Return the report of a window over the tasks that finished in it."""
-    tenants = tally.talkers.most(TOP_TENANTS)
-    return Report(window, closed_at, tally.counts(), tally.durations(), tenants)
+    return Report(
+        window,
+        closed_at,
+        tally.counts(),
+        tally.durations(),
+        tally.talkers.most(TOP_TENANTS),
+        examples=tally.examples(),
+    )
 
 
 def counted_of(window: Window, closed: "Iterable[Report]") -> Counts:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tandem.domain.counts import NUMBERS, Count, Counts, FinishedTask, Series
 from tandem.domain.histogram import HistogramTally, Sketch
+from tandem.domain.ids import TaskId
 from tandem.domain.talkers import Talkers
 
 
@@ -30,6 +31,15 @@ class Durations:
 
     queue_wait: Percentiles | None
     run: Percentiles | None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One of a series' tasks: the one that ran longest."""
+
+    task_id: TaskId
+    traceparent: str | None
+    run_seconds: float
 
 
 class Tally:
@@ -62,6 +72,8 @@ class Tally:
             waits.add(wait_ms)
         if run_ms is not None:
             sums.run.add(run_ms)
+            if run_ms >= sums.longest_ms:
+                sums.longest_ms, sums.longest_task = run_ms, task
             runs.add(run_ms)
         self.talkers.add(task.tenant)
 
@@ -73,6 +85,14 @@ class Tally:
             for sketch, more in zip(self._sketches_of(processor), theirs, strict=True):
                 sketch.include(more)
         self.talkers.include(other.talkers)
+
+    def examples(self) -> dict[Series, Example]:
+        """Return the task of each series that ran longest; none where no task ran."""
+        return {
+            series: sums.longest
+            for series, sums in sorted(self._series.items())
+            if sums.longest is not None
+        }
 
     def counts(self) -> Counts:
         """Return what was counted, series by series."""
@@ -95,12 +115,14 @@ class Tally:
 class _Sums:
     """A count while it is counted."""
 
-    __slots__ = ("numbers", "queue_wait", "run")
+    __slots__ = ("longest_ms", "longest_task", "numbers", "queue_wait", "run")
 
     def __init__(self) -> None:
         self.numbers = [0] * len(NUMBERS)
         self.queue_wait = HistogramTally()
         self.run = HistogramTally()
+        self.longest_ms = 0
+        self.longest_task: FinishedTask | None = None
 
     def add(self, task: FinishedTask) -> None:
         numbers = self.numbers
@@ -117,6 +139,15 @@ class _Sums:
         self.numbers = [mine + more for mine, more in zip(self.numbers, other.numbers, strict=True)]
         self.queue_wait.include(other.queue_wait)
         self.run.include(other.run)
+        if other.longest_task is not None and other.longest_ms >= self.longest_ms:
+            self.longest_ms, self.longest_task = other.longest_ms, other.longest_task
+
+    @property
+    def longest(self) -> Example | None:
+        task = self.longest_task
+        if task is None:
+            return None
+        return Example(task.task_id, task.traceparent, self.longest_ms / 1000)
 
     def frozen(self) -> Count:
         return Count.of(self.numbers, self.queue_wait.frozen(), self.run.frozen())

@@ -17,6 +17,7 @@ from tandem.domain.transitions import (
     stop_dead,
     succeed,
 )
+from tandem.domain.window import Window
 from tandem.limits import DUE_MARGIN
 from tandem.ports import ChangeRefused, TaskStore
 from tandem.processing.context import Logger
@@ -146,6 +147,8 @@ class Settlement:
             processor=settled.processor,
             attempt=attempt.attempt,
             state=settled.state,
+            # The report of this minute counts the task, when it has ended.
+            window=Window.holding(now).name,
             run_ms=round((now - started_at).total_seconds() * 1000),
         )
 

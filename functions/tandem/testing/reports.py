@@ -42,6 +42,7 @@ class MemoryReportStore:
                     attempts=task.attempts,
                     sweeps=task.sweeps,
                     cached=task.cached_from is not None,
+                    traceparent=task.traceparent,
                     bytes_in=task.input.size_bytes,
                     bytes_out=sum(one.size_bytes for one in (task.output, task.file) if one),
                     created_at=task.created_at,

@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
 
@@ -25,6 +26,7 @@ def report_of(*outcomes: State) -> Report:
             mode=Mode.OFFLINE,
             outcome=outcome,
             attempts=2,
+            traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             created_at=window.start,
             started_at=window.start + timedelta(seconds=1),
             attempt_started_at=window.start + timedelta(seconds=1),
@@ -65,6 +67,28 @@ def test_a_window_is_emitted_by_processor_with_the_windows_time(
     moment = datetime.fromtimestamp(envelope["Timestamp"] / 1000, UTC)
     assert moment == report.window.start
     assert envelope["CloudWatchMetrics"][0]["Namespace"] == "Tandem"
+
+
+def test_the_longest_task_of_each_series_is_logged_under_its_own_correlation_id(
+    log: StringIO, printed: pytest.CaptureFixture[str]
+) -> None:
+    emit(report_of(State.SUCCEEDED, State.FAILED))
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    counted = [line for line in lines if line["message"] == "counted"]
+    assert {line["state"] for line in counted} == {"succeeded", "failed"}
+    for line in counted:
+        assert line["correlation_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+        assert line["run_ms"] == 3000
+
+
+def test_a_report_is_one_line_that_says_how_much_ended_how(
+    log: StringIO, printed: pytest.CaptureFixture[str]
+) -> None:
+    emit(report_of(State.SUCCEEDED, State.SUCCEEDED, State.FAILED))
+    (line,) = [
+        one for one in map(json.loads, log.getvalue().splitlines()) if one["message"] == "report"
+    ]
+    assert line.items() >= {"tasks": 3, "succeeded": 2, "failed": 1, "cancelled": 0}.items()
 
 
 def test_an_empty_window_still_says_that_it_was_closed(
