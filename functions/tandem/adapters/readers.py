@@ -61,11 +61,21 @@ def from_item(item: Mapping[str, Any]) -> Task:
     )
 
 
+FINISHED_ATTRIBUTES = (
+    "finished",  # when, and which task
+    *("tenant", "processor", "mode", "state", "attempts", "sweeps", "cached_from"),
+    *("input_bytes", "output_bytes", "file_bytes", "traceparent"),
+    *("created_at", "started_at", "attempt_started_at"),
+)
+"""What `finished_from_item` reads."""
+
+
 def finished_from_item(item: Mapping[str, Any]) -> FinishedTask:
     """Return what index by_finish holds of a task."""
     plain = {name: _plain(attribute) for name, attribute in item.items()}
+    finished_at, _, task_id = plain["finished"].partition("#")
     return FinishedTask(
-        task_id=TaskId(plain["pk"].removeprefix("task#")),
+        task_id=TaskId(task_id),
         tenant=TenantId(plain["tenant"]),
         processor=plain["processor"],
         mode=Mode(plain["mode"]),
@@ -79,7 +89,7 @@ def finished_from_item(item: Mapping[str, Any]) -> FinishedTask:
         created_at=from_text(plain["created_at"]),
         started_at=_moment(plain, "started_at"),
         attempt_started_at=_moment(plain, "attempt_started_at"),
-        finished_at=from_text(plain["finished_at"]),
+        finished_at=from_text(finished_at),
     )
 
 

@@ -54,7 +54,7 @@ class Reports:
             )
         )
         for window in due:
-            report = compile_report(window, self._tally(window), self._clock.now())
+            report = compile_report(window, self.tally(window), self._clock.now())
             report = report.with_late(self._late(window))
             if window == due[-1]:
                 report = replace(report, levels=levels)
@@ -64,8 +64,8 @@ class Reports:
             totals, last = new, window
             yield report
 
-    def _tally(self, window: Window) -> Tally:
-        """Count a window's tasks, all shards at once."""
+    def tally(self, window: Window) -> Tally:
+        """Return the tally of a window, counted now: all shards at once."""
 
         def tally_of(shard: int) -> Tally:
             return Tally.of(self._store.finished_in(window, shard))
@@ -87,7 +87,7 @@ class Reports:
         for report in closed:
             counted = counted_of(report.window, closed)
             if self._size(report.window) != tasks_in(counted):
-                missed = difference(self._tally(report.window).counts(), counted)
+                missed = difference(self.tally(report.window).counts(), counted)
                 if missed:
                     late[report.window] = missed
         return late
