@@ -1,4 +1,4 @@
-"""`python -m benchmarks [cold|warm|throughput|reporting|soak]`: measure, print a table, keep the results.
+"""`python -m benchmarks [cold|warm|throughput|reporting|soak]`: measure and keep the results.
 
 The results are kept in results.json, and their tables in the pages that quote them.
 """
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen benches and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "bench", nargs="?", choices=BENCHES + ON_REQUEST, help="which; by default cold, warm, throughput"
+        "bench", nargs="?", choices=BENCHES + ON_REQUEST, help="which; by default the first three"
     )
     bench: str | None = parser.parse_args(arguments).bench
     try:

@@ -4,23 +4,18 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tandem.aws_ports import AwsPorts
 from tandem.domain.redelivery import Redelivery
 from tandem.ports import TaskStore
 from tandem.processing.catalogue import Catalogue, installed
-from tandem.processing.pool import BoundedPool
 from tandem.services.callback_letters import CallbackRemedy
 from tandem.services.callbacks import AnnouncingStore, Callbacks
 from tandem.services.dead_letters import DeadLetters, TaskRemedy
 from tandem.services.deliver import Deliveries
 from tandem.services.dispatch import Dispatch
 from tandem.services.execute import Execution
-from tandem.services.health import Health
-from tandem.services.levels import LevelReader
 from tandem.services.online import Online
 from tandem.services.payloads import Payloads
 from tandem.services.quota import Quota
-from tandem.services.report import Reports
 from tandem.services.results import Results
 from tandem.services.retention import Retention
 from tandem.services.settle import Settlement
@@ -28,19 +23,15 @@ from tandem.services.submit import Submissions
 from tandem.services.sweep import Sweep
 from tandem.services.tasks import Tasks
 from tandem.services.webhook_keys import WebhookKeys
-from tandem.settings import Settings
 from tandem.telemetry import logger
+from tandem.watching import Watching
 
 if TYPE_CHECKING:
     from tandem.services.callback_deliveries import CallbackDeliveries
 
 
-class Wiring(AwsPorts):
+class Wiring(Watching):
     """What a function's handler calls. A function pays only for the parts that it touches."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self.pool = BoundedPool(settings.thread_pool_size)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -176,24 +167,9 @@ class Wiring(AwsPorts):
         )
 
     @cached_property
-    def health(self) -> Health:
-        """Looks whether the parts can be reached."""
-        return Health(self.store, self.queue, self.blobs, pool=self.pool, logger=logger)
-
-    @cached_property
     def deliveries(self) -> Deliveries:
         """Handles the worker's messages."""
         return Deliveries(self.execution, self.settlement, self.inbox, self.clock)
-
-    @cached_property
-    def reports(self) -> Reports:
-        """Closes and reads report windows."""
-        return Reports(self.report_store, self.clock, pool=self.pool)
-
-    @cached_property
-    def levels(self) -> LevelReader:
-        """Reads what is in flight."""
-        return LevelReader(self.store, self.queue, self.dead_letter_box, self.clock, pool=self.pool)
 
     @cached_property
     def quota(self) -> Quota:

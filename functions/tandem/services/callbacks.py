@@ -112,6 +112,10 @@ class AnnouncingStore:
         """As the store's."""
         return self._store.overdue(shard, now, limit=limit)
 
+    def oldest_waiting(self, shard: int, now: datetime) -> datetime | None:
+        """As the store's."""
+        return self._store.oldest_waiting(shard, now)
+
     def list(
         self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None = None
     ) -> TaskPage:

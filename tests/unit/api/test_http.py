@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tandem.ports import QueueDepth
 from tests.unit.api.conftest import Api
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
@@ -139,11 +140,11 @@ def test_the_deep_check_is_where_a_token_is_asked_for(api: Api) -> None:
 def test_deep_health_names_the_part_that_fails_and_not_why(
     api: Api, monkeypatch: pytest.MonkeyPatch, log: StringIO
 ) -> None:
-    def broken() -> int:
+    def broken() -> QueueDepth:
         message = "SECRET-DETAIL"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(api.wiring.queue, "waiting", broken)
+    monkeypatch.setattr(api.wiring.queue, "depth", broken)
     answer = api("GET", "/health/deep")
     assert (answer.status, answer.problem) == (503, "unhealthy")
     assert answer.json["parts"] == {"table": "ok", "queue": "failing", "bucket": "ok"}
