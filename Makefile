@@ -32,8 +32,9 @@ down: ## Stop the running stack
 build: setup ## Build what is deployed (ARCHITECTURE=arm64, or x86_64)
 	@$(BIN)/python -m local build --architecture $(ARCHITECTURE)
 
+# Files are spread over the processors: the stack tests mostly wait.
 test: setup ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: setup ## Check style, types, the template and common security mistakes
 	$(BIN)/ruff check .
