@@ -1,0 +1,76 @@
+"""Long answers cut to what a reader needs, and to what is the same on every stack.
+
+A stack that other tests use as well holds more processors, letters and reports than a new one.
+"""
+
+from typing import TYPE_CHECKING
+
+from reference.steps import Json
+
+if TYPE_CHECKING:
+    import httpx2
+
+CUT = "…"
+_COMPLAINT = '"town"'
+
+
+def echo_in_catalogue(body: Json) -> Json:
+    """Return the catalogue with `echo` alone."""
+    echo = [one for one in body["processors"] if one["name"] == "echo"]
+    return body | {"processors": [*echo, CUT]}
+
+
+def has_letter(body: Json) -> bool:
+    """Whether the scenario's own letter is among the dead letters."""
+    return bool(_letters(body))
+
+
+def one_letter(body: Json) -> Json:
+    """Return the list with the scenario's own letter alone."""
+    return body | {"letters": _letters(body)[-1:]}
+
+
+def letter_id(response: "httpx2.Response") -> str:
+    """Return the id of the scenario's own letter."""
+    return str(_letters(response.json())[-1]["letter_id"])
+
+
+def _letters(body: Json) -> list[Json]:
+    return [one for one in body["letters"] if _COMPLAINT in one["error"]]
+
+
+def has_echo(body: Json) -> bool:
+    """Whether a report counts tasks of `echo`."""
+    return any(_series(report) for report in body["reports"])
+
+
+def echo_in_reports(body: Json) -> Json:
+    """Return the list with `echo` alone, of one minute.
+
+    How many tasks finished in it depends on where the minute began: the numbers are made stable.
+    """
+    report = next(one for one in body["reports"] if _series(one))
+    took = next(one for one in report["durations"] if one["processor"] == "echo")
+    percentiles = next(one for one in (took["run_seconds"], took["queue_wait_seconds"]) if one)
+    numbers = {"mode": "offline", "tasks": 6, "attempts": 6, "cached": 0, "swept": 0}
+    took |= {"queue_wait_seconds": percentiles, "run_seconds": percentiles}
+    shown = {
+        "tasks": 9,
+        "late": 0,
+        "counts": [_series(report)[0] | numbers, CUT],
+        "durations": [took, CUT],
+    }
+    return body | {"reports": [report | shown, CUT]}
+
+
+def echo_in_latest(body: Json) -> Json:
+    """Return the report without its series: whether there are any depends on the minute."""
+    return body | {"tasks": 9, "late": 0, "counts": [CUT], "durations": [CUT]}
+
+
+def _series(report: Json) -> list[Json]:
+    return [
+        one
+        for one in report["counts"]
+        if one["processor"] == "echo" and one["outcome"] == "succeeded"
+    ]
