@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from local.errors import StackError
-from local.openapi import DOCUMENT
 from local.paths import PROJECT
 from reference.page import page
 from reference.playing import play
@@ -15,6 +14,7 @@ from reference.scenario import SCENARIO
 from reference.stable import BUCKET_URL, Stable
 from tests.stack.stack import DeployedApp, deployed_app
 
+DOCUMENT = PROJECT / "docs" / "openapi.json"
 PAGE = PROJECT / "docs" / "reference" / "api.md"
 
 

@@ -14,6 +14,11 @@ def operations(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any]
             yield method.upper(), path, operation
 
 
+def tagged(document: Document, tag: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Return the operations of one tag; an operation has one."""
+    return [one for one in operations(document) if one[2]["tags"] == [tag]]
+
+
 def scope_of(operation: Mapping[str, Any]) -> str:
     """Return which token an operation wants, as Markdown."""
     needed = [

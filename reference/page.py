@@ -4,7 +4,6 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,8 +27,8 @@ the API does; `…` stands for what is left out. The whole contract: [openapi.js
 ERRORS = """\
 ## Errors
 
-Each is a problem document (RFC 9457) with a stable `type`, but for what API Gateway answers itself:
-401, and 429 when the whole API is throttled.
+Each is a problem document (RFC 9457) with a stable `type`, but for what API Gateway says:
+401, and 429 when the whole API is throttled. What one operation is shown to answer, others may too.
 """
 _SHOWN_HEADERS = (
     "content-type",
@@ -62,9 +61,9 @@ def page(document: Document, exchanges: Sequence[Exchange]) -> str:
     if missing:
         raise NotShown(f"No step of the scenario shows {', '.join(missing)}.")
     parts = [HEAD, "\n".join(_contents(document)) + "\n"]
-    for tag, found in groupby(tables.operations(document), lambda one: str(one[2]["tags"][0])):
-        parts.append(f"## {tag.capitalize()}\n")
-        parts += [_operation(document, *one, good) for one in found]
+    for tag in document["tags"]:
+        parts.append(f"## {tag['name'].capitalize()}\n\n{tag['description']}\n")
+        parts += [_operation(document, *one, good) for one in tables.tagged(document, tag["name"])]
     parts.append(ERRORS)
     bad = sorted((one for one in exchanges if one.status >= 400), key=lambda one: one.status)
     parts += [_error(one) for one in bad]
@@ -80,9 +79,10 @@ def not_shown(document: Document, shown: Iterable[str]) -> list[str]:
 def _contents(document: Document) -> Iterator[str]:
     yield "| | scope |"
     yield "| --- | --- |"
-    for method, path, operation in tables.operations(document):
-        scope = tables.scope_of(operation).removesuffix(".").removeprefix("Scope ")
-        yield f"| [`{method} {path}`](#{_anchor(f'{method} {path}')}) | {scope} |"
+    for tag in document["tags"]:
+        for method, path, operation in tables.tagged(document, tag["name"]):
+            scope = tables.scope_of(operation).removesuffix(".").removeprefix("Scope ")
+            yield f"| [`{method} {path}`](#{_anchor(f'{method} {path}')}) | {scope} |"
     yield "| [Errors](#errors) | |"
 
 
@@ -146,7 +146,8 @@ def _curl(request: Request) -> str:
         words.append(f'-H "Authorization: Bearer {_TOKENS[request.caller]}"')
     words += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request.headers.items()]
     if request.body is not None:
-        words.append("-H 'Content-Type: application/json'")
+        if "Content-Type" not in request.headers:
+            words.append("-H 'Content-Type: application/json'")
         words.append(f"-d {shlex.quote(_compact(request.body))}")
     words.append(shlex.quote(f"{URL}{request.path}{query}"))
     return " \\\n    ".join(words)

@@ -24,6 +24,7 @@ NOBODYS = "00000000-0000-7000-8000-000000000000"
 
 SCENARIO: list[Step | Deed] = [
     Step("get_health", "The API is alive.", caller="anonymous"),
+    Step("get_deep_health", "What the API stands on answers as well."),
     Step(
         "list_processors",
         "Each processor with its schemas, and the limits; here only `echo` is shown.",
@@ -113,6 +114,7 @@ SCENARIO: list[Step | Deed] = [
         keeps={"upload": field_of("upload_id"), "form": lambda given: given.text},
     ),
     Deed(deeds.send_file),
+    Step("get_upload", "What is known of the file.", path={"upload_id": "$upload"}),
     Step(
         "process_online",
         "A file that was uploaded is the input.",
@@ -138,6 +140,7 @@ SCENARIO: list[Step | Deed] = [
         303,
         path={"task_id": "$file_task"},
     ),
+    Step("delete_upload", "It is not needed any more.", 204, path={"upload_id": "$upload"}),
     # --- Errors ----------------------------------------------------------------------------------
     Step("list_tasks", "There is no valid access token.", 401, caller="anonymous"),
     Step("list_dead_letters", "The token lacks the scope.", 403),
@@ -147,7 +150,15 @@ SCENARIO: list[Step | Deed] = [
         404,
         path={"task_id": NOBODYS},
     ),
+    Step("list_tasks", "The caller takes no JSON.", 406, headers={"Accept": "application/xml"}),
     Step("cancel_task", "The task has ended.", 409, path={"task_id": "$task"}),
+    Step(
+        "process_online",
+        "The body is not JSON.",
+        415,
+        headers={"Content-Type": "text/csv"},
+        body="city,amount",
+    ),
     Step(
         "process_online",
         "The input is not valid; `errors` points at each part.",

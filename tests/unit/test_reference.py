@@ -4,18 +4,16 @@ import json
 import re
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from local.openapi import DOCUMENT
+from reference.__main__ import DOCUMENT, PAGE
 from reference.document import operations
 from reference.page import NotShown, not_shown, page
 from reference.scenario import SCENARIO
 from reference.stable import Stable
 from reference.steps import Exchange, Request, Step
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "api.md"
 IMPORTANT_ERRORS = {401, 403, 404, 409, 415, 422, 429}
 
 
