@@ -5,7 +5,7 @@ Everything else passes through as it came: method, path, query, headers, body an
 """
 
 import http.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -124,5 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing: the functions' own logs name every request."""
 
-    # The names that http.server looks up.
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _forward  # noqa: N815
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Return what http.server looks up for a method, as `do_GET`: each goes the same way."""
+        if name.startswith("do_"):
+            return self._forward
+        raise AttributeError(name)

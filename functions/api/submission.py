@@ -4,9 +4,10 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, GetCoreSchemaHandler, create_model
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema
 
+from api.json_types import Instant
 from tandem.domain.callback_url import URL_CHARACTERS
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.processing.processor import AnyProcessor
@@ -17,7 +18,7 @@ class Submission(BaseModel):
 
     processor: str
     input: BaseModel
-    run_after: AwareDatetime | None = Field(
+    run_after: Instant | None = Field(
         None, description="Offline only: not before this time, up to 5 days ahead."
     )
     callback_url: str | None = Field(

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from api.json_types import WholeNumber
 from tandem.limits import UPLOAD_RETENTION
 from tandem.ports import BlobInfo
 
@@ -17,7 +18,7 @@ class UploadRequest(BaseModel):
     content_type: str = Field(
         pattern=r"^[a-z]+/[A-Za-z0-9][A-Za-z0-9.+-]{0,100}$", examples=["text/csv"]
     )
-    size: int = Field(ge=1, description="Its exact size in bytes.", examples=[1024])
+    size: WholeNumber = Field(ge=1, description="Its exact size in bytes.", examples=[1024])
 
 
 class UploadTicket(BaseModel):

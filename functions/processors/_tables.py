@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.config import JsonDict
 
 from processors import _table_files as files
 from processors._database import Database, open_database
@@ -22,6 +23,15 @@ SMALL_TABLE_CELLS = 2_000_000
 
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 Scalar = str | bool | int | float | None
+_NULL: JsonDict = {"type": "null"}
+_ROWS: JsonDict = {
+    "required": ["rows"],
+    "properties": {"rows": {"type": "array"}, "upload": _NULL, "format": _NULL},
+}
+_UPLOAD: JsonDict = {
+    "required": ["upload"],
+    "properties": {"upload": {"type": "string"}, "rows": _NULL},
+}
 
 
 class TableInput(BaseModel):
@@ -30,7 +40,7 @@ class TableInput(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         allow_inf_nan=False,
-        json_schema_extra={"oneOf": [{"required": ["rows"]}, {"required": ["upload"]}]},
+        json_schema_extra={"oneOf": [_ROWS, _UPLOAD]},
     )
 
     rows: list[dict[ColumnName, Scalar]] | None = Field(

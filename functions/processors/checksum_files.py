@@ -8,6 +8,7 @@ from threading import Lock, get_ident
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.config import JsonDict
 
 from tandem.processing import TaskContext, processor
 
@@ -17,6 +18,15 @@ CHUNK_BYTES = 1 << 20
 MAX_TOTAL_MB = 4096
 
 UploadName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+_NULL: JsonDict = {"type": "null"}
+_UPLOADS: JsonDict = {
+    "required": ["uploads"],
+    "properties": {"uploads": {"type": "array"}, "blocks": _NULL, "block_mb": False},
+}
+_BLOCKS: JsonDict = {
+    "required": ["blocks"],
+    "properties": {"blocks": {"type": "integer"}, "uploads": _NULL},
+}
 
 
 class Input(BaseModel):
@@ -25,7 +35,7 @@ class Input(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "oneOf": [{"required": ["uploads"]}, {"required": ["blocks"]}],
+            "oneOf": [_UPLOADS, _BLOCKS],
             "examples": [{"blocks": 4, "block_mb": 1}],
         },
     )

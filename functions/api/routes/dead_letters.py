@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.identity import Administrator
+from api.json_types import WholeNumber
 from api.services import Services
 from api.strict_json import StrictJsonRoute
 from tandem.domain.ids import TenantId
@@ -67,8 +68,10 @@ class RedriveRequest(BaseModel):
     reason: str | None = None
     processor: str | None = None
     tenant: str | None = None
-    limit: int = Field(default=PAGE_LETTERS, ge=1, le=PAGE_LETTERS)
-    dry_run: bool = Field(default=True, description="Say what would be done, and do nothing.")
+    limit: WholeNumber = Field(default=PAGE_LETTERS, ge=1, le=PAGE_LETTERS)
+    dry_run: bool = Field(
+        default=True, strict=True, description="Say what would be done, and do nothing."
+    )
 
 
 class RedrivenView(BaseModel):

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from api.identity import Operator
-from api.problems import invalid, not_found
+from api.json_types import Instant
+from api.problems import not_found
 from api.report_models import ReportList, ReportView
 from api.services import Services
 from tandem.domain.window import Window
@@ -19,15 +19,12 @@ router = APIRouter(prefix="/reports", tags=["reports"])
 async def list_reports(
     caller: Operator,
     services: Services,
-    before: Annotated[AwareDatetime | None, Query(description="Only older windows.")] = None,
+    before: Annotated[Instant | None, Query(description="Only older windows.")] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_REPORTS)] = 20,
 ) -> ReportList:
     """Answer with closed report windows, newest first."""
     del caller
-    try:
-        window = Window.holding(before) if before else None
-    except OverflowError:  # a time zone that leads out of the calendar
-        raise invalid("/query/before", "It is no time in UTC.") from None
+    window = Window.holding(before) if before else None
     found = services.reports.latest(before=window, limit=limit)
     return ReportList(
         reports=[ReportView.of(report) for report in found],

@@ -177,3 +177,8 @@ def test_an_upload_that_cannot_be_is_refused(
 ) -> None:
     body = {"filename": "orders.csv", "content_type": "text/csv", "size": 10}
     assert api("POST", "/uploads", body | changed).status == status
+
+
+@pytest.mark.parametrize("lax", [{"dry_run": 0}, {"dry_run": "false"}, {"limit": "5"}])
+def test_a_redrive_takes_no_value_for_another(api: Api, lax: dict[str, Any]) -> None:
+    assert api("POST", "/dead-letters/redrive", lax, scopes=ALL_SCOPES).status == 422
