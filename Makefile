@@ -13,7 +13,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build test check bench docs openapi lock clean
+.PHONY: help setup run token down build test check bench fuzz docs openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ test: setup ## Run all tests
 check: setup ## Check style, types, the template and common security mistakes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict functions local benchmarks reference
+	$(BIN)/mypy --strict functions local benchmarks reference conformance
 	$(BIN)/cfn-lint template.yaml
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
@@ -47,6 +47,9 @@ check: setup ## Check style, types, the template and common security mistakes
 
 bench: setup ## Measure start-up, requests and throughput
 	@$(BIN)/python -m benchmarks
+
+fuzz: setup ## Look for minutes where the API breaks its OpenAPI document (SEED, EXAMPLES)
+	@$(BIN)/python -m conformance $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
 
 openapi: setup ## Write docs/openapi.json again from the application
 	@$(BIN)/python -m local openapi
