@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema
 
-from api.json_types import Instant
+from api.instants import Instant
 from tandem.domain.callback_url import URL_CHARACTERS
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.processing.processor import AnyProcessor

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from api.json_types import WholeNumber
 from tandem.limits import UPLOAD_RETENTION
 from tandem.ports import BlobInfo
+from tandem.processing import WholeNumber
 
 
 class UploadRequest(BaseModel):

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
-from tandem.processing import TaskContext, processor
+from tandem.processing import TaskContext, WholeNumber, processor
 
 CHUNK_BYTES = 1 << 20
 """What one thread holds at a time; hashlib lets other threads run while it works on this much."""
@@ -47,17 +47,17 @@ class Input(BaseModel):
         description="Ids of the uploads to read.",
         examples=[["01981f6c-7a3e-7c11-9b1f-3f6f0c9f4a10"]],
     )
-    blocks: int | None = Field(
+    blocks: Annotated[WholeNumber, Field(ge=1, le=1024)] | None = Field(
         None,
-        ge=1,
-        le=1024,
         description=(
             "How many blocks to generate instead; block i always has the same content. "
             f"All blocks together are at most {MAX_TOTAL_MB} MiB."
         ),
         examples=[32],
     )
-    block_mb: int = Field(4, ge=1, le=64, description="Size of a block in MiB.", examples=[4])
+    block_mb: WholeNumber = Field(
+        4, ge=1, le=64, description="Size of a block in MiB.", examples=[4]
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from processors._query_runner import MAX_RESULT_BYTES, MAX_SECONDS, MEMORY_LIMIT, run_query
 from processors._table_files import MAX_COLUMNS
 from processors._tables import TableInput
-from tandem.processing import TaskContext, processor
+from tandem.processing import TaskContext, WholeNumber, processor
 
 MAX_SQL_CHARACTERS = 10_000
 MAX_RESULT_ROWS = 10_000
@@ -25,7 +25,7 @@ class Input(TableInput):
         ),
         examples=["SELECT city, sum(amount) AS total FROM data GROUP BY city ORDER BY total DESC"],
     )
-    limit: int = Field(
+    limit: WholeNumber = Field(
         1000,
         ge=1,
         le=MAX_RESULT_ROWS,

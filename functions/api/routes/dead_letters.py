@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.identity import Administrator
-from api.json_types import WholeNumber
 from api.services import Services
 from api.strict_json import StrictJsonRoute
 from tandem.domain.ids import TenantId
 from tandem.limits import PAGE_LETTERS
+from tandem.processing import WholeNumber
 from tandem.services.dead_letters import DeadLetters, Letter, LetterFilter, Redrive
 from tandem.services.views import TaskView
 from tandem.telemetry import logger

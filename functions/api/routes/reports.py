@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.identity import Operator
-from api.json_types import Instant
+from api.instants import Instant
 from api.problems import not_found
 from api.report_models import ReportList, ReportView
 from api.services import Services

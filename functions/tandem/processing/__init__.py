@@ -2,7 +2,17 @@
 
 from tandem.domain.retry import Permanent, Retry
 from tandem.processing.context import SavedFile, TaskContext
+from tandem.processing.numbers import WholeNumber
 from tandem.processing.processor import Processor, processor
 from tandem.processing.upload import Upload
 
-__all__ = ["Permanent", "Processor", "Retry", "SavedFile", "TaskContext", "Upload", "processor"]
+__all__ = [
+    "Permanent",
+    "Processor",
+    "Retry",
+    "SavedFile",
+    "TaskContext",
+    "Upload",
+    "WholeNumber",
+    "processor",
+]

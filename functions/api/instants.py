@@ -1,4 +1,4 @@
-"""Values as the document's JSON Schema says: Pydantic alone would take others for them as well."""
+"""Moments as the document's JSON Schema says: Pydantic alone would take other values as well."""
 
 import re
 from datetime import UTC, datetime
@@ -29,13 +29,4 @@ def _in_utc(value: datetime) -> datetime:
         raise ValueError(message) from None
 
 
-def _number(value: Any) -> Any:
-    """Refuse texts and booleans; 34.0 is an integer, as in JSON Schema."""
-    if isinstance(value, str | bool):
-        message = "give a number"
-        raise ValueError(message)  # noqa: TRY004 - Pydantic takes this one for a refusal
-    return value
-
-
-WholeNumber = Annotated[int, BeforeValidator(_number)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
