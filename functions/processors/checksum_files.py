@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from pydantic.config import JsonDict
 
 from tandem.processing import TaskContext, WholeNumber, processor
+from tandem.processing.numbers import NUMBERS_ONLY
 
 CHUNK_BYTES = 1 << 20
 """What one thread holds at a time; hashlib lets other threads run while it works on this much."""
@@ -47,7 +48,7 @@ class Input(BaseModel):
         description="Ids of the uploads to read.",
         examples=[["01981f6c-7a3e-7c11-9b1f-3f6f0c9f4a10"]],
     )
-    blocks: Annotated[WholeNumber, Field(ge=1, le=1024)] | None = Field(
+    blocks: Annotated[int, Field(ge=1, le=1024), NUMBERS_ONLY] | None = Field(
         None,
         description=(
             "How many blocks to generate instead; block i always has the same content. "

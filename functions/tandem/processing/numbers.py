@@ -13,5 +13,9 @@ def _number(value: Any) -> Any:
     return value
 
 
-WholeNumber = Annotated[int, BeforeValidator(_number)]
+NUMBERS_ONLY = BeforeValidator(_number)
+"""For an optional field with bounds: `Annotated[int, Field(ge=1), NUMBERS_ONLY] | None`. Pydantic
+loses bounds that come after it there from the JSON Schema."""
+
+WholeNumber = Annotated[int, NUMBERS_ONLY]
 """An integer as a field of an input model: 34 and 34.0, but not "34" or true."""
