@@ -33,7 +33,7 @@ def steps() -> list[Step]:
 
 def test_every_operation_is_in_the_scenario(document):
     good = [step.operation for step in steps() if step.expects < 400]
-    assert not_shown(document, good) == [], "add a step to reference/scenario.py"
+    assert not_shown(document, good) == [], "add a step to the scenario (reference/scenario.py)"
 
 
 def test_the_important_errors_are_in_the_scenario():

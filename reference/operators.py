@@ -1,0 +1,59 @@
+"""What operators see: what was given up, and what was processed."""
+
+from reference.shortened import (
+    echo_in_latest,
+    echo_in_reports,
+    has_echo,
+    has_letter,
+    letter_id,
+    one_letter,
+)
+from reference.steps import Deed, Step
+
+OPERATING: list[Step | Deed] = [
+    Step(
+        "process_offline",
+        "The processor refuses the input for good; the task is in the dead letters.",
+        422,
+        headers={"Prefer": "wait=10"},
+        body={
+            "processor": "query-table",
+            "input": {"rows": [{"city": "Oslo"}], "sql": "SELECT town FROM data"},
+        },
+    ),
+    Step(
+        "list_dead_letters",
+        "The task that was given up above, and why.",
+        caller="operator",
+        query={"limit": "100"},
+        until=has_letter,
+        shown=one_letter,
+        keeps={"letter": letter_id},
+    ),
+    Step(
+        "redrive_dead_letters",
+        "What would be done: nothing is.",
+        caller="operator",
+        body={"letter_ids": ["$letter"]},
+    ),
+    Step(
+        "redrive_dead_letters",
+        "It is done: a new task does the work again.",
+        caller="operator",
+        body={"letter_ids": ["$letter"], "dry_run": False},
+    ),
+    Step(
+        "list_reports",
+        "What finished in one minute; here only that of `echo` is shown.",
+        caller="operator",
+        query={"limit": "100"},
+        until=has_echo,
+        shown=echo_in_reports,
+    ),
+    Step(
+        "get_latest_report",
+        "The same, of the minute that was closed last.",
+        caller="operator",
+        shown=echo_in_latest,
+    ),
+]
