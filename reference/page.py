@@ -17,7 +17,7 @@ HEAD = """\
 
 <!-- Written by `make docs` from docs/openapi.json and a played scenario (reference/). -->
 
-Every request and answer below really ran, on the stack that `make run` starts. Ids, times, tokens,
+Every request and answer below really ran, on a stack as `make run` starts it. Ids, times, tokens,
 signatures, durations and the counts of reports are replaced, so that this page changes only when
 the API does; `…` stands for what is left out. The whole contract: [openapi.json](../openapi.json).
 

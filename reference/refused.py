@@ -39,7 +39,7 @@ REFUSED: list[Step | Deed] = [
     ),
     Step(
         "process_offline",
-        "The tenant's quota is used up.",
+        "The tenant's quota is used up; a deployment has none unless it is given one.",
         429,
         body=ECHO,
         during=deeds.small_quota,
