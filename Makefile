@@ -39,7 +39,7 @@ test: setup ## Run all tests
 check: setup ## Check style, types, the template and common security mistakes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict functions local benchmarks reference conformance
+	$(BIN)/mypy --strict functions local benchmarks contract
 	$(BIN)/cfn-lint template.yaml
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
@@ -49,13 +49,13 @@ bench: setup ## Measure start-up, requests and throughput
 	@$(BIN)/python -m benchmarks
 
 fuzz: setup ## Look for minutes where the API breaks its OpenAPI document (SEED, EXAMPLES)
-	@$(BIN)/python -m conformance $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
+	@$(BIN)/python -m contract.conformance $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
 
 openapi: setup ## Write docs/openapi.json again from the application
 	@$(BIN)/python -m local openapi
 
 docs: setup openapi ## Write docs/reference/api.md again from what a new stack answers
-	@$(BIN)/python -m reference
+	@$(BIN)/python -m contract.reference
 
 lock: setup ## Resolve the four lock files again from pyproject.toml
 	$(LOCK) pyproject.toml -o requirements.txt

@@ -26,6 +26,7 @@ class Submission(BaseModel):
         max_length=URL_CHARACTERS,
         description="Where the task's end is told: an https URL, at a public address.",
         examples=["https://example.com/hooks/tandem"],
+        json_schema_extra={"format": "uri", "pattern": "^https://"},
     )
 
     def document(self) -> bytes:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.__main__ import stack
-from conformance.run import conforms
+from contract.conformance.__main__ import stack
+from contract.conformance.run import conforms
 from tests.stack.stack import DeployedApp
 
 SEED = 20260115

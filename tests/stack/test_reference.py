@@ -1,6 +1,6 @@
 """What the API reference shows is what the deployed stack answers."""
 
-from reference.__main__ import PAGE, played
+from contract.reference.__main__ import PAGE, played
 from tests.stack.stack import DeployedApp
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from reference.__main__ import DOCUMENT, PAGE
-from reference.document import operations
-from reference.page import NotShown, not_shown, page
-from reference.scenario import SCENARIO
-from reference.stable import Stable
-from reference.steps import Exchange, Request, Step
+from contract.reference.__main__ import DOCUMENT, PAGE
+from contract.reference.document import operations
+from contract.reference.page import NotShown, not_shown, page
+from contract.reference.scenario import SCENARIO
+from contract.reference.stable import Stable
+from contract.reference.steps import Exchange, Request, Step
 
 IMPORTANT_ERRORS = {401, 403, 404, 409, 415, 422, 429}
 
@@ -33,7 +33,7 @@ def steps() -> list[Step]:
 
 def test_every_operation_is_in_the_scenario(document):
     good = [step.operation for step in steps() if step.expects < 400]
-    assert not_shown(document, good) == [], "add a step to the scenario (reference/scenario.py)"
+    assert not_shown(document, good) == [], "add a step (contract/reference/scenario.py)"
 
 
 def test_the_important_errors_are_in_the_scenario():

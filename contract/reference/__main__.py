@@ -1,4 +1,4 @@
-"""`python -m reference`: play the scenario on a stack of its own, and write the page."""
+"""`python -m contract.reference`: play the scenario on a stack of its own, and write the page."""
 
 import json
 import sys
@@ -6,12 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from contract.reference.page import page
+from contract.reference.playing import play
+from contract.reference.scenario import SCENARIO
+from contract.reference.stable import BUCKET_URL, Stable
 from local.errors import StackError
 from local.paths import PROJECT
-from reference.page import page
-from reference.playing import play
-from reference.scenario import SCENARIO
-from reference.stable import BUCKET_URL, Stable
 from tests.stack.stack import DeployedApp, deployed_app
 
 DOCUMENT = PROJECT / "docs" / "openapi.json"

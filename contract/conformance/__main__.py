@@ -1,4 +1,4 @@
-"""`python -m conformance [--seed N] [--examples N]`: test a stack of its own for some minutes."""
+"""`python -m contract.conformance [--seed N] [--examples N]`: test a new stack for minutes."""
 
 import argparse
 import secrets
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from conformance.run import conforms
+from contract.conformance.run import conforms
 from local.errors import StackError
 from tests.stack.stack import DeployedApp, deployed_app
 
@@ -17,7 +17,7 @@ EXAMPLES = 200
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what was found, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m contract.conformance", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
     parser.add_argument("--examples", type=int, default=EXAMPLES)
     chosen = parser.parse_args(arguments)

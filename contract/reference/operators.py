@@ -1,6 +1,6 @@
 """What operators see: what was given up, and what was processed."""
 
-from reference.shortened import (
+from contract.reference.shortened import (
     echo_in_latest,
     echo_in_reports,
     has_echo,
@@ -8,7 +8,7 @@ from reference.shortened import (
     letter_id,
     one_letter,
 )
-from reference.steps import Deed, Step
+from contract.reference.steps import Deed, Step
 
 OPERATING: list[Step | Deed] = [
     Step(

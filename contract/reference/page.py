@@ -7,15 +7,15 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from reference import document as tables
-from reference.document import Document
-from reference.stable import URL
-from reference.steps import Exchange, Request
+from contract.reference import document as tables
+from contract.reference.document import Document
+from contract.reference.stable import URL
+from contract.reference.steps import Exchange, Request
 
 HEAD = """\
 # API reference
 
-<!-- Written by `make docs` from docs/openapi.json and a played scenario (reference/). -->
+<!-- Written by `make docs` from docs/openapi.json and a played scenario (contract/reference/). -->
 
 Every request and answer below really ran, on a stack as `make run` starts it. Ids, times, tokens,
 signatures, durations and the counts of reports are replaced, so that this page changes only when

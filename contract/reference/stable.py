@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from reference.steps import Exchange, Request
+from contract.reference.steps import Exchange, Request
 
 URL = "http://127.0.0.1:8000"
 BUCKET_URL = "http://127.0.0.1:4566/tandem-tasks"
@@ -39,6 +39,8 @@ _FIELDS: dict[str, Any] = {
     "p50": 0.021,
     "p95": 0.034,
     "p99": 0.034,
+    "run_seconds": 0.021,
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     "request_id": "JKJaXmPLvHcESHA=",
     "policy": "eyJleHBpcmF0aW9uIjog…",
     "x-amz-algorithm": "AWS4-HMAC-SHA256",

@@ -1,8 +1,8 @@
 """What callers do most: look around, submit work, follow it."""
 
-from reference import deeds
-from reference.shortened import echo_in_catalogue
-from reference.steps import Deed, Step, field_of, header
+from contract.reference import deeds
+from contract.reference.shortened import echo_in_catalogue, made_up_keys
+from contract.reference.steps import Deed, Step, field_of, header
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
 KEY = "idempotency-key"
@@ -52,6 +52,11 @@ PROCESSING: list[Step | Deed] = [
         "A task that takes a while, to look at.",
         202,
         query={"blocks": "4", "block_mb": "1"},
+    ),
+    Step(
+        "list_callback_keys",
+        "What a receiver verifies callbacks with.",
+        shown=made_up_keys,
     ),
     # Tasks
     Step(

@@ -4,11 +4,11 @@ A new operation needs one `Step` in one of its parts, and one more for each of i
 showing. A test names the operations that have none.
 """
 
-from reference.callers import PROCESSING
-from reference.files import FILES
-from reference.operators import OPERATING
-from reference.refused import REFUSED
-from reference.steps import Deed, Step
+from contract.reference.callers import PROCESSING
+from contract.reference.files import FILES
+from contract.reference.operators import OPERATING
+from contract.reference.refused import REFUSED
+from contract.reference.steps import Deed, Step
 
 SCENARIO: list[Step | Deed] = [*PROCESSING, *FILES, *REFUSED, *OPERATING]
 """In the order in which it is played, each part on what the ones before have kept; the page orders

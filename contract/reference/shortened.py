@@ -5,12 +5,25 @@ A stack that other tests use as well holds more processors, letters and reports 
 
 from typing import TYPE_CHECKING
 
-from reference.steps import Json
+from contract.reference.steps import Json
 
 if TYPE_CHECKING:
     import httpx2
 
 CUT = "…"
+_HISTOGRAM = {"count": 6, "sum_seconds": 0.132, "buckets": [0, 3, 2, 1, CUT]}
+_SAME = {
+    "tenants": [{"tenant": "5u4cjm1q3s8v0b2e7k9d6h1f2g", "tasks": 9, "overcount": 0}],
+    "levels": {
+        "waiting": 2,
+        "delayed": 1,
+        "in_flight": 0,
+        "dead_letters": 1,
+        "oldest_waiting_seconds": 0.4,
+        "swept": 0,
+    },
+}
+"""What differs from minute to minute."""
 _COMPLAINT = '"town"'
 
 
@@ -18,6 +31,12 @@ def echo_in_catalogue(body: Json) -> Json:
     """Return the catalogue with `echo` alone."""
     echo = [one for one in body["processors"] if one["name"] == "echo"]
     return body | {"processors": [*echo, CUT]}
+
+
+def made_up_keys(body: Json) -> Json:
+    """Return the keys with another in the place of each."""
+    keys = [one | {"key": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"} for one in body["keys"]]
+    return body | {"keys": keys}
 
 
 def has_letter(body: Json) -> bool:
@@ -52,20 +71,33 @@ def echo_in_reports(body: Json) -> Json:
     report = next(one for one in body["reports"] if _series(one))
     took = next(one for one in report["durations"] if one["processor"] == "echo")
     percentiles = next(one for one in (took["run_seconds"], took["queue_wait_seconds"]) if one)
-    numbers = {"mode": "offline", "tasks": 6, "attempts": 6, "cached": 0, "swept": 0}
+    numbers = {
+        "mode": "offline",
+        "tasks": 6,
+        "attempts": 6,
+        "retries": 0,
+        "cached": 0,
+        "swept": 0,
+        "bytes_in": 108,
+        "bytes_out": 108,
+        "queue_wait": _HISTOGRAM,
+        "run": _HISTOGRAM,
+        "longest": {"task_id": CUT, "trace_id": CUT, "run_seconds": 0.034},
+    }
     took |= {"queue_wait_seconds": percentiles, "run_seconds": percentiles}
     shown = {
         "tasks": 9,
         "late": 0,
         "counts": [_series(report)[0] | numbers, CUT],
         "durations": [took, CUT],
+        **_SAME,
     }
     return body | {"reports": [report | shown, CUT]}
 
 
 def echo_in_latest(body: Json) -> Json:
     """Return the report without its series: whether there are any depends on the minute."""
-    return body | {"tasks": 9, "late": 0, "counts": [CUT], "durations": [CUT]}
+    return body | {"tasks": 9, "late": 0, "counts": [CUT], "durations": [CUT]} | _SAME
 
 
 def _series(report: Json) -> list[Json]:

@@ -1,8 +1,8 @@
 """What is refused, and how: each kind of error once."""
 
-from reference import deeds
-from reference.callers import ECHO
-from reference.steps import Deed, Step
+from contract.reference import deeds
+from contract.reference.callers import ECHO
+from contract.reference.steps import Deed, Step
 
 NOBODYS = "00000000-0000-7000-8000-000000000000"
 

@@ -1,8 +1,8 @@
 """Files: uploaded, processed, downloaded."""
 
-from reference import deeds
-from reference.deeds import TABLE
-from reference.steps import Deed, Step, field_of
+from contract.reference import deeds
+from contract.reference.deeds import TABLE
+from contract.reference.steps import Deed, Step, field_of
 
 FILE = {"filename": TABLE.name, "content_type": "text/csv", "size": TABLE.stat().st_size}
 

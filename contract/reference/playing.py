@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx2
 
-from reference.steps import Deed, Exchange, Request, Step, filled
+from contract.reference.steps import Deed, Exchange, Request, Step, filled
 from tests.stack.stack import DeployedApp
 
 ANSWERED_WITHIN_SECONDS = 100
