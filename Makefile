@@ -13,7 +13,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build test check bench fuzz docs openapi lock clean
+.PHONY: help setup run token down build test check bench fuzz docs openapi client lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ test: setup ## Run all tests
 check: setup ## Check style, types, the template and common security mistakes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict functions local benchmarks contract
+	$(BIN)/mypy --strict functions local benchmarks contract client
 	$(BIN)/cfn-lint template.yaml
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
@@ -57,9 +57,12 @@ openapi: setup ## Write docs/openapi.json again from the application
 docs: setup openapi ## Write docs/reference/api.md again from what a new stack answers
 	@$(BIN)/python -m contract.reference
 
-lock: setup ## Resolve the four lock files again from pyproject.toml
+client: openapi ## Write the client's models again from docs/openapi.json
+	@$(BIN)/python client/generate.py
+
+lock: setup ## Resolve the four lock files again from both pyproject.toml
 	$(LOCK) pyproject.toml -o requirements.txt
-	$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) pyproject.toml client/pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	$(LOCK) --group ministack -o local/requirements-ministack.txt
 	$(LOCK) --group sam -o local/requirements-sam.txt
 

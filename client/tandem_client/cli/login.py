@@ -1,0 +1,105 @@
+"""Logging in and out."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from tandem_client.cli import output, profiles
+from tandem_client.cli.options import ProfileName
+from tandem_client.cli.session import ExitCode, reporting
+from tandem_client.client import Tandem
+from tandem_client.errors import TandemError
+
+_LOCAL = Path(".local/stack.json")
+_PROMPTS = {
+    "url": "URL of the API",
+    "token_url": "URL of the token endpoint",
+    "client_id": "Client id",
+    "client_secret": "Client secret",
+}
+
+
+def login(
+    *,
+    url: Annotated[str | None, typer.Option(envvar="TANDEM_URL", help="Of the API.")] = None,
+    token_url: Annotated[
+        str | None, typer.Option(envvar="TANDEM_TOKEN_URL", help="The OAuth2 token endpoint.")
+    ] = None,
+    client_id: Annotated[str | None, typer.Option(envvar="TANDEM_CLIENT_ID")] = None,
+    client_secret: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TANDEM_CLIENT_SECRET", help="Better in the environment, or asked for."
+        ),
+    ] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(envvar="TANDEM_SCOPE", help="To ask for, when the server has no default."),
+    ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help=f"Use the stack of make run: {_LOCAL}, here or above.")
+    ] = False,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="With --local: be the stack's operator.")
+    ] = False,
+    profile: ProfileName = None,
+) -> None:
+    """Keep who you are. What is not given is asked for, and all of it is tried first."""
+    given = {
+        "url": url,
+        "token_url": token_url,
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "scope": scope,
+    }
+    with reporting():
+        if local:
+            given = _of_local_stack(operator=operator)
+        elif operator:
+            raise typer.BadParameter("--operator goes with --local.", param_hint="--operator")
+        for field, question in _PROMPTS.items():
+            if not given[field]:
+                given[field] = typer.prompt(question, hide_input=field == "client_secret", err=True)
+        _keep(profile or "default", given)
+
+
+def logout(*, profile: ProfileName = None) -> None:
+    """Forget a profile, its secret and its token."""
+    name = profile or "default"
+    with reporting():
+        was_there = profiles.forget(name)
+    output.say(f"Forgot {name!r}." if was_there else f"There is no profile {name!r}.")
+
+
+def _keep(name: str, given: dict[str, str | None]) -> None:
+    try:
+        profile = profiles.Profile.model_validate(given)
+    except ValidationError as error:
+        output.say(f"Error: {profiles.complaint(error)}")
+        raise typer.Exit(ExitCode.USAGE) from None
+    with Tandem(profile.url, profile.auth()) as tandem:
+        names = ", ".join(one.name for one in tandem.list_processors().processors)
+    file = profiles.save(name, profile)
+    output.say(f"Logged in to {profile.url} as {profile.client_id}. Processors: {names}.")
+    output.say(f"Kept in {file}.")
+
+
+def _of_local_stack(*, operator: bool) -> dict[str, str | None]:
+    """Return what a running stack of this checkout says of itself."""
+    here = Path.cwd()
+    file = next((f for one in (here, *here.parents) if (f := one / _LOCAL).exists()), None)
+    if file is None:
+        detail = f"There is no {_LOCAL} here or above: is the stack running (make run)?"
+        raise TandemError("urn:tandem:client:not-logged-in", detail)
+    stack: dict[str, Any] = json.loads(file.read_text())
+    who = "operator_client" if operator else "client"
+    return {
+        "url": stack["url"],
+        "token_url": stack["token_url"],
+        "client_id": stack[f"{who}_id"],
+        "client_secret": stack[f"{who}_secret"],
+        "scope": None,
+    }

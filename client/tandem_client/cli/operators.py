@@ -1,0 +1,125 @@
+"""Commands of operators; their profile has an operator's client."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from tandem_client.cli import output
+from tandem_client.cli.options import Json, Limit, ProfileName
+from tandem_client.cli.session import calling
+from tandem_client.models import DeadQueue, RedriveRequest
+
+Queue = Annotated[DeadQueue, typer.Option(help="Of tasks that failed, or of callbacks.")]
+
+dead_letters = typer.Typer(invoke_without_command=True)
+
+
+@dead_letters.callback()
+def list_dead_letters(
+    ctx: typer.Context,
+    *,
+    queue: Queue = DeadQueue.tasks,
+    limit: Limit = 20,
+    as_json: Json = False,
+    profile: ProfileName = None,
+) -> None:
+    """Show what was given up, and why; redrive gives it another chance. For operators."""
+    if ctx.invoked_subcommand:
+        return
+    with calling(profile, as_json=as_json) as tandem:
+        found = tandem.list_dead_letters(queue=queue, limit=limit)
+    if as_json:
+        output.document(found)
+        return
+    output.table(
+        ("LETTER", "REASON", "SENT", "TENANT", "PROCESSOR", "TASK", "ERROR"),
+        (
+            (
+                one.letter_id,
+                one.reason,
+                one.sent_at,
+                one.tenant,
+                one.task.processor if one.task else None,
+                one.task.task_id if one.task else None,
+                one.error,
+            )
+            for one in found.letters
+        ),
+    )
+
+
+@dead_letters.command()
+def redrive(
+    *,
+    letter: Annotated[
+        list[str] | None, typer.Option(help="Only this letter; may be given again.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Only letters with this reason.")] = None,
+    processor: Annotated[str | None, typer.Option(help="Only this processor's.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    limit: Limit = 100,
+    queue: Queue = DeadQueue.tasks,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else only say what it would do.")] = (
+        False
+    ),
+    as_json: Json = False,
+    profile: ProfileName = None,
+) -> None:
+    """Give dead letters another chance. Without --yes, only say what would become of each."""
+    request = RedriveRequest(
+        queue=queue,
+        letter_ids=letter or [],
+        reason=reason,
+        processor=processor,
+        tenant=tenant,
+        limit=limit,
+        dry_run=not yes,
+    )
+    with calling(profile, as_json=as_json) as tandem:
+        answer = tandem.redrive_dead_letters(request)
+    if as_json:
+        output.document(answer)
+        return
+    output.table(
+        ("LETTER", "DONE" if yes else "WOULD BE", "TASK"),
+        ((one.letter_id, one.done.value, one.task_id) for one in answer.letters),
+    )
+    if not yes and answer.letters:
+        output.say("Nothing is done yet: add --yes.")
+
+
+def reports(
+    *,
+    limit: Limit = 20,
+    before: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="Only older windows."),
+    ] = None,
+    as_json: Json = False,
+    profile: ProfileName = None,
+) -> None:
+    """Show what finished, minute by minute, newest first. For operators."""
+    with calling(profile, as_json=as_json) as tandem:
+        page = tandem.list_reports(before=before, limit=limit)
+    if as_json:
+        output.document(page)
+        return
+    rows = (
+        (
+            report.window,
+            one.processor,
+            one.mode.value,
+            output.state(one.outcome),
+            one.tasks,
+            one.retries,
+        )
+        for report in page.reports
+        for one in report.counts
+    )
+    output.table(("WINDOW", "PROCESSOR", "MODE", "OUTCOME", "TASKS", "RETRIES"), rows)
+    quiet = sum(not report.tasks for report in page.reports)
+    if quiet:
+        output.say(f"Nothing finished in {quiet} of these {len(page.reports)} minutes.")
+    if page.next_before:
+        output.say(f"There are more: --before {page.next_before.isoformat()}")

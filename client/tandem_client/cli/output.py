@@ -1,0 +1,130 @@
+"""What the command writes: answers to stdout, everything else to stderr."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.json import JSON
+from rich.table import Table
+from rich.text import Text
+
+from tandem_client.document import Document
+from tandem_client.errors import TandemError
+from tandem_client.models import State, TaskDetail, TaskView
+
+_PIPED_COLUMNS = 200
+_COLOURS = {
+    State.queued: "yellow",
+    State.running: "cyan",
+    State.succeeded: "green",
+    State.failed: "red",
+    State.cancelled: "magenta",
+}
+
+
+def answers() -> Console:
+    """Return the console of answers. In a pipe, lines are long rather than cut."""
+    return _console(sys.stdout.isatty(), stderr=False)
+
+
+def messages() -> Console:
+    """Return the console of messages and progress."""
+    return _console(sys.stderr.isatty(), stderr=True)
+
+
+def _console(is_terminal: bool, *, stderr: bool) -> Console:  # noqa: FBT001
+    width = None if is_terminal or "COLUMNS" in os.environ else _PIPED_COLUMNS
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=not is_terminal)
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal something."""
+    messages().print(Text(text))
+
+
+def document(one: Document) -> None:
+    """Print a document as the API sent it, on one line."""
+    raw(one.as_json())
+
+
+def raw(text: str) -> None:
+    """Print a text as it is."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def pretty_json(text: str) -> None:
+    """Print JSON for people: indented, and with colours on a terminal."""
+    answers().print(JSON(text), soft_wrap=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table whose first column is never cut."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        shown.add_column(column, no_wrap=index == 0, overflow="fold")
+    for row in rows:
+        shown.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
+    answers().print(shown)
+
+
+def task(one: TaskView | TaskDetail) -> None:
+    """Print a task, one fact on each line."""
+    facts: list[tuple[str, Any]] = [
+        ("task", one.task_id),
+        ("processor", f"{one.processor}, {one.mode.value}"),
+        ("state", state(one.state)),
+        ("attempts", one.attempts),
+        ("progress", progress(one)),
+        ("error", f"{one.error.type}: {one.error.message}" if one.error else None),
+        ("created", one.created_at),
+        ("waits until", one.run_after if one.state is State.queued else None),
+        ("started", one.started_at),
+        ("finished", one.finished_at),
+        ("retry of", one.retry_of),
+        ("cached from", one.cached_from),
+    ]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts:
+        if value not in (None, ""):
+            grid.add_row(name, value if isinstance(value, Text) else plain(value))
+    answers().print(grid)
+
+
+def progress(one: TaskView | TaskDetail) -> str:
+    """Return how far a task is, in words; empty when it does not say."""
+    if one.progress is None:
+        return ""
+    total = f"/{one.progress.total}" if one.progress.total else ""
+    return f"{one.progress.done}{total} {one.progress.message}".rstrip()
+
+
+def state(value: State) -> Text:
+    """Return a state in its colour."""
+    return Text(value.value, style=_COLOURS[value])
+
+
+def plain(value: Any) -> Text:
+    """Return a value as text that is not looked through for markup: callers write some of it."""
+    if isinstance(value, datetime):
+        value = value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return Text("" if value is None else str(value))
+
+
+def failure(error: TandemError, *, as_json: bool) -> None:
+    """Say on stderr what went wrong, in one line: for people, or as a problem document."""
+    if as_json:
+        sys.stderr.write(error.as_json() + "\n")
+        return
+    line = Text("Error: ", style="bold red")
+    line.append(error.detail, style="not bold default")
+    for part in error.errors:
+        line.append(f" [{part.pointer}: {part.detail}]", style="not bold default")
+    if error.request_id:
+        line.append(f" (request {error.request_id})", style="not bold dim")
+    messages().print(line, soft_wrap=True)

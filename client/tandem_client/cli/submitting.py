@@ -1,0 +1,124 @@
+"""`tandem submit`."""
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tandem_client.cli import output
+from tandem_client.cli.options import Json, ProfileName, Timeout
+from tandem_client.cli.session import ExitCode, calling
+from tandem_client.cli.tasks import print_result
+from tandem_client.cli.watching import ended_well, watched
+from tandem_client.client import FINAL_STATES, Tandem
+from tandem_client.models import Accepted, ProcessedOnline
+from tandem_client.submission import Submission
+
+
+def submit(
+    processor: Annotated[str, typer.Argument(help="What does the work: tandem processors")],
+    *,
+    data: Annotated[
+        str | None,
+        typer.Option("--input", "-i", metavar="JSON|@FILE|-", help="Its input; - is stdin."),
+    ] = None,
+    upload: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="Send this file and name it in the input."),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Watch it, then print the result.")] = (
+        False
+    ),
+    online: Annotated[bool, typer.Option("--online", help="Answer at once, if it can.")] = False,
+    run_after: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Not before: 2026-12-01T08:00:00+01:00")
+    ] = None,
+    callback_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where a signed POST says that it has ended.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Idempotency key: the same one makes the same task.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="No answer from a kept result.")] = False,
+    timeout: Timeout = None,
+    as_json: Json = False,
+    profile: ProfileName = None,
+) -> None:
+    """Submit a task, and print its id: or its result, with --wait or --online."""
+    given = _input(data)
+    not_before = _time(run_after)
+    with calling(profile, as_json=as_json) as tandem:
+        if upload:
+            field = _upload_field(tandem, processor, len(upload))
+            ids = [tandem.upload(file) for file in upload]
+            given[field] = ids if field == "uploads" else ids[0]
+        asked = Submission(processor, given, not_before, callback_url)
+        send = tandem.process_online if online else tandem.process_offline
+        answer = send(asked, idempotency_key=key, fresh=fresh)
+        if isinstance(answer, Accepted) and wait:
+            _wait(tandem, answer, timeout, as_json=as_json)
+        else:
+            _show(answer, as_json=as_json)
+
+
+def _wait(tandem: Tandem, accepted: Accepted, timeout: float | None, *, as_json: bool) -> None:
+    if accepted.task.state not in FINAL_STATES:
+        output.say(f"Task {accepted.task_id}")
+    task = watched(tandem, accepted.task_id, timeout)
+    if not ended_well(task):
+        if as_json:
+            output.document(task)
+        raise typer.Exit(ExitCode.TASK_FAILED)
+    print_result(tandem, task.task_id, None, as_json=as_json)
+
+
+def _show(answer: Accepted | ProcessedOnline, *, as_json: bool) -> None:
+    if as_json:
+        output.document(answer)
+    elif isinstance(answer, ProcessedOnline):
+        output.pretty_json(json.dumps(answer.output, ensure_ascii=False))
+    else:
+        output.raw(answer.task_id)
+        output.say(f"{answer.message}. Follow it: tandem status --watch {answer.task_id}")
+
+
+def _input(data: str | None) -> dict[str, Any]:
+    """Return the input that is given as JSON, in a file or on stdin; an empty one for none."""
+    if data is None:
+        return {}
+    try:
+        text = sys.stdin.read() if data == "-" else data
+        if data.startswith("@"):
+            text = Path(data[1:]).read_text(encoding="utf-8")
+        given = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--input") from None
+    if not isinstance(given, dict):
+        raise typer.BadParameter("It is no JSON object.", param_hint="--input")
+    return given
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--run-after") from None
+
+
+def _upload_field(tandem: Tandem, processor: str, files: int) -> str:
+    """Return the member of a processor's input that names uploads."""
+    known = {one.name: one.input_schema for one in tandem.list_processors().processors}
+    if processor not in known:
+        raise typer.BadParameter(f"There is only {', '.join(known)}.", param_hint="PROCESSOR")
+    members = known[processor].get("properties", {})
+    if "uploads" in members:
+        return "uploads"
+    if "upload" not in members or files > 1:
+        takes = "one file" if "upload" in members else "no file"
+        raise typer.BadParameter(f"{processor} takes {takes}.", param_hint="--upload")
+    return "upload"

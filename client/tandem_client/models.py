@@ -1,0 +1,519 @@
+"""What the API takes and answers. Generated from docs/openapi.json: run `make client`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field
+from tandem_client.document import Document
+
+
+class Use(StrEnum):
+    current = "current"
+    previous = "previous"
+
+
+class CallbackKey(Document):
+    """A key that the tenant's callbacks are signed with."""
+
+    use: Use
+    key: Annotated[str, Field(description="As libraries for Standard Webhooks take it.")]
+
+
+class CallbackKeys(Document):
+    """The keys of the tenant: every callback is signed with each of them."""
+
+    keys: list[CallbackKey]
+
+
+class CallbackState(StrEnum):
+    """
+    Where a callback is.
+    """
+
+    pending = "pending"
+    delivered = "delivered"
+    failed = "failed"
+
+
+class CallbackView(Document):
+    """How far a task's callback is."""
+
+    url: str
+    state: CallbackState
+    attempts: Annotated[int, Field(description="How often it was sent.")]
+    delivered_at: AwareDatetime | None
+    error: Annotated[str | None, Field(description="Why the latest attempt did not deliver it.")]
+
+
+class DeadQueue(StrEnum):
+    """
+    Whose dead letters.
+    """
+
+    tasks = "tasks"
+    callbacks = "callbacks"
+
+
+class Parts(StrEnum):
+    ok = "ok"
+    failing = "failing"
+
+
+class DeepHealthView(Document):
+    """What the API stands on answers."""
+
+    status: Literal["ok"] = "ok"
+    parts: dict[str, Parts]
+
+
+class ErrorView(Document):
+    """Why the latest attempt failed."""
+
+    type: str
+    message: str
+
+
+class ExampleView(Document):
+    """A task, and how to find what was logged of it."""
+
+    task_id: str
+    trace_id: Annotated[str | None, Field(description="The log lines' correlation_id.")]
+    run_seconds: float
+
+
+class GatewayMessage(Document):
+    """What API Gateway itself answers with when a request does not reach the application."""
+
+    message: Annotated[str, Field(examples=["Unauthorized"])]
+
+
+class HealthView(Document):
+    """The API is alive."""
+
+    status: Literal["ok"] = "ok"
+
+
+class HistogramView(Document):
+    """How many durations were at most so long; not cumulative."""
+
+    count: int
+    sum_seconds: float
+    buckets: Annotated[
+        list[int],
+        Field(
+            description="One for each bound in seconds (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600), and one for what is longer."
+        ),
+    ]
+
+
+class InvalidPart(Document):
+    """One part of a request that is not as it should be."""
+
+    pointer: Annotated[
+        str, Field(description="JSON Pointer (RFC 6901) to it.", examples=["/body/input"])
+    ]
+    detail: str
+
+
+class LevelsView(Document):
+    """What was in flight when the window was closed; queue numbers are approximate."""
+
+    waiting: Annotated[int, Field(description="Messages that wait for the worker.")]
+    delayed: Annotated[int, Field(description="Messages that the queue keeps back until later.")]
+    in_flight: Annotated[int, Field(description="Messages that the worker has.")]
+    dead_letters: int
+    oldest_waiting_seconds: Annotated[float | None, Field(description="Null when nothing waits.")]
+    swept: Annotated[int, Field(description="Tasks that were found overdue just then.")]
+
+
+class Limits(Document):
+    """What a caller can meet."""
+
+    body_bytes: int
+    inline_bytes: int
+    upload_bytes: int
+    online_budget_seconds: float
+    page_tasks: int
+
+
+class Mode(StrEnum):
+    """
+    How a task was asked for.
+    """
+
+    online = "online"
+    offline = "offline"
+
+
+class PercentilesView(Document):
+    """Percentiles in seconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+class ProblemDocument(Document):
+    """What every error answers with (RFC 9457)."""
+
+    type: Annotated[str, Field(description="Stable name of the kind of problem.")]
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: Annotated[list[InvalidPart] | None, Field(description="Of an invalid request.")] = None
+    task_id: Annotated[str | None, Field(description="The task that it is about.")] = None
+
+
+class ProcessedOnline(Document):
+    """A task that ran while the caller waited."""
+
+    message: str
+    task_id: str
+    processor: str
+    duration_ms: int
+    output: Annotated[Any, Field(description="The processor's output.")]
+
+
+class ProgressView(Document):
+    """How far the running attempt is."""
+
+    done: int
+    total: int | None
+    message: str
+
+
+class Redrive(StrEnum):
+    """
+    What becomes of a letter.
+    """
+
+    new_task = "new-task"
+    sent_again = "sent-again"
+    kept = "kept"
+
+
+class RedriveRequest(Document):
+    """Which letters to redrive; all that the queue shows when nothing is named."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    queue: DeadQueue = DeadQueue.tasks
+    letter_ids: Annotated[list[str], Field(max_length=100)] = []
+    reason: str | None = None
+    processor: str | None = None
+    tenant: str | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 100
+    dry_run: Annotated[bool, Field(description="Say what would be done, and do nothing.")] = True
+
+
+class RedrivenView(Document):
+    """What became of a letter, or would."""
+
+    letter_id: str
+    done: Redrive
+    task_id: Annotated[str | None, Field(description="The task that does the work now.")]
+
+
+class RetryView(Document):
+    """When a failed attempt is tried again."""
+
+    attempts: int
+    min_backoff_seconds: float
+    max_backoff_seconds: float
+
+
+class State(StrEnum):
+    """
+    Where a task is in its life.
+    """
+
+    queued = "queued"
+    running = "running"
+    succeeded = "succeeded"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+class Type(StrEnum):
+    task_succeeded = "task.succeeded"
+    task_failed = "task.failed"
+    task_cancelled = "task.cancelled"
+
+
+class TaskLinks(Document):
+    """Where a task's parts are."""
+
+    self: str
+    result: str
+    cancel: str
+    retry: str
+
+
+class TaskView(Document):
+    """A task as its owner sees it."""
+
+    task_id: str
+    processor: str
+    mode: Mode
+    state: State
+    attempts: Annotated[int, Field(description="How many attempts were started.")]
+    progress: ProgressView | None
+    error: ErrorView | None
+    created_at: AwareDatetime
+    run_after: Annotated[AwareDatetime | None, Field(description="Until when a queued task waits.")]
+    started_at: Annotated[
+        AwareDatetime | None, Field(description="When the first attempt started.")
+    ]
+    finished_at: AwareDatetime | None
+    expires_at: Annotated[
+        AwareDatetime | None, Field(description="From when a finished task may be forgotten.")
+    ]
+    cancel_requested_at: Annotated[
+        AwareDatetime | None, Field(description="When a running task was to stop.")
+    ]
+    retry_of: Annotated[
+        str | None, Field(description="The finished task that this one does again.")
+    ]
+    requested_by: Annotated[str | None, Field(description="The operator who redrove it.")]
+    cached_from: Annotated[
+        str | None, Field(description="The task whose stored result it was given.")
+    ]
+    links: TaskLinks
+
+
+class TenantView(Document):
+    """A tenant among those with most tasks."""
+
+    tenant: str
+    tasks: int
+    overcount: Annotated[int, Field(description="By how much `tasks` may be too high.")]
+
+
+class UploadRequest(Document):
+    """A file that is to be uploaded."""
+
+    filename: Annotated[
+        str,
+        Field(
+            examples=["orders.csv"],
+            max_length=255,
+            min_length=1,
+            pattern="^[^\\x00-\\x1f\\x7f/\\\\]+$",
+        ),
+    ]
+    content_type: Annotated[
+        str, Field(examples=["text/csv"], pattern="^[a-z]+/[A-Za-z0-9][A-Za-z0-9.+-]{0,100}$")
+    ]
+    size: Annotated[int, Field(description="Its exact size in bytes.", examples=[1024], ge=1)]
+
+
+class UploadTicket(Document):
+    """How to upload the file: POST the fields, then the file as `file`, to the URL."""
+
+    upload_id: Annotated[str, Field(description="What a processor's input names the upload by.")]
+    url: str
+    fields: dict[str, str]
+    expires_at: Annotated[AwareDatetime, Field(description="Until when the form can be used.")]
+
+
+class UploadView(Document):
+    """A file that was uploaded."""
+
+    upload_id: str
+    filename: str
+    content_type: str
+    size: Annotated[int, Field(description="In bytes.")]
+    uploaded_at: AwareDatetime
+    expires_at: Annotated[AwareDatetime, Field(description="From when it may be deleted.")]
+
+
+class Accepted(Document):
+    """A task that runs offline."""
+
+    message: str
+    task_id: str
+    task: TaskView
+
+
+class AttemptView(Document):
+    """One attempt as it went; without an end it runs, or died without a word."""
+
+    number: int
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None
+    error: ErrorView | None
+
+
+class BatchItem(Document):
+    """What became of one task of a batch: it was recorded, or it says why not."""
+
+    task: TaskView | None = None
+    replayed: Annotated[bool, Field(description="It was recorded by an earlier request.")] = False
+    error: str | None = None
+
+
+class DurationsView(Document):
+    """How long a processor's tasks waited and ran; null where none did."""
+
+    processor: str
+    queue_wait_seconds: PercentilesView | None
+    run_seconds: PercentilesView | None
+
+
+class LetterView(Document):
+    """A dead letter, and the task that it names."""
+
+    letter_id: str
+    reason: str
+    error: str
+    sent_at: AwareDatetime
+    body: Annotated[str, Field(description="The message as it was, cut to 1,000 characters.")]
+    tenant: str | None
+    task: TaskView | None
+
+
+class ProcessorView(Document):
+    """A processor as the catalogue shows it."""
+
+    name: str
+    summary: str
+    time_limit_seconds: float
+    retry: RetryView
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+
+
+class RedriveAnswer(Document):
+    """What became of each letter, or would."""
+
+    dry_run: bool
+    letters: list[RedrivenView]
+
+
+class SeriesView(Document):
+    """How many tasks of one kind ended in one way."""
+
+    processor: str
+    mode: Mode
+    outcome: State
+    tasks: int
+    attempts: int
+    retries: Annotated[int, Field(description="Of the attempts, those after a task's first.")]
+    cached: Annotated[int, Field(description="Answered from a kept result, with no run.")]
+    swept: Annotated[int, Field(description="How often they were found overdue on their way.")]
+    bytes_in: Annotated[int, Field(description="Of their inputs; uploads are not counted.")]
+    bytes_out: Annotated[int, Field(description="Of their outputs and files.")]
+    queue_wait: Annotated[HistogramView, Field(description="From submission to the first attempt.")]
+    run: Annotated[HistogramView, Field(description="Of the last attempt.")]
+    longest: Annotated[
+        ExampleView | None,
+        Field(description="The task that ran longest in the minute itself; null when none ran."),
+    ]
+
+
+class TaskDetail(Document):
+    """A task with its attempts."""
+
+    task_id: str
+    processor: str
+    mode: Mode
+    state: State
+    attempts: Annotated[int, Field(description="How many attempts were started.")]
+    progress: ProgressView | None
+    error: ErrorView | None
+    created_at: AwareDatetime
+    run_after: Annotated[AwareDatetime | None, Field(description="Until when a queued task waits.")]
+    started_at: Annotated[
+        AwareDatetime | None, Field(description="When the first attempt started.")
+    ]
+    finished_at: AwareDatetime | None
+    expires_at: Annotated[
+        AwareDatetime | None, Field(description="From when a finished task may be forgotten.")
+    ]
+    cancel_requested_at: Annotated[
+        AwareDatetime | None, Field(description="When a running task was to stop.")
+    ]
+    retry_of: Annotated[
+        str | None, Field(description="The finished task that this one does again.")
+    ]
+    requested_by: Annotated[str | None, Field(description="The operator who redrove it.")]
+    cached_from: Annotated[
+        str | None, Field(description="The task whose stored result it was given.")
+    ]
+    links: TaskLinks
+    history: list[AttemptView]
+    callback: Annotated[
+        CallbackView | None, Field(description="Whom its end is told; None when nobody.")
+    ]
+
+
+class TaskEvent(Document):
+    """What a callback says: the task, without its input and output."""
+
+    type: Type
+    timestamp: Annotated[AwareDatetime, Field(description="When the task ended.")]
+    data: TaskView
+
+
+class TaskList(Document):
+    """A page of tasks, newest first."""
+
+    tasks: list[TaskView]
+    next_cursor: Annotated[str | None, Field(description="Give it as `cursor` for the next page.")]
+
+
+class BatchAnswer(Document):
+    """What became of each task, in the order of the request."""
+
+    items: list[BatchItem]
+
+
+class LetterList(Document):
+    """Some of the dead letters, oldest first. The queue shows a sample when there are many."""
+
+    letters: list[LetterView]
+
+
+class ProcessorList(Document):
+    """The catalogue."""
+
+    processors: list[ProcessorView]
+    limits: Limits
+
+
+class ReportView(Document):
+    """What finished in one UTC minute."""
+
+    window: Annotated[
+        AwareDatetime, Field(description="The minute's start; it ends 60 seconds later.")
+    ]
+    closed_at: AwareDatetime
+    tasks: int
+    late: Annotated[
+        int,
+        Field(
+            description="How many of them finished in earlier windows and came too late for theirs."
+        ),
+    ]
+    counts: list[SeriesView]
+    durations: Annotated[
+        list[DurationsView],
+        Field(description="Of the minute itself; percentiles are right within 1%."),
+    ]
+    tenants: Annotated[
+        list[TenantView], Field(description="Those with most tasks in the minute itself.")
+    ]
+    levels: Annotated[LevelsView | None, Field(description="Null when the window was closed late.")]
+
+
+class ReportList(Document):
+    """Closed windows, newest first."""
+
+    reports: list[ReportView]
+    next_before: Annotated[
+        AwareDatetime | None, Field(description="Give it as `before` for older windows.")
+    ]

@@ -1,0 +1,241 @@
+"""The `tandem` command against the real application, over a socket."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from click.testing import Result
+from tandem_client.cli.app import app
+from typer.testing import CliRunner
+
+from tests.client.service import CLIENTS, Service
+
+type Command = Callable[..., Result]
+
+SECRET = CLIENTS["machine"][0]
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, and nothing of the environment's."""
+    folder = tmp_path / "config"
+    monkeypatch.setenv("TANDEM_CONFIG_DIR", str(folder))
+    monkeypatch.setenv("NO_COLOR", "1")
+    for name in ("URL", "TOKEN", "TOKEN_URL", "CLIENT_ID", "CLIENT_SECRET", "SCOPE", "PROFILE"):
+        monkeypatch.delenv(f"TANDEM_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def tandem(*arguments: str, typed: str | None = None) -> Result:
+    return CliRunner().invoke(app, arguments, input=typed, catch_exceptions=False)
+
+
+def log_in(service: Service, who: str = "machine", *more: str) -> Result:
+    return tandem(
+        *("login", "--url", service.url, "--token-url", service.token_url),
+        *("--client-id", who, "--client-secret", CLIENTS[who][0], *more),
+    )
+
+
+@pytest.fixture
+def service(service: Service) -> Service:
+    """The service, with its machine logged in."""
+    assert log_in(service).exit_code == 0
+    return service
+
+
+def answer(result: Result) -> Any:
+    """Return the one JSON value that stdout is."""
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_what_is_not_given_is_asked_for_and_the_secret_is_not_shown(
+    service: Service, config: Path
+) -> None:
+    done = tandem("login", typed=f"{service.url}\n{service.token_url}\nmachine\n{SECRET}\n")
+    assert done.exit_code == 0
+    assert "Processors: " in done.stderr
+    assert SECRET not in done.output
+    (file,) = (config / "profiles").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert answer(tandem("list", "--json")) == {"tasks": [], "next_cursor": None}
+
+
+def test_a_wrong_secret_keeps_nothing(service: Service, config: Path) -> None:
+    tandem("logout")
+    done = tandem(
+        *("login", "--url", service.url, "--token-url", service.token_url),
+        *("--client-id", "machine", "--client-secret", "wrong"),
+    )
+    assert (done.exit_code, list((config / "profiles").iterdir())) == (1, [])
+    assert done.stderr.startswith("Error: The token endpoint gives no token")
+    assert "Traceback" not in done.output
+
+
+def test_a_secret_is_not_sent_in_the_clear() -> None:
+    done = tandem(
+        *("login", "--url", "http://api.example.com", "--token-url", "https://a/oauth2/token"),
+        *("--client-id", "x", "--client-secret", "y"),
+    )
+    assert done.exit_code == 2
+    assert "use https://" in done.stderr
+
+
+def test_the_local_stack_says_who_to_be(service: Service, tmp_path: Path) -> None:
+    stack = {
+        "url": service.url,
+        "token_url": service.token_url,
+        "client_id": "machine",
+        "client_secret": SECRET,
+        "operator_client_id": "operator",
+        "operator_client_secret": CLIENTS["operator"][0],
+    }
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "stack.json").write_text(json.dumps(stack))
+    assert tandem("login", "--local").exit_code == 0
+    assert tandem("login", "--local", "--operator", "-p", "ops").exit_code == 0
+    assert answer(tandem("dead-letters", "-p", "ops", "--json")) == {"letters": []}
+
+
+def test_without_a_login_the_command_says_how(service: Service) -> None:
+    tandem("logout")
+    done = tandem("list")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "tandem login" in done.stderr
+
+
+def test_a_result_goes_to_stdout_and_words_to_stderr(working: Service) -> None:
+    log_in(working)
+    done = tandem("submit", "echo", "-i", '{"message": "hello"}', "--wait")
+    assert json.loads(done.stdout) == {"message": "hello"}
+    assert "Task " in done.stderr
+
+
+def test_a_task_is_submitted_watched_and_read(service: Service, working: Service) -> None:
+    task_id = tandem("submit", "echo", "-i", '{"message": 1}').stdout.strip()
+    watched = tandem("status", task_id, "--watch")
+    assert watched.exit_code == 0
+    assert "succeeded" in watched.stderr
+    assert task_id in watched.stdout
+    assert answer(tandem("result", task_id, "--json")) == {"message": 1}
+
+
+@pytest.mark.parametrize("given", ["-", "@input.json"])
+def test_an_input_comes_from_a_file_or_from_stdin(
+    service: Service, tmp_path: Path, given: str
+) -> None:
+    (tmp_path / "input.json").write_text('{"message": 2}')
+    done = tandem("submit", "echo", "--online", "-i", given, "--json", typed='{"message": 2}')
+    assert answer(done)["output"] == {"message": 2}
+
+
+@pytest.mark.parametrize("given", ["{", "[1]", "@none.json"])
+def test_an_input_that_is_none_is_wrong_usage(service: Service, given: str) -> None:
+    done = tandem("submit", "echo", "-i", given)
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
+def test_a_file_is_sent_and_named_in_the_input(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("id,amount\n1,2.5\n")
+    done = tandem("submit", "summarize-table", "--upload", "orders.csv", "--online", "--json")
+    assert answer(done)["output"]["rows"] == 1
+
+
+def test_json_is_exactly_the_apis_document(service: Service) -> None:
+    accepted = answer(tandem("submit", "echo", "-i", '{"message": 1}', "--json"))
+    shown = answer(tandem("status", accepted["task_id"], "--json"))
+    bearer = {"authorization": f"Bearer {next(iter(service.tokens))}"}
+    sent = httpx2.get(f"{service.url}/tasks/{accepted['task_id']}", headers=bearer)
+    assert shown == sent.json()
+
+
+def test_a_task_that_failed_ends_the_command_with_3(service: Service, working: Service) -> None:
+    given = '{"rows": [{"a": 1}], "sql": "SELECT b FROM data"}'
+    done = tandem("submit", "query-table", "-i", given, "--wait")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "failed" in done.stderr
+
+
+def test_a_problem_is_one_line_with_the_request_to_quote(service: Service) -> None:
+    done = tandem("status", "no-such-task")
+    assert done.exit_code == 1
+    assert done.stderr == "Error: There is no such task. (request request-1)\n"
+    problem = tandem("status", "no-such-task", "--json")
+    assert (problem.stdout, json.loads(problem.stderr)["status"]) == ("", 404)
+
+
+def test_waiting_too_long_ends_with_4_and_leaves_the_task(service: Service) -> None:
+    task_id = tandem("submit", "echo", "-i", '{"message": 1}').stdout.strip()
+    assert tandem("status", task_id, "--watch", "--timeout", "0.1").exit_code == 4
+    assert answer(tandem("status", task_id, "--json"))["state"] == "queued"
+
+
+def test_ctrl_c_leaves_the_task_running_and_says_so(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id = tandem("submit", "echo", "-i", '{"message": 1}').stdout.strip()
+
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tandem_client.client.Tandem.changes", interrupted)
+    done = tandem("status", task_id, "--watch")
+    assert done.exit_code == 130
+    assert f"tandem status {task_id}" in done.stderr
+
+
+def test_a_task_is_cancelled_and_done_again(service: Service) -> None:
+    task_id = tandem("submit", "echo", "-i", '{"message": 1}').stdout.strip()
+    assert "is cancelled" in tandem("cancel", task_id).stderr
+    again = tandem("retry", task_id)
+    assert again.stdout.strip() not in {"", task_id}
+    assert task_id in tandem("list").stdout
+
+
+def test_operators_see_reports_and_redrive_when_they_say_yes(service: Service) -> None:
+    log_in(service, "operator", "-p", "ops")
+    tandem("submit", "echo", "--online", "-i", '{"message": 1}')
+    service.wiring.clock.advance(70)
+    list(service.wiring.reports.close_due())
+    assert "succeeded" in tandem("reports", "-p", "ops").stdout
+    service.wiring.queue.dead_letter(
+        "{}", message_id="m1", reason="unparsable", error="not JSON", task_id=None
+    )
+    assert "unparsable" in tandem("dead-letters", "-p", "ops").stdout
+    assert "add --yes" in tandem("dead-letters", "redrive", "-p", "ops").stderr
+    assert answer(tandem("dead-letters", "redrive", "--yes", "-p", "ops", "--json"))["letters"]
+    refused = tandem("reports")
+    assert (refused.exit_code, "reports:read" in refused.stderr) == (1, True)
+
+
+def test_health_processors_and_keys_are_shown(service: Service) -> None:
+    assert tandem("health").stdout == "ok\n"
+    assert answer(tandem("health", "--deep", "--json"))["parts"]["table"] == "ok"
+    assert "echo" in tandem("processors").stdout
+    assert "whsec_" in tandem("callback-keys").stdout
+
+
+def test_what_a_caller_wrote_is_not_taken_for_markup(service: Service) -> None:
+    log_in(service, "operator", "-p", "ops")
+    service.wiring.queue.dead_letter(
+        "{}", message_id="m1", reason="permanent", error="[red]x[/red]", task_id=None
+    )
+    assert "[red]x[/red]" in tandem("dead-letters", "-p", "ops").stdout
+
+
+def test_the_environment_is_an_identity_too(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tandem("logout")
+    monkeypatch.setenv("TANDEM_URL", service.url)
+    monkeypatch.setenv("TANDEM_TOKEN", "revoked")
+    done = tandem("list")
+    assert (done.exit_code, "Unauthorized" in done.stderr) == (1, True)
+    monkeypatch.setenv("TANDEM_TOKEN", next(iter(service.tokens)))
+    assert tandem("list").exit_code == 0

@@ -1,0 +1,101 @@
+"""The `tandem` command, as a program of its own, on the deployed stack."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.paths import PROJECT, SAMPLE
+from tests.stack.stack import DeployedApp
+
+type Done = subprocess.CompletedProcess[str]
+
+
+class Terminal:
+    """Runs the command in a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(PROJECT / "client"),
+            "TANDEM_CONFIG_DIR": str(home),
+            "NO_COLOR": "1",
+        }
+
+    def __call__(self, *arguments: str, exits: int = 0, **environment: str) -> Done:
+        """Run the command; fail when it ends otherwise than expected."""
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-c", "from tandem_client.cli.app import app; app()", *arguments],
+            env=self._environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+        assert done.returncode == exits, done.stdout + done.stderr
+        return done
+
+    def json(self, *arguments: str) -> Any:
+        """Return the one JSON value that the command prints."""
+        return json.loads(self(*arguments, "--json").stdout)
+
+
+@pytest.fixture(scope="module")
+def tandem(app: DeployedApp, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """The command, logged in as the machine and, by the profile `ops`, as the operator."""
+    terminal = Terminal(tmp_path_factory.mktemp("home"))
+    about = app.description
+    for profile, client, secret in (
+        ("default", about.client_id, about.client_secret),
+        ("ops", about.operator_client_id, about.operator_client_secret),
+    ):
+        terminal(
+            *("login", "--profile", profile, "--url", about.url, "--token-url", about.token_url),
+            TANDEM_CLIENT_ID=client,
+            TANDEM_CLIENT_SECRET=secret,
+        )
+    return terminal
+
+
+def test_a_table_is_uploaded_watched_and_its_summary_read(tandem: Terminal) -> None:
+    accepted = tandem.json("submit", "summarize-table", "--upload", str(SAMPLE), "--fresh")
+    watched = tandem("status", accepted["task_id"], "--watch", "--timeout", "60")
+    assert "succeeded" in watched.stderr
+    summary = tandem.json("result", accepted["task_id"])
+    assert summary["rows"] == len(SAMPLE.read_text().splitlines()) - 1
+
+
+def test_a_file_result_is_written(tandem: Terminal, tmp_path: Path) -> None:
+    accepted = tandem.json(
+        "submit", "convert-table", "--upload", str(SAMPLE), "-i", '{"to": "jsonl"}', "--fresh"
+    )
+    tandem("status", accepted["task_id"], "--watch", "--timeout", "60")
+    tandem("result", accepted["task_id"], "-o", str(tmp_path))
+    (file,) = tmp_path.iterdir()
+    assert all(json.loads(line) for line in file.read_text().splitlines())
+
+
+def test_a_delayed_task_is_cancelled(tandem: Terminal) -> None:
+    later = "2099-01-01T00:00:00+00:00"
+    refused = tandem("submit", "echo", "-i", '{"message": 1}', "--run-after", later, exits=1)
+    assert "5 days" in refused.stderr
+    task_id = tandem("submit", "echo", "-i", '{"message": 1}').stdout.strip()
+    tandem("status", task_id, "--watch", "--timeout", "60")
+    finished = tandem("cancel", task_id, exits=1)
+    assert "never changes" in finished.stderr
+
+
+def test_operators_see_what_was_given_up_and_what_was_done(tandem: Terminal) -> None:
+    failing = '{"rows": [{"a": 1}], "sql": "SELECT missing FROM data"}'
+    failed = tandem("submit", "query-table", "-i", failing, "--wait", "--timeout", "60", exits=3)
+    assert "failed" in failed.stderr
+    letters = tandem.json("dead-letters", "-p", "ops", "--limit", "100")["letters"]
+    assert any("missing" in letter["error"] for letter in letters)
+    would = tandem.json("dead-letters", "redrive", "-p", "ops", "--reason", "permanent")
+    assert would["dry_run"]
+    assert "reports" in tandem.json("reports", "-p", "ops")
+    assert "admin" in tandem("dead-letters", exits=1).stderr
