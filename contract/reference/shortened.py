@@ -34,9 +34,8 @@ def echo_in_catalogue(body: Json) -> Json:
 
 
 def made_up_keys(body: Json) -> Json:
-    """Return the keys with another in the place of each."""
-    keys = [one | {"key": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"} for one in body["keys"]]
-    return body | {"keys": keys}
+    """Return another key in the place of the current one; after a rotation there are two."""
+    return body | {"keys": [body["keys"][0] | {"key": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}]}
 
 
 def has_letter(body: Json) -> bool:
