@@ -16,6 +16,7 @@ from api.routes import (
     docs,
     health,
     heavy,
+    metrics,
     process,
     processors,
     reports,
@@ -66,6 +67,7 @@ def create_app(wiring: Wiring) -> FastAPI:
     ):
         app.include_router(resource, dependencies=[Depends(json_spoken)])
     app.include_router(results.router)
+    app.include_router(metrics.router)
     return app
 
 

@@ -47,7 +47,7 @@ class LambdaHandler:
         atexit.register(self.stop)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _exit)
-        text_types = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE]
+        text_types = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE, "application/openmetrics-text"]
         return Mangum(self._app, lifespan="off", text_mime_types=text_types)
 
     def stop(self) -> None:

@@ -26,6 +26,7 @@ PROTECTED = [
     ("GET", "/tasks/1", "tasks:read"),
     ("GET", "/tasks/1/result", "tasks:read"),
     ("GET", "/processors", "tasks:read"),
+    ("GET", "/metrics", "reports:read"),
     ("GET", "/reports", "reports:read"),
     ("GET", "/reports/latest", "reports:read"),
 ]

@@ -1,0 +1,42 @@
+"""What monitoring scrapes."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+
+from api.identity import Operator
+from api.services import Services
+
+router = APIRouter(tags=["reports"])
+
+_FORMATS = {
+    "text/plain": {"schema": {"type": "string"}},
+    "application/openmetrics-text": {"schema": {"type": "string"}},
+}
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    response_class=Response,
+    responses={200: {"content": _FORMATS, "description": "In the format that Accept prefers."}},
+)
+async def get_metrics(
+    caller: Operator,
+    services: Services,
+    request: Request,
+    accept: Annotated[str | None, Header(max_length=1000)] = None,
+) -> Response:
+    """Answer with Prometheus metrics: totals since the first report, and the latest levels.
+
+    They are counted from the store, each finished task once: it does not matter which function
+    answers, how often, or after which restart.
+    """
+    del caller
+    from api.exposition import Exposition, rendered
+
+    totals = services.reports.totals()
+    latest = services.reports.latest(before=None, limit=1)
+    exposition = Exposition(totals, latest[0] if latest else None, version=request.app.version)
+    body, content_type = rendered(exposition, accept or "")
+    return Response(body, headers={"content-type": content_type})

@@ -1,0 +1,105 @@
+"""Prometheus metrics, read back with Prometheus' own readers."""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
+from prometheus_client.parser import text_string_to_metric_families as plain_text
+
+from tandem.domain.report import Levels
+from tests.unit.api.conftest import Api
+
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
+READERS = [("", plain_text), (OPEN_METRICS, open_metrics)]
+LEVELS = Levels(
+    waiting=3, delayed=2, in_flight=1, dead_letters=4, oldest_waiting_seconds=5.5, swept=6
+)
+
+type Reader = Callable[[str], Iterable[Metric]]
+
+
+def process(api: Api) -> None:
+    api("POST", "/process-online", {"processor": "echo", "input": {"message": "hello"}})
+    failing = {"rows": [{"a": 1}], "sql": "SELECT b FROM data"}
+    api("POST", "/process-online", {"processor": "query-table", "input": failing})
+
+
+def close(api: Api) -> None:
+    api.wiring.clock.advance(70)
+    list(api.wiring.reports.close_due(LEVELS))
+
+
+def scraped(api: Api, accept: str, reader: Reader) -> dict[str, float]:
+    """Return every sample by its name and labels."""
+    answer = api("GET", "/metrics", headers={"accept": accept})
+    assert answer.status == 200
+    return {
+        f"{one.name}{sorted(one.labels.values())}": one.value
+        for family in reader(answer.text)
+        for one in family.samples
+    }
+
+
+@pytest.mark.parametrize(("accept", "reader"), READERS)
+def test_totals_are_counters_and_histograms(api: Api, accept: str, reader: Reader) -> None:
+    process(api)
+    close(api)
+    found = scraped(api, accept, reader)
+    echo = "['echo', 'online', 'succeeded']"
+    assert found[f"tandem_tasks_total{echo}"] == 1
+    assert found["tandem_tasks_total['failed', 'online', 'query-table']"] == 1
+    assert found[f"tandem_task_attempts_total{echo}"] == 1
+    assert found[f"tandem_task_input_bytes_total{echo}"] == len('{"message":"hello"}')
+    assert found[f"tandem_task_run_seconds_count{echo}"] == 1
+    assert found["tandem_task_run_seconds_bucket['+Inf', 'echo', 'online', 'succeeded']"] == 1
+    assert found["tandem_queue_messages['waiting']"] == 3
+    assert found["tandem_dead_letters[]"] == 4
+    assert found["tandem_oldest_waiting_seconds[]"] == 5.5
+    assert found["tandem_report_closed_through_timestamp_seconds[]"] == 1767268860
+
+
+@pytest.mark.parametrize(("accept", "reader"), READERS)
+def test_before_the_first_report_there_are_families_without_samples(
+    api: Api, accept: str, reader: Reader
+) -> None:
+    assert scraped(api, accept, reader) == {"tandem_build_info['0.1.0']": 1}
+
+
+def test_counters_only_grow_and_a_second_scrape_says_the_same(api: Api) -> None:
+    process(api)
+    close(api)
+    first = scraped(api, "", plain_text)
+    assert scraped(api, "", plain_text) == first
+    process(api)
+    assert scraped(api, "", plain_text) == first
+    close(api)
+    later = scraped(api, "", plain_text)
+    assert all(later[name] >= value for name, value in first.items() if "timestamp" not in name)
+    assert later["tandem_tasks_total['echo', 'online', 'succeeded']"] == 2
+
+
+def test_every_metric_says_what_it_is_and_buckets_are_cumulative(api: Api) -> None:
+    process(api)
+    close(api)
+    text = api("GET", "/metrics", headers={"accept": OPEN_METRICS}).text
+    assert text.endswith("# EOF\n")
+    for family in open_metrics(text):
+        assert family.documentation
+        assert family.name.endswith(family.unit)
+        values = [one.value for one in family.samples if one.name.endswith("_bucket")]
+        by_series = [values[start : start + 17] for start in range(0, len(values), 17)]
+        assert all(series == sorted(series) for series in by_series)
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
+        (OPEN_METRICS, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    ],
+)
+def test_the_scraper_chooses_the_format(api: Api, accept: str, content_type: str) -> None:
+    answer = api("GET", "/metrics", headers={"accept": accept})
+    assert answer.headers["content-type"].startswith(content_type)
