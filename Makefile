@@ -67,7 +67,7 @@ lock: setup ## Resolve the four lock files again from both pyproject.toml
 	$(LOCK) --group sam -o local/requirements-sam.txt
 
 clean: down ## Remove what was built and every virtual environment
-	rm -rf .aws-sam .local .venv .venv-ministack .venv-sam
+	rm -rf .aws-sam .local .tools .venv .venv-ministack .venv-sam
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each environment holds exactly its lock file, and is made again when that changes.
