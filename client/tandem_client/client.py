@@ -22,7 +22,8 @@ from tandem_client.models import (
     TaskDetail,
     TaskView,
 )
-from tandem_client.operations import Operations, task_path
+from tandem_client.operations import Operations
+from tandem_client.paths import task_path
 from tandem_client.submission import Submission
 from tandem_client.uploads import described, send_file
 

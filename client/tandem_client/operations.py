@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 import httpx2
 
@@ -30,6 +29,7 @@ from tandem_client.models import (
     UploadTicket,
     UploadView,
 )
+from tandem_client.paths import task_path, upload_path
 from tandem_client.results import StoredResult, opened
 from tandem_client.submission import Submission
 
@@ -155,11 +155,11 @@ class Operations:
 
     def get_upload(self, upload_id: str) -> UploadView:
         """Return what is known of a file that was uploaded."""
-        return self._api.get(_upload_path(upload_id), UploadView)
+        return self._api.get(upload_path(upload_id), UploadView)
 
     def delete_upload(self, upload_id: str) -> None:
         """Delete a file that was uploaded; a task that still needs it will fail."""
-        self._api.send("DELETE", _upload_path(upload_id))
+        self._api.send("DELETE", upload_path(upload_id))
 
     def list_reports(
         self, *, before: datetime | None = None, limit: int | None = None
@@ -171,6 +171,10 @@ class Operations:
     def get_latest_report(self) -> ReportView:
         """Return the window that was closed last."""
         return self._api.get("/reports/latest", ReportView)
+
+    def get_metrics(self) -> str:
+        """Return the totals and levels in Prometheus' text format."""
+        return self._api.send("GET", "/metrics", repeatable=True).text
 
     def list_dead_letters(
         self, *, queue: DeadQueue | str | None = None, limit: int | None = None
@@ -201,15 +205,6 @@ class Operations:
             duration_ms=round(run.total_seconds() * 1000),
             output=output,
         )
-
-
-def task_path(task_id: str, part: str = "") -> str:
-    """Return where a task, or a part of it, is."""
-    return f"/tasks/{quote(task_id, safe='')}{part}"
-
-
-def _upload_path(upload_id: str) -> str:
-    return f"/uploads/{quote(upload_id, safe='')}"
 
 
 def _preferences(*, fresh: bool, wait_seconds: float | None = None) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """What operators see: what was given up, and what was processed."""
 
 from contract.reference.shortened import (
+    echo_counter,
     echo_in_latest,
     echo_in_reports,
     has_echo,
+    has_echo_counter,
     has_letter,
     letter_id,
     one_letter,
@@ -49,6 +51,13 @@ OPERATING: list[Step | Deed] = [
         query={"limit": "100"},
         until=has_echo,
         shown=echo_in_reports,
+    ),
+    Step(
+        "get_metrics",
+        "What Prometheus scrapes; here one counter is shown.",
+        caller="operator",
+        until=has_echo_counter,
+        shown=echo_counter,
     ),
     Step(
         "get_latest_report",

@@ -105,3 +105,18 @@ def _series(report: Json) -> list[Json]:
         for one in report["counts"]
         if one["processor"] == "echo" and one["outcome"] == "succeeded"
     ]
+
+
+_COUNTER = "tandem_tasks_total"
+_ECHO = '{mode="offline",outcome="succeeded",processor="echo"}'
+
+
+def has_echo_counter(text: str) -> bool:
+    """Whether the metrics count tasks of `echo`."""
+    return f"{_COUNTER}{_ECHO}" in text
+
+
+def echo_counter(text: str) -> str:
+    """Return the metrics with one counter of `echo` alone."""
+    about = [line for line in text.splitlines() if line.startswith("#") and f" {_COUNTER} " in line]
+    return "\n".join([*about, f"{_COUNTER}{_ECHO} 6.0", CUT])

@@ -46,6 +46,7 @@ _SHARED_ERRORS = {
     "503": "The service is not available at the moment.",
 }
 _BODY_ERRORS = {"413": "The body is too large.", "415": "The body is not JSON."}
+_JSON_ANSWER: Json = {"application/json": {}}
 _OPEN = frozenset({"401", "403"})
 _FROM_GATEWAY = frozenset({"401", "403", "413", "429", "500", "503"})
 
@@ -117,6 +118,8 @@ def _add_errors(operation: Json) -> None:
     shared = dict(_SHARED_ERRORS)
     if not operation.get("security"):
         shared = {status: text for status, text in shared.items() if status not in _OPEN}
+    if "application/json" not in responses.get("200", _JSON_ANSWER).get("content", _JSON_ANSWER):
+        del shared["406"]
     if "requestBody" in operation:
         shared |= _BODY_ERRORS
     for status, text in shared.items():

@@ -1,8 +1,6 @@
 """What monitoring scrapes."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api.identity import Operator
 from api.services import Services
@@ -25,7 +23,6 @@ async def get_metrics(
     caller: Operator,
     services: Services,
     request: Request,
-    accept: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> Response:
     """Answer with Prometheus metrics: totals since the first report, and the latest levels.
 
@@ -38,5 +35,5 @@ async def get_metrics(
     totals = services.reports.totals()
     latest = services.reports.latest(before=None, limit=1)
     exposition = Exposition(totals, latest[0] if latest else None, version=request.app.version)
-    body, content_type = rendered(exposition, accept or "")
+    body, content_type = rendered(exposition, request.headers.get("accept", ""))
     return Response(body, headers={"content-type": content_type})
