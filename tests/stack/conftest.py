@@ -26,6 +26,8 @@ def issuer() -> Iterator[Issuer]:
 def shared(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[DeployedApp]:
     """The application deployed for that issuer: a stack with as many tenants as a test names."""
     tokens = Tokens(issuer.token("acme"), issuer.token("operations", OPERATOR))
-    parameters = TEST_PARAMETERS | issuer.parameters
+    # No test here needs a message to come back soon: above the worker's time, as when deployed, one
+    # that waits behind a hanging attempt is not delivered again until it is a dead letter.
+    parameters = TEST_PARAMETERS | {"VisibilityTimeoutSeconds": "24"} | issuer.parameters
     with deployed_app(tmp_path_factory.mktemp("shared"), parameters, tokens=tokens) as running:
         yield running
