@@ -1,15 +1,19 @@
 """The `tandem` command against the real application, over a socket."""
 
 import json
+import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from click.testing import Result
+from rich.console import Console
 from tandem_client.cli.app import app
+from tandem_client.models import TaskDetail
 from typer.testing import CliRunner
 
 from tests.client.service import CLIENTS, Service
@@ -172,7 +176,8 @@ def test_a_problem_is_one_line_with_the_request_to_quote(service: Service) -> No
 
 def test_waiting_too_long_ends_with_4_and_leaves_the_task(service: Service) -> None:
     task_id = tandem("submit", "echo", "-i", '{"message": 1}').stdout.strip()
-    assert tandem("status", task_id, "--watch", "--timeout", "0.1").exit_code == 4
+    watched = tandem("status", task_id, "--watch", "--timeout", "0.1", "--json")
+    assert (watched.exit_code, json.loads(watched.stdout)["task_id"]) == (4, task_id)
     assert answer(tandem("status", task_id, "--json"))["state"] == "queued"
 
 
@@ -198,6 +203,13 @@ def test_a_task_is_cancelled_and_done_again(service: Service) -> None:
     assert task_id in tandem("list").stdout
 
 
+def test_a_callback_is_asked_for(service: Service) -> None:
+    url = "https://example.com/hook"
+    task_id = tandem("submit", "echo", "-i", '{"message": 1}', "--callback-url", url).stdout.strip()
+    assert answer(tandem("status", task_id, "--json"))["callback"]["url"] == url
+    assert f"pending, {url}" in tandem("status", task_id).stdout
+
+
 def test_operators_see_reports_and_redrive_when_they_say_yes(service: Service) -> None:
     log_in(service, "operator", "-p", "ops")
     tandem("submit", "echo", "--online", "-i", '{"message": 1}')
@@ -214,6 +226,23 @@ def test_operators_see_reports_and_redrive_when_they_say_yes(service: Service) -
     assert (refused.exit_code, "reports:read" in refused.stderr) == (1, True)
 
 
+def test_dead_letters_of_callbacks_are_a_queue_of_their_own(service: Service) -> None:
+    log_in(service, "operator", "-p", "ops")
+    service.wiring.queue.dead_letter(
+        "{}", message_id="m1", reason="unparsable", error="not JSON", task_id=None
+    )
+    of_callbacks = tandem("dead-letters", "-p", "ops", "--queue", "callbacks", "--json")
+    assert answer(of_callbacks)["letters"] == []
+    assert answer(tandem("dead-letters", "-p", "ops", "--queue", "tasks", "--json"))["letters"]
+
+
+def test_an_option_that_redrive_would_not_see_is_wrong_usage(service: Service) -> None:
+    service.seen.clear()
+    done = tandem("dead-letters", "--queue", "callbacks", "redrive", "--yes")
+    assert (done.exit_code, service.seen) == (2, [])
+    assert "behind redrive" in done.stderr
+
+
 def test_health_processors_and_keys_are_shown(service: Service) -> None:
     assert tandem("health").stdout == "ok\n"
     assert answer(tandem("health", "--deep", "--json"))["parts"]["table"] == "ok"
@@ -227,6 +256,72 @@ def test_what_a_caller_wrote_is_not_taken_for_markup(service: Service) -> None:
         "{}", message_id="m1", reason="permanent", error="[red]x[/red]", task_id=None
     )
     assert "[red]x[/red]" in tandem("dead-letters", "-p", "ops").stdout
+
+
+def test_what_a_caller_wrote_does_not_command_the_terminal(service: Service) -> None:
+    log_in(service, "operator", "-p", "ops")
+    service.wiring.queue.dead_letter(
+        "{}", message_id="m1", reason="permanent", error="\x1b]0;x\x07", task_id=None
+    )
+    shown = tandem("dead-letters", "-p", "ops").stdout
+    assert "\x1b" not in shown
+    assert r"\x1b]0;x\x07" in shown
+
+
+def test_progress_is_a_bar_on_a_terminal(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    shown = StringIO()
+    monkeypatch.setattr(
+        "tandem_client.cli.output.messages",
+        lambda: Console(file=shown, force_terminal=True, width=100),
+    )
+    task_id = tandem("submit", "echo", "-i", '{"message": 1}').stdout.strip()
+    queued = json.loads(tandem("status", task_id, "--json").stdout)
+    halfway = {"progress": {"done": 3, "total": 6, "message": "of\x1b[2J it"}}
+    steps = [
+        TaskDetail.model_validate(queued | change)
+        for change in ({}, {"state": "running"} | halfway, {"state": "succeeded"})
+    ]
+    frames: list[str] = []
+
+    def changes(*_: Any, **__: Any) -> Iterator[TaskDetail]:
+        for step in steps:
+            yield step
+            frames.append(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.getvalue()))
+
+    monkeypatch.setattr("tandem_client.client.Tandem.changes", changes)
+    assert tandem("status", task_id, "--watch").exit_code == 0
+    assert "50%" not in frames[0]
+    assert "━" in frames[1]
+    assert re.search(r"running .* 50%.* 3/6 of\\x1b\[2J it", frames[1])
+
+
+def test_nobody_at_the_address_is_one_line(service: Service, pauses: list[float]) -> None:
+    service.faults = [(0, {}, "")] * 9
+    done = tandem("list")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert re.fullmatch(r"Error: 127\.0\.0\.1:\d+ does not answer: .+\n", done.stderr)
+
+
+def test_a_token_that_was_kept_and_revoked_is_renewed_and_kept(
+    service: Service, config: Path
+) -> None:
+    tandem("list")
+    (file,) = (config / "tokens").iterdir()
+    before = file.read_text()
+    service.revoke_tokens()
+    assert tandem("list").exit_code == 0
+    assert file.read_text() != before
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_token_of_the_environment_is_not_sent_in_the_clear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TANDEM_URL", "http://api.example.com")
+    monkeypatch.setenv("TANDEM_TOKEN", "token")
+    done = tandem("list")
+    assert (done.exit_code, "use https://" in done.stderr) == (1, True)
 
 
 def test_the_environment_is_an_identity_too(

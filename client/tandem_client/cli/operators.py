@@ -26,6 +26,7 @@ def list_dead_letters(
 ) -> None:
     """Show what was given up, and why; redrive gives it another chance. For operators."""
     if ctx.invoked_subcommand:
+        _refuse_options_before(ctx)
         return
     with calling(profile, as_json=as_json) as tandem:
         found = tandem.list_dead_letters(queue=queue, limit=limit)
@@ -47,6 +48,13 @@ def list_dead_letters(
             for one in found.letters
         ),
     )
+
+
+def _refuse_options_before(ctx: typer.Context) -> None:
+    """Refuse what the subcommand would not see: it could redrive other letters than meant."""
+    sources = (ctx.get_parameter_source(name) for name in ctx.params)
+    if any(source and source.name == "COMMANDLINE" for source in sources):
+        raise typer.BadParameter(f"Options go behind {ctx.invoked_subcommand}.", ctx)
 
 
 @dead_letters.command()

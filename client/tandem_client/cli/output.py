@@ -1,6 +1,7 @@
 """What the command writes: answers to stdout, everything else to stderr."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,6 +17,7 @@ from tandem_client.errors import TandemError
 from tandem_client.models import State, TaskDetail, TaskView
 
 _PIPED_COLUMNS = 200
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _COLOURS = {
     State.queued: "yellow",
     State.running: "cyan",
@@ -42,7 +44,7 @@ def _console(is_terminal: bool, *, stderr: bool) -> Console:  # noqa: FBT001
 
 def say(text: str) -> None:
     """Tell the person at the terminal something."""
-    messages().print(Text(text))
+    messages().print(Text(harmless(text)))
 
 
 def document(one: Document) -> None:
@@ -71,7 +73,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     answers().print(shown)
 
 
-def task(one: TaskView | TaskDetail) -> None:
+def task(one: TaskDetail) -> None:
     """Print a task, one fact on each line."""
     facts: list[tuple[str, Any]] = [
         ("task", one.task_id),
@@ -86,6 +88,7 @@ def task(one: TaskView | TaskDetail) -> None:
         ("finished", one.finished_at),
         ("retry of", one.retry_of),
         ("cached from", one.cached_from),
+        ("callback", _callback(one)),
     ]
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
@@ -101,7 +104,15 @@ def progress(one: TaskView | TaskDetail) -> str:
     if one.progress is None:
         return ""
     total = f"/{one.progress.total}" if one.progress.total else ""
-    return f"{one.progress.done}{total} {one.progress.message}".rstrip()
+    return harmless(f"{one.progress.done}{total} {one.progress.message}".rstrip())
+
+
+def _callback(one: TaskDetail) -> str:
+    """Return how far its callback is, in words; empty when none was asked for."""
+    if one.callback is None:
+        return ""
+    why = f": {one.callback.error}" if one.callback.error else ""
+    return f"{one.callback.state.value}, {one.callback.url}{why}"
 
 
 def state(value: State) -> Text:
@@ -113,7 +124,12 @@ def plain(value: Any) -> Text:
     """Return a value as text that is not looked through for markup: callers write some of it."""
     if isinstance(value, datetime):
         value = value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return Text("" if value is None else str(value))
+    return Text("" if value is None else harmless(str(value)))
+
+
+def harmless(text: str) -> str:
+    """Return a text in which control characters are named: none reaches the terminal."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def failure(error: TandemError, *, as_json: bool) -> None:
@@ -122,9 +138,9 @@ def failure(error: TandemError, *, as_json: bool) -> None:
         sys.stderr.write(error.as_json() + "\n")
         return
     line = Text("Error: ", style="bold red")
-    line.append(error.detail, style="not bold default")
+    line.append(harmless(error.detail), style="not bold default")
     for part in error.errors:
-        line.append(f" [{part.pointer}: {part.detail}]", style="not bold default")
+        line.append(harmless(f" [{part.pointer}: {part.detail}]"), style="not bold default")
     if error.request_id:
-        line.append(f" (request {error.request_id})", style="not bold dim")
+        line.append(harmless(f" (request {error.request_id})"), style="not bold dim")
     messages().print(line, soft_wrap=True)

@@ -112,7 +112,7 @@ def load(name: str | None) -> tuple[str, httpx2.Auth]:
 
 def _from_environment(url: str) -> tuple[str, httpx2.Auth]:
     if token := os.environ.get("TANDEM_TOKEN"):
-        return url.rstrip("/"), StaticToken(token)
+        return _checked_url(url), StaticToken(token)
     fields = ("token_url", "client_id", "client_secret", "scope")
     given = {name: os.environ.get(f"TANDEM_{name.upper()}") for name in fields}
     try:
@@ -122,6 +122,14 @@ def _from_environment(url: str) -> tuple[str, httpx2.Auth]:
     except ValidationError as error:
         raise TandemError(_NOT_LOGGED_IN, f"In the environment: {complaint(error)}") from None
     return profile.url, profile.auth()
+
+
+def _checked_url(url: str) -> str:
+    try:
+        return _safe_url(url)
+    except ValueError as error:
+        detail = f"In the environment: TANDEM_URL: {error}"
+        raise TandemError(_NOT_LOGGED_IN, detail) from None
 
 
 def complaint(error: ValidationError) -> str:

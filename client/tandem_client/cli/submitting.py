@@ -67,7 +67,7 @@ def submit(
 def _wait(tandem: Tandem, accepted: Accepted, timeout: float | None, *, as_json: bool) -> None:
     if accepted.task.state not in FINAL_STATES:
         output.say(f"Task {accepted.task_id}")
-    task = watched(tandem, accepted.task_id, timeout)
+    task = watched(tandem, accepted.task_id, timeout, as_json=as_json)
     if not ended_well(task):
         if as_json:
             output.document(task)

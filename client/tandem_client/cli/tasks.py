@@ -26,7 +26,11 @@ def status(
 ) -> None:
     """Show a task; --watch follows its progress. Ctrl-C leaves it running."""
     with calling(profile, as_json=as_json) as tandem:
-        task = watched(tandem, task_id, timeout) if watch else tandem.get_task(task_id)
+        task = (
+            watched(tandem, task_id, timeout, as_json=as_json)
+            if watch
+            else tandem.get_task(task_id)
+        )
     if as_json:
         output.document(task)
     else:

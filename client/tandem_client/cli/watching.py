@@ -22,11 +22,22 @@ from tandem_client.models import State, TaskDetail
 _LOOKS_EVERY_SECONDS = 1.0
 
 
-def watched(tandem: Tandem, task_id: str, timeout: float | None) -> TaskDetail:
-    """Show a task's progress on stderr until it is final, and return it."""
-    with _left_running(task_id), _Display() as display:
-        for task in tandem.changes(task_id, timeout=timeout, every=_LOOKS_EVERY_SECONDS):
-            display.show(task)
+def watched(
+    tandem: Tandem, task_id: str, timeout: float | None, *, as_json: bool = False
+) -> TaskDetail:
+    """Show a task's progress on stderr until it is final, and return it.
+
+    One that does not end in time is printed as it was seen last, for `as_json`.
+    """
+    with _left_running(task_id):
+        try:
+            with _Display() as display:
+                for task in tandem.changes(task_id, timeout=timeout, every=_LOOKS_EVERY_SECONDS):
+                    display.show(task)
+        except TimeoutError:
+            if as_json:
+                output.document(task)
+            raise
     return task
 
 
@@ -88,6 +99,7 @@ class _Display:
                 completed=at.done if at else 0,
                 total=at.total if at else None,
                 words=words,
+                refresh=True,
             )
         elif (line := f"{task.state.value} {words}".rstrip()) != self._said:
             self._said = line
