@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,10 @@ import pytest
 
 from local.paths import PROJECT, SAMPLE
 from tests.stack.stack import DeployedApp
+
+# What pip makes of this line is the program `tandem`.
+_SCRIPTS = tomllib.loads((PROJECT / "client" / "pyproject.toml").read_text())["project"]["scripts"]
+MODULE, NAME = _SCRIPTS["tandem"].split(":")
 
 type Done = subprocess.CompletedProcess[str]
 
@@ -29,7 +35,7 @@ class Terminal:
     def __call__(self, *arguments: str, exits: int = 0, **environment: str) -> Done:
         """Run the command; fail when it ends otherwise than expected."""
         done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-c", "from tandem_client.cli.app import app; app()", *arguments],
+            [sys.executable, "-c", f"from {MODULE} import {NAME}; {NAME}()", *arguments],
             env=self._environment | environment,
             capture_output=True,
             text=True,
@@ -79,14 +85,23 @@ def test_a_file_result_is_written(tandem: Terminal, tmp_path: Path) -> None:
     assert all(json.loads(line) for line in file.read_text().splitlines())
 
 
-def test_a_delayed_task_is_cancelled(tandem: Terminal) -> None:
-    later = "2099-01-01T00:00:00+00:00"
-    refused = tandem("submit", "echo", "-i", '{"message": 1}', "--run-after", later, exits=1)
-    assert "5 days" in refused.stderr
-    task_id = tandem("submit", "echo", "-i", '{"message": 1}').stdout.strip()
+def test_a_delayed_task_is_cancelled_and_stays_so(tandem: Terminal) -> None:
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    delayed = ("submit", "echo", "-i", '{"message": 1}', "--run-after", later)
+    task_id = tandem(*delayed).stdout.strip()
+    assert "is cancelled" in tandem("cancel", task_id).stderr
+    assert tandem.json("status", task_id)["state"] == "cancelled"
+    assert "was cancelled" in tandem("status", task_id, "--watch", exits=3).stderr
+    assert tandem("result", task_id, exits=3).stdout == ""
+
+
+def test_a_refusal_says_why(tandem: Terminal) -> None:
+    echo = ("submit", "echo", "-i", '{"message": 1}')
+    far = "2099-01-01T00:00:00+00:00"
+    assert "5 days" in tandem(*echo, "--run-after", far, exits=1).stderr
+    task_id = tandem(*echo).stdout.strip()
     tandem("status", task_id, "--watch", "--timeout", "60")
-    finished = tandem("cancel", task_id, exits=1)
-    assert "never changes" in finished.stderr
+    assert "never changes" in tandem("cancel", task_id, exits=1).stderr
 
 
 def test_operators_see_what_was_given_up_and_what_was_done(tandem: Terminal) -> None:
