@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import bars
 from local.artifact import build, machine_architecture
 from local.errors import StackError
 from local.paths import PROJECT
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Measuring {name} …", file=sys.stderr)
         results[name] = _circumstances() | import_module(f"benchmarks.{name}").measure()
         print(f"\n{table(name, results)}\n", flush=True)
+        if reached := bars_of(name, results):
+            print(f"{bars.table(reached)}\n", flush=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     for page in PAGES:
         page.write_text(quoting(page.read_text(), results))
@@ -60,8 +63,19 @@ def table(name: str, results: dict[str, Any]) -> str:
 
 def quoting(page: str, results: dict[str, Any]) -> str:
     """Return a page with the tables of these results where it quotes any."""
-    tables = "\n\n".join(table(name, results) for name in BENCHES + ON_REQUEST if name in results)
-    return QUOTED.sub(lambda _: f"\n{tables}\n\n", page)
+    measured = [name for name in BENCHES + ON_REQUEST if name in results]
+    tables = [table(name, results) for name in measured]
+    reached = [bar for name in measured for bar in bars_of(name, results)]
+    if reached:
+        tables.insert(0, bars.table(reached))
+    return QUOTED.sub(lambda _: "\n" + "\n\n".join(tables) + "\n\n", page)
+
+
+def bars_of(name: str, results: dict[str, Any]) -> list[bars.Bar]:
+    """Return the bars that a bench is measured against; it defines `bars` where it has any."""
+    found = getattr(import_module(f"benchmarks.{name}"), "bars", None)
+    reached: list[bars.Bar] = found(results[name]) if found else []
+    return reached
 
 
 def _circumstances() -> dict[str, Any]:
