@@ -21,6 +21,7 @@ from local.tokens import request_token
 
 LOCAL_PARAMETERS = {
     "Environment": "local",
+    "Emulated": "true",
     "RequireTls": "false",  # the emulator speaks plain HTTP
 }
 

@@ -3,17 +3,11 @@
 import json
 import re
 import tomllib
-from collections import Counter
 
 import pytest
 
 from local.template import TEMPLATE_FILE, Node, load_template
-from report.emit import emit, emit_sweep
 from tandem.adapters.https_sender import ADDRESSES
-from tandem.domain.clock import SystemClock
-from tandem.domain.report import compile_report
-from tandem.domain.tally import Tally
-from tandem.domain.window import Window
 from tandem.limits import CALLBACK_CONNECT_SECONDS, CALLBACK_SECONDS
 from tandem.settings import Settings
 
@@ -81,6 +75,12 @@ def test_an_environment_sets_only_parameters_that_the_template_has(environment: 
 @pytest.mark.parametrize("environment", DEPLOYED)
 def test_an_environment_builds_with_the_locked_requirements(environment: str) -> None:
     assert CONFIGURATION[environment]["build"]["parameters"]["manifest"] == "requirements.txt"
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_an_environment_has_what_only_the_emulator_lacks(environment: str) -> None:
+    assert overrides(environment).get("Emulated", PARAMETERS["Emulated"]["Default"]) == "false"
+    assert TEMPLATE["Conditions"]["OnAws"] == {"Fn::Equals": [{"Ref": "Emulated"}, "false"]}
 
 
 def test_environments_are_stacks_of_their_own() -> None:
@@ -300,65 +300,3 @@ def test_the_table_can_be_restored_and_forgets() -> None:
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert RESOURCES["TaskTable"]["DeletionPolicy"] == "RetainExceptOnCreate"
-
-
-def alarms() -> dict[str, Node]:
-    return {name: one["Properties"] for name, one in of_type("AWS::CloudWatch::Alarm").items()}
-
-
-def test_every_alarm_tells_the_topic_and_leads_to_a_section_of_the_runbook() -> None:
-    page = (TEMPLATE_FILE.parent / "docs" / "operations.md").read_text()
-    titles = re.findall(r"^##+ (.+)$", page, re.MULTILINE)
-    sections = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
-    assert alarms()
-    for name, alarm in alarms().items():
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
-        section = alarm["AlarmDescription"].partition("docs/operations.md#")[2]
-        assert section in sections, name
-
-
-def test_a_report_that_stays_away_is_an_alarm_too() -> None:
-    dead_man = alarms()["ReportMissingAlarm"]
-    assert (dead_man["MetricName"], dead_man["TreatMissingData"]) == ("WindowsClosed", "breaching")
-
-
-def test_every_function_and_every_dead_letter_queue_is_watched() -> None:
-    watched = {
-        (one["MetricName"], str(next(iter(dimension["Value"].values()))))
-        for one in alarms().values()
-        for dimension in one["Dimensions"]
-        if isinstance(dimension["Value"], dict)
-    }
-    for function in of_type("AWS::Serverless::Function"):
-        assert {("Errors", function), ("Throttles", function)} <= watched
-    for queue in of_type("AWS::SQS::Queue"):
-        if "DeadLetter" in queue:
-            assert ("ApproximateNumberOfMessagesVisible", f"{queue}.QueueName") in watched
-
-
-def test_our_own_metrics_that_alarms_watch_are_emitted(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Tandem")
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "report")
-    window = Window.holding(SystemClock().now()).plus(-1)
-    emit(compile_report(window, Tally(), window.end))
-    emit_sweep(Counter())
-    emitted = set()
-    for line in capsys.readouterr().out.splitlines():
-        document = json.loads(line)
-        for directive in document.get("_aws", {}).get("CloudWatchMetrics", []):
-            dimensions = [(name, document[name]) for name in directive["Dimensions"][0]]
-            for metric in directive["Metrics"]:
-                emitted.add((directive["Namespace"], metric["Name"], tuple(dimensions)))
-    ours = {
-        (
-            one["Namespace"],
-            one["MetricName"],
-            tuple((d["Name"], d["Value"]) for d in one["Dimensions"]),
-        )
-        for one in alarms().values()
-        if one["Namespace"] == "Tandem"
-    }
-    assert ours
-    assert ours <= emitted
