@@ -39,11 +39,11 @@ test: setup ## Run all tests
 check: setup ## Check style, types, the template and common security mistakes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict functions local benchmarks contract client
+	$(BIN)/mypy --strict functions artifact local benchmarks contract client
 	$(BIN)/cfn-lint template.yaml
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
-		--configfile pyproject.toml functions local
+		--configfile pyproject.toml functions artifact local
 
 bench: setup ## Measure start-up, requests and throughput
 	@$(BIN)/python -m benchmarks

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from local.artifact import ARCHITECTURES, build
+from artifact.settings import ARCHITECTURES
+from local.artifact import build, sizes_table
 from local.commands import down, token, up
 from local.errors import StackError
 from local.paths import BUILD, PROJECT
@@ -62,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _build(architecture: str) -> None:
     changed = build(architecture)
-    print(f"{BUILD}: {'built' if changed else 'unchanged'} for {architecture}")
+    print(f"{BUILD}: {'built' if changed else 'unchanged'} for {architecture}\n")
+    print(sizes_table(architecture))
 
 
 def _openapi() -> None:

@@ -1,46 +1,37 @@
-"""What is deployed: built by the SAM CLI, compiled ahead, and checked before anyone trusts it.
+"""`sam build` with this project's own programs, unless it would make what is there already.
 
-Lambda's file system is read only, so a module without a `.pyc` is compiled again on every cold
-start. The compiled files carry the hash of no source (`unchecked-hash`), because time stamps do
-not survive the zip file.
+What it makes is made by the package `artifact`, which the template names.
 """
 
-import compileall
 import fcntl
 import hashlib
-import importlib.util
-import os
-import platform
-import py_compile
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from artifact import sizes
+from artifact.errors import ArtifactError
+from artifact.settings import REQUIREMENTS
+from artifact.store import Store
+from artifact.tree import machine_architecture
+from artifact.whole import require_whole
 from local.environment import for_sam
 from local.errors import StackError
 from local.paths import APP_BIN, BUILD, PROJECT, SAM_BIN, program
 
+__all__ = ["FUNCTIONS", "build", "fingerprint", "machine_architecture", "sizes_table"]
+
 FUNCTIONS = ("ApiFunction", "WorkerFunction", "CallbackFunction", "ReportFunction")
-ARCHITECTURES = ("arm64", "x86_64")
-LAMBDA_ROOT = "/var/task"
-MUST_HOLD = (
-    "fastapi",
-    "pydantic",
-    "api",
-    "worker",
-    "callback",
-    "report",
-    "processors",
-    "tandem",
+INPUTS = (
+    "functions",
+    "artifact",
+    "template.yaml",
+    "samconfig.toml",
+    "pyproject.toml",
+    "requirements.txt",
 )
-INPUTS = ("functions", "template.yaml", "samconfig.toml", "requirements.txt", "local/artifact.py")
 STAMP = ".tandem"
-
-
-def machine_architecture() -> str:
-    """Return this machine's processor, in Lambda's words."""
-    return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 
 
 def build(architecture: str) -> bool:
@@ -58,11 +49,19 @@ def build(architecture: str) -> bool:
         if stamp.is_file() and stamp.read_text() == wanted:
             return False
         run_sam_build(architecture)
-        for name in FUNCTIONS:
-            compile_ahead(BUILD / name)
-            require_whole(BUILD / name)
+        requirements = (PROJECT / REQUIREMENTS).read_text()
+        try:
+            for name in FUNCTIONS:
+                require_whole(BUILD / name, requirements)
+        except ArtifactError as error:
+            raise StackError(error.problem, error.advice) from None
         stamp.write_text(wanted)
         return True
+
+
+def sizes_table(architecture: str) -> str:
+    """Return the sizes of what was built, as a Markdown table."""
+    return sizes.table(Store(PROJECT, architecture).sizes(), architecture)
 
 
 @contextmanager
@@ -97,7 +96,7 @@ def _inputs(project: Path) -> Iterator[Path]:
 
 
 def run_sam_build(architecture: str) -> None:
-    """Run `sam build` with the runtime's Python first on the PATH, as its builder wants it."""
+    """Run `sam build`, which compiles with the Python of this environment."""
     command = [
         program(SAM_BIN / "sam"),
         "build",
@@ -118,41 +117,3 @@ def run_sam_build(architecture: str) -> None:
             f"sam build failed:\n{done.stderr.strip()}",
             "Put right what the last lines name, then run it again.",
         )
-
-
-def compile_ahead(folder: Path) -> None:
-    """Compile every module of an artifact, with the paths it will have on Lambda."""
-    compileall.compile_dir(
-        folder,
-        quiet=2,
-        workers=os.cpu_count() or 1,
-        stripdir=str(folder),
-        prependdir=LAMBDA_ROOT,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
-
-
-def require_whole(folder: Path) -> None:
-    """Refuse an artifact without its dependencies or with a module that is not compiled.
-
-    `sam build` says that it succeeded even when it found no manifest and packed no dependency.
-
-    Raises:
-        StackError: what is missing.
-    """
-    absent = [name for name in MUST_HOLD if not (folder / name).is_dir()]
-    if absent:
-        raise StackError(
-            f"{folder.name} was built without {', '.join(absent)}.",
-            "Build from the project's folder, where samconfig.toml names requirements.txt.",
-        )
-    uncompiled = [path for path in folder.rglob("*.py") if not _compiled(path).is_file()]
-    if uncompiled:
-        raise StackError(
-            f"{folder.name} has {len(uncompiled)} modules without .pyc, as {uncompiled[0]}.",
-            "Look for a syntax that Python 3.13 refuses in that module.",
-        )
-
-
-def _compiled(source: Path) -> Path:
-    return Path(importlib.util.cache_from_source(str(source)))
