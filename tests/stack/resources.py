@@ -4,9 +4,10 @@ No worker takes a message and no schedule closes a window: what a function did s
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from local.aws import Aws
 from local.deployment import STACK_NAME, stack_outputs
@@ -15,6 +16,9 @@ from local.paths import BUILD
 from local.ports import free_port
 from local.template import load_template
 from tests.stack.function import Function
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
 
 RESOURCES = (
     "TaskTable",
@@ -25,6 +29,9 @@ RESOURCES = (
     "CallbackSecret",
     "TaskBucket",
 )
+IDENTITY = ("AWS::IAM::Role", "AWS::Logs::LogGroup")
+"""The functions' roles, and what these name besides."""
+
 FUNCTION_PROPERTIES = ("Handler", "Timeout", "MemorySize")
 
 type Node = dict[str, Any]
@@ -38,9 +45,28 @@ class Resources:
             worker = resources.function("WorkerFunction")
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        roles: bool = False,
+    ) -> None:
+        """Prepare them; nothing runs until the block is entered.
+
+        Args:
+            folder: where the emulator's log and temporary files go.
+            parameters: values for the template's parameters.
+            roles: make the functions' roles too.
+        """
         self._emulator = Emulator(folder, free_port())
         self._template = load_template()
+        self._parameters = parameters or {}
+        self._names = [
+            name
+            for name, one in self._template["Resources"].items()
+            if name in RESOURCES or (roles and one["Type"] in IDENTITY)
+        ]
         self._outputs: dict[str, str] = {}
         self.aws = Aws(self._emulator.endpoint_url)
 
@@ -78,6 +104,13 @@ class Resources:
         """The queue of dead letters."""
         return self._outputs["DeadLetterQueue"]
 
+    def physical_ids(self) -> dict[str, str]:
+        """Return what AWS calls each resource of the template."""
+        found = self.aws.cloudformation.describe_stack_resources(StackName=STACK_NAME)
+        return {
+            one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found["StackResources"]
+        }
+
     def function(self, name: str, *, build_dir: Path = BUILD) -> Function:
         """Return a built function as the template declares it, over these resources."""
         said = {
@@ -95,8 +128,16 @@ class Resources:
 
     def _create(self) -> None:
         cloudformation = self.aws.cloudformation
+        given: list[ParameterTypeDef] = [
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in self._parameters.items()
+        ]
+        template = _without_functions(self._template, self._names)
         cloudformation.create_stack(
-            StackName=STACK_NAME, TemplateBody=json.dumps(_without_functions(self._template))
+            StackName=STACK_NAME,
+            TemplateBody=json.dumps(template),
+            Parameters=given,
+            Capabilities=["CAPABILITY_IAM"],
         )
         cloudformation.get_waiter("stack_create_complete").wait(
             StackName=STACK_NAME, WaiterConfig={"Delay": 1}
@@ -123,8 +164,8 @@ def _declared(template: Node, function: str) -> Node:
     return own | declared_variables(template, function)
 
 
-def _without_functions(template: Node) -> Node:
-    """Return a template of the resources alone.
+def _without_functions(template: Node, resources: list[str]) -> Node:
+    """Return a template of these resources alone.
 
     What it declares for the functions becomes outputs: so it is resolved as in a deployment.
     """
@@ -135,6 +176,6 @@ def _without_functions(template: Node) -> Node:
     return {
         "Parameters": template["Parameters"],
         "Conditions": template["Conditions"],
-        "Resources": {name: template["Resources"][name] for name in RESOURCES},
+        "Resources": {name: template["Resources"][name] for name in resources},
         "Outputs": outputs,
     }

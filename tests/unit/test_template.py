@@ -213,6 +213,25 @@ def test_every_function_has_a_role_of_its_own() -> None:
     assert [name for name, one in ROLES.items() if "ManagedPolicyArns" in one["Properties"]] == []
 
 
+def test_only_lambda_may_take_a_functions_role() -> None:
+    for role in ROLES.values():
+        [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert trust["Action"] == "sts:AssumeRole"
+
+
+def test_a_function_asks_what_is_in_the_bucket_below_its_own_prefixes_only() -> None:
+    listing = [
+        statement
+        for role in ROLES.values()
+        for statement in statements(role)
+        if "s3:ListBucket" in statement["Action"]
+    ]
+    assert listing
+    for statement in listing:
+        assert statement["Condition"] == {"StringLike": {"s3:prefix": ["uploads/*", "tasks/*"]}}
+
+
 def test_every_function_logs_to_a_group_that_ends_and_to_no_other() -> None:
     groups = of_type("AWS::Logs::LogGroup")
     assert all("RetentionInDays" in group["Properties"] for group in groups.values())

@@ -1,0 +1,103 @@
+"""What the API does with each of its permissions."""
+
+import json
+
+import httpx2
+
+from tandem.domain.task import StoredPayload
+from tests.factories.tasks import finish_at, make_task
+from tests.stack.ground import now
+from tests.stack.scene import Scene
+from tests.stack.tasks import ECHO, LARGE, NOBODY, TABLE, ended_with, uploaded
+
+
+def one_is_submitted(scene: Scene) -> None:
+    made = scene.api("POST", "/process-offline", ECHO, status=202)
+    assert scene.tasks_in("TaskQueue") == [made["task_id"]]
+
+
+def many_are_submitted(scene: Scene) -> None:
+    made = scene.api("POST", "/process-offline/batch", {"tasks": [ECHO, ECHO]}, status=202)
+    ids = [item["task"]["task_id"] for item in made["items"]]
+    assert sorted(scene.tasks_in("TaskQueue")) == sorted(ids)
+
+
+def a_large_one_is_submitted(scene: Scene) -> None:
+    body = ECHO | {"input": json.loads(LARGE)}
+    made = scene.api("POST", "/process-offline", body, status=202)
+    assert scene.kept(made["task_id"]) == ["input.json"]
+
+
+def one_is_read(scene: Scene) -> None:
+    scene.store.put(task := make_task(now()))
+    assert scene.api("GET", f"/tasks/{task.task_id}")["state"] == "queued"
+
+
+def one_is_cancelled(scene: Scene) -> None:
+    scene.store.put(task := make_task(now()))
+    assert scene.api("POST", f"/tasks/{task.task_id}/cancel")["state"] == "cancelled"
+
+
+def one_with_a_callback_is_cancelled(scene: Scene) -> None:
+    scene.store.put(task := make_task(now(), callback=NOBODY))
+    scene.api("POST", f"/tasks/{task.task_id}/cancel")
+    assert scene.tasks_in("CallbackQueue") == [task.task_id]
+
+
+def they_are_listed(scene: Scene) -> None:
+    scene.store.put(task := make_task(now()))
+    [listed] = scene.api("GET", "/tasks")["tasks"]
+    assert listed["task_id"] == task.task_id
+
+
+def a_large_result_is_downloaded(scene: Scene) -> None:
+    task = make_task(now())
+    key = f"tasks/{task.task_id}/1/output.json"
+    scene.keep(key, TABLE)
+    ended_with(scene, task, StoredPayload(key, len(TABLE)))
+    answer = scene.answer("GET", f"/tasks/{task.task_id}/result")
+    download = httpx2.get(answer["headers"]["location"])
+    assert download.content == TABLE, download.text
+
+
+def a_file_is_uploaded(scene: Scene) -> None:
+    asked = {"filename": "a.csv", "content_type": "text/csv", "size": len(TABLE)}
+    form = scene.api("POST", "/uploads", asked, status=201)
+    sent = httpx2.post(form["url"], data=form["fields"], files={"file": ("a.csv", TABLE)})
+    assert sent.is_success, sent.text
+
+
+def an_upload_is_looked_at(scene: Scene) -> None:
+    assert scene.api("GET", f"/uploads/{uploaded(scene)}")["size"] == len(TABLE)
+
+
+def an_upload_is_deleted(scene: Scene) -> None:
+    scene.api("DELETE", f"/uploads/{uploaded(scene)}", status=204)
+
+
+def reports_are_read(scene: Scene) -> None:
+    closed = scene.tick()["closed"]
+    assert len(scene.api("GET", "/reports")["reports"]) == len(closed) > 0
+
+
+def health_is_looked_into(scene: Scene) -> None:
+    assert scene.api("GET", "/health/deep")["parts"]["queue"] == "ok"
+
+
+def keys_are_shown(scene: Scene) -> None:
+    assert len(scene.api("GET", "/callback-keys")["keys"]) == 1
+
+
+def letters_are_looked_at(scene: Scene, kind: str, queue: str) -> None:
+    scene.send(queue, "not ours", reason="unparsable")
+    shown = scene.api("GET", f"/dead-letters?queue={kind}")["letters"]
+    assert [one["reason"] for one in shown] == ["unparsable"]
+
+
+def letters_are_redriven(scene: Scene, kind: str, queue: str) -> None:
+    task = finish_at(scene.store, make_task(now(), callback=NOBODY), now())
+    scene.send(queue, json.dumps({"task_id": task.task_id}), reason="permanent")
+    asked = {"queue": kind, "dry_run": False}
+    [redriven] = scene.api("POST", "/dead-letters/redrive", asked)["letters"]
+    assert redriven["done"] != "kept"
+    assert scene.count(queue) == 0

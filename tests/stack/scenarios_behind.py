@@ -1,0 +1,139 @@
+"""What the functions behind the API do with each of their permissions."""
+
+import json
+from datetime import timedelta
+from uuid import uuid4
+
+from tandem.domain.task import InlinePayload, State, StoredPayload
+from tests.factories.tasks import finish_at, make_task
+from tests.stack.ground import message, now
+from tests.stack.scene import Scene
+from tests.stack.tasks import LARGE, NOBODY, ended_an_hour_ago, overdue, uploaded
+
+# --- The worker ---
+
+
+def one_is_run(scene: Scene) -> None:
+    scene.store.put(task := make_task(now()))
+    scene.worker(message(task.task_id))
+    assert scene.task(task.task_id).state is State.SUCCEEDED
+
+
+def one_with_a_callback_is_run(scene: Scene) -> None:
+    scene.store.put(task := make_task(now(), callback=NOBODY))
+    scene.worker(message(task.task_id))
+    assert scene.tasks_in("CallbackQueue") == [task.task_id]
+
+
+def its_owner_may_have_cancelled_it(scene: Scene) -> None:
+    scene.store.put(task := make_task(now(), processor="patient", input=InlinePayload("{}")))
+    scene.worker(message(task.task_id))
+    assert scene.task(task.task_id).state is State.SUCCEEDED
+
+
+def a_result_is_kept_for_the_same_input(scene: Scene) -> None:
+    rows = InlinePayload('{"rows": [{"n": 1}]}')
+    task = make_task(now(), processor="summarize-table", input=rows, cache_key="key")
+    scene.store.put(task)
+    scene.worker(message(task.task_id))
+    assert scene.item("cache#key")
+
+
+def a_large_input_is_read(scene: Scene) -> None:
+    task = make_task(now())
+    key = f"tasks/{task.task_id}/input.json"
+    scene.keep(key, b'{"message": "hello"}')
+    scene.store.put(make_task(now(), task_id=task.task_id, input=StoredPayload(key, 20)))
+    scene.worker(message(task.task_id))
+    assert scene.task(task.task_id).state is State.SUCCEEDED
+
+
+def a_large_output_is_kept(scene: Scene) -> None:
+    task = make_task(now())
+    key = f"tasks/{task.task_id}/input.json"
+    scene.keep(key, LARGE.encode())
+    scene.store.put(make_task(now(), task_id=task.task_id, input=StoredPayload(key, len(LARGE))))
+    scene.worker(message(task.task_id))
+    assert scene.kept(task.task_id) == ["1/output.json", "input.json"]
+
+
+def an_upload_is_read(scene: Scene) -> None:
+    data = InlinePayload(json.dumps({"uploads": [uploaded(scene)]}))
+    scene.store.put(task := make_task(now(), processor="checksum-files", input=data))
+    scene.worker(message(task.task_id))
+    assert scene.task(task.task_id).state is State.SUCCEEDED
+
+
+def what_is_for_later_comes_back(scene: Scene) -> None:
+    later = now() + timedelta(milliseconds=500)
+    scene.store.put(task := make_task(now(), not_before=later))
+    scene.send("TaskQueue", json.dumps({"task_id": task.task_id}))
+    [received] = scene.received("TaskQueue")
+    assert scene.worker(received)["batchItemFailures"]
+    assert scene.received("TaskQueue", wait_seconds=2)
+
+
+def what_names_no_task_is_a_dead_letter(scene: Scene) -> None:
+    scene.worker(message(str(uuid4())))
+    assert len(scene.received("DeadLetterQueue")) == 1
+
+
+# --- Callbacks ---
+
+
+def a_callback_is_tried(scene: Scene) -> None:
+    task = finish_at(scene.store, make_task(now(), callback=NOBODY), now())
+    scene.send("CallbackQueue", json.dumps({"task_id": task.task_id}))
+    scene.callback(*scene.received("CallbackQueue"))
+    tried = scene.task(task.task_id).callback
+    assert tried is not None
+    assert tried.attempts == 1
+
+
+def a_callback_is_tried_again(scene: Scene) -> None:
+    a_callback_is_tried(scene)
+    assert scene.received("CallbackQueue", wait_seconds=3)
+
+
+def a_callback_of_no_task_is_a_dead_letter(scene: Scene) -> None:
+    scene.callback(message(str(uuid4())))
+    assert len(scene.received("CallbackDeadLetterQueue")) == 1
+
+
+# --- The report ---
+
+
+def windows_are_closed(scene: Scene) -> None:
+    assert scene.tick()["closed"]
+
+
+def one_is_swept(scene: Scene) -> None:
+    scene.store.put(task := overdue())
+    scene.tick()
+    assert scene.tasks_in("TaskQueue") == [task.task_id]
+
+
+def many_are_swept(scene: Scene) -> None:
+    tasks = [overdue(), overdue()]
+    for task in tasks:
+        scene.store.put(task)
+    scene.tick()
+    assert sorted(scene.tasks_in("TaskQueue")) == sorted(task.task_id for task in tasks)
+
+
+def one_is_given_up(scene: Scene) -> None:
+    scene.store.put(task := overdue(attempts=3))
+    scene.tick()
+    assert scene.tasks_in("DeadLetterQueue") == [task.task_id]
+
+
+def a_callback_is_swept(scene: Scene) -> None:
+    task = ended_an_hour_ago(scene)
+    scene.tick()
+    assert scene.tasks_in("CallbackQueue") == [task.task_id]
+
+
+def callbacks_are_swept(scene: Scene) -> None:
+    tasks = [ended_an_hour_ago(scene), ended_an_hour_ago(scene)]
+    scene.tick()
+    assert sorted(scene.tasks_in("CallbackQueue")) == sorted(task.task_id for task in tasks)
