@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from callback.batch import run_batch
+from tandem.adapters.sqs_event import BatchAnswer
 from tandem.settings import settings
 from tandem.telemetry import logger
 from tandem.wiring import Wiring
@@ -14,6 +14,6 @@ wiring = Wiring(settings())
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], _context: LambdaContext) -> BatchAnswer:
     """Send a batch of callbacks and return those that the queue must deliver again."""
     return run_batch(event, wiring)

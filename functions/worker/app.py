@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tandem.adapters.sqs_event import BatchAnswer
 from tandem.limits import SETTLE_SECONDS
 from tandem.settings import settings
 from tandem.telemetry import logger
@@ -16,7 +16,7 @@ wiring = Wiring(settings())
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> BatchAnswer:
     """Run a batch of messages and return those that the queue must deliver again."""
     remaining = timedelta(milliseconds=context.get_remaining_time_in_millis())
     until = wiring.clock.now() + remaining - timedelta(seconds=SETTLE_SECONDS)

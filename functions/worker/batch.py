@@ -1,19 +1,17 @@
 """A batch of messages on the bounded pool."""
 
-import sys
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future, wait
 from contextvars import copy_context
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
+from tandem.adapters.sqs_event import BatchAnswer, answer, read_deliveries
+from tandem.ports import Delivery
 from tandem.services.attempt import Attempt
-from tandem.services.deliver import Delivery, Redeliver
+from tandem.services.deliver import Redeliver
 from tandem.telemetry import logger
 from tandem.trace import described, trace_id
 from tandem.wiring import Wiring
@@ -24,12 +22,13 @@ LEAST_TIME = timedelta(seconds=5)
 FRESH = timedelta(seconds=2)
 """A message that a thread took within this time has the function's whole time before it."""
 
+ACKNOWLEDGE_EVERY = timedelta(seconds=1)
+"""How long what has ended waits for the rest of its batch, before it is acknowledged alone."""
+
 _WATCH_SECONDS = 0.25
 
 
-def run_batch(
-    event: dict[str, Any], wiring: Wiring, *, until: datetime
-) -> PartialItemFailureResponse:
+def run_batch(event: dict[str, Any], wiring: Wiring, *, until: datetime) -> BatchAnswer:
     """Run the messages of an SQS event and return those to be delivered again.
 
     Args:
@@ -37,121 +36,136 @@ def run_batch(
         wiring: the services.
         until: when the function must have stopped.
     """
-    batch = PooledBatch(wiring, until)
-    with batch(event["Records"], batch.handle):
-        batch.process()
-    return batch.response()
+    return answer(Batch(read_deliveries(event), wiring, until).run())
 
 
-class PooledBatch(BatchProcessor):
-    """Powertools' batch processor with its records on the bounded pool.
+@dataclass(slots=True, eq=False)
+class Message:
+    """A message of the batch, and the attempt that it has become."""
 
-    A record whose attempt is past its deadline is ended from here: its thread cannot be stopped,
-    and is left behind with its pool. One that no thread took in time was never started.
+    delivery: Delivery
+    attempt: Attempt | None = None
+
+    def started(self, attempt: Attempt) -> None:
+        """Note its attempt, and put the task on the log lines of this context."""
+        logger.thread_safe_append_keys(task_id=attempt.task.task_id)
+        self.attempt = attempt
+
+
+class Batch:
+    """Messages that as many threads take in turn as the pool has.
+
+    What has ended while others go on is acknowledged from here: it waits for none of them. A
+    message whose attempt is past its deadline is ended from here too: its thread cannot be
+    stopped, and is left behind with its pool. One that no thread took in time was never started.
+
+    The threads share sets and lists by single operations, each of which Python does as a whole.
     """
 
-    def __init__(self, wiring: Wiring, until: datetime) -> None:
-        # A batch in which every message must come again is no failure of the function.
-        super().__init__(EventType.SQS, raise_on_entire_batch_failure=False)
+    def __init__(self, deliveries: list[Delivery], wiring: Wiring, until: datetime) -> None:
+        messages = [Message(delivery) for delivery in deliveries]
+        self._waiting = deque(messages)
+        self._open = set(messages)
+        self._done: list[str] = []
+        self._again: list[Delivery] = []
+        self._left_behind = False
         self._wiring = wiring
         self._until = until
         self._began = wiring.clock.now()
-        self._attempts: dict[str, Attempt] = {}
+        self._acknowledged_at = self._began
 
-    def handle(self, record: SQSRecord) -> None:
-        """Run one message; as `Deliveries.handle`."""
-        if self._wiring.clock.now() + LEAST_TIME > self._until:
+    def run(self) -> list[Delivery]:
+        """Run all messages and return those to be delivered again."""
+        threads = min(len(self._waiting), self._wiring.pool.size)
+        running = {self._wiring.pool.submit(self._work_through) for _ in range(threads)}
+        while self._open:
+            ended, running = wait(running, timeout=_WATCH_SECONDS)
+            for thread in ended:
+                thread.result()
+            self._watch()
+        if self._left_behind and not all(map(Future.done, running)):
+            self._wiring.pool.replace()
+        return self._again
+
+    def _work_through(self) -> None:
+        """Run one message after the other, each in a context of its own."""
+        while True:
+            try:
+                message = self._waiting.popleft()
+            except IndexError:
+                return
+            if message in self._open:
+                copy_context().run(self._end_by, self._handle, message)
+
+    def _handle(self, message: Message) -> None:
+        now = self._wiring.clock.now()
+        if now + LEAST_TIME > self._until:
             raise Redeliver
-        _name_lines(record)
         self._wiring.deliveries.handle(
-            _delivery(record),
+            message.delivery,
             until=self._until,
-            fresh=self._wiring.clock.now() - self._began < FRESH,
-            started=partial(self._started, record.message_id),
+            fresh=now - self._began < FRESH,
+            started=message.started,
         )
 
-    def process(self) -> list[Any]:
-        """Run all records and return how each ended."""
-        records = [SQSRecord(record) for record in self.records]
-        pending = {
-            self._wiring.pool.submit(partial(self.handle, record)): record for record in records
-        }
-        ended, left_behind = [], []
-        while pending:
-            done, _ = wait(pending, timeout=_WATCH_SECONDS, return_when=FIRST_COMPLETED)
-            ended += [self._end(pending.pop(future), future.result) for future in done]
-            self._extend(pending)
-            for future, work in self._late(pending):
-                ended.append(self._end(pending.pop(future), work))
-                left_behind.append(future)
-        if not all(future.done() for future in left_behind):
-            self._wiring.pool.replace()
-        return ended
+    def _time_out(self, message: Message) -> None:
+        if message.attempt is not None:
+            self._wiring.deliveries.time_out(message.delivery, message.attempt)
 
-    def _started(self, message_id: str, attempt: Attempt) -> None:
-        logger.thread_safe_append_keys(task_id=attempt.task.task_id)
-        self._attempts[message_id] = attempt
-
-    def _extend(self, pending: dict[Future[None], SQSRecord]) -> None:
-        for record in pending.values():
-            attempt = self._attempts.get(record.message_id)
-            if attempt is not None and not attempt.overdue:
-                self._wiring.deliveries.extend(_delivery(record), attempt)
-
-    def _late(
-        self, pending: dict[Future[None], SQSRecord]
-    ) -> list[tuple[Future[None], Callable[[], None]]]:
-        """Return the records that are out of time, each with what ends it."""
-        late: list[tuple[Future[None], Callable[[], None]]] = []
-        for future, record in pending.items():
-            attempt = self._attempts.get(record.message_id)
-            if attempt is not None and attempt.overdue and attempt.close():
-                time_out = partial(self._time_out, record, attempt)
-                late.append((future, partial(copy_context().run, time_out)))
-            elif attempt is None and self._wiring.clock.now() >= self._until:
-                future.cancel()
-                late.append((future, _redeliver))
-        return late
-
-    def _time_out(self, record: SQSRecord, attempt: Attempt) -> None:
-        _name_lines(record)
-        self._wiring.deliveries.time_out(_delivery(record), attempt)
-
-    def _end(self, record: SQSRecord, work: Callable[[], None]) -> Any:
+    def _end_by(self, work: Callable[[Message], None], message: Message) -> None:
+        """Do a message's last work, and note whether it must be delivered again."""
+        delivery = message.delivery
+        logger.thread_safe_append_keys(
+            message_id=delivery.message_id, correlation_id=trace_id(delivery.traceparent)
+        )
         try:
-            work()
+            work(message)
         except Redeliver:
-            return self.failure_handler(record, sys.exc_info())
-        except Exception as error:  # noqa: BLE001 - one record's failure is not its batch's
-            logger.error(
-                "message failed",
-                message_id=record.message_id,
-                **described(error),
-            )
-            return self.failure_handler(record, sys.exc_info())
-        return self.success_handler(record, None)
+            self._end(message, again=True)
+        except Exception as error:  # noqa: BLE001 - one message's failure is not its batch's
+            logger.error("message failed", **described(error))
+            self._end(message, again=True)
+        else:
+            self._end(message, again=False)
 
+    def _end(self, message: Message, *, again: bool) -> None:
+        """Note how a message ended; what its thread does afterwards changes nothing."""
+        try:
+            self._open.remove(message)
+        except KeyError:
+            return
+        if again:
+            self._again.append(message.delivery)
+        else:
+            self._done.append(message.delivery.receipt_handle)
 
-def _name_lines(record: SQSRecord) -> None:
-    """Put the message and its trace on every log line of this context, and of no other thread's."""
-    logger.thread_safe_append_keys(
-        message_id=record.message_id, correlation_id=trace_id(_traceparent(record))
-    )
+    def _watch(self) -> None:
+        """See to the messages that have not ended."""
+        for message in tuple(self._open):
+            self._see_to(message)
+        if self._open and self._wiring.clock.now() - self._acknowledged_at >= ACKNOWLEDGE_EVERY:
+            self._acknowledge()
 
+    def _see_to(self, message: Message) -> None:
+        """Extend what runs, and end what is out of time."""
+        attempt = message.attempt
+        if attempt is None:
+            if self._wiring.clock.now() >= self._until:
+                self._end(message, again=True)
+        elif not attempt.overdue:
+            self._wiring.deliveries.extend(message.delivery, attempt)
+        elif attempt.close():
+            self._left_behind = True
+            copy_context().run(self._end_by, self._time_out, message)
 
-def _redeliver() -> None:
-    raise Redeliver
-
-
-def _delivery(record: SQSRecord) -> Delivery:
-    return Delivery(
-        message_id=record.message_id,
-        receipt_handle=record.receipt_handle,
-        body=record.body,
-        receive_count=int(record.attributes.approximate_receive_count),
-    )
-
-
-def _traceparent(record: SQSRecord) -> str | None:
-    attribute = record.message_attributes["traceparent"]
-    return attribute.string_value if attribute else None
+    def _acknowledge(self) -> None:
+        """Delete the messages that are done with; those that are not, Lambda deletes in the end."""
+        self._acknowledged_at = self._wiring.clock.now()
+        done, self._done = self._done, []
+        try:
+            lost = self._wiring.inbox.acknowledge(*done) if done else 0
+        except Exception as error:  # noqa: BLE001 - the answer acknowledges them once more
+            logger.warning("not acknowledged", messages=len(done), **described(error))
+        else:
+            if lost:
+                logger.warning("not acknowledged", messages=lost)

@@ -58,6 +58,18 @@ def test_a_postponed_message_is_hidden_then_delivered_again(ports: Ports) -> Non
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
 
 
+def test_acknowledged_messages_are_gone(ports: Ports) -> None:
+    for _ in range(12):
+        ports.queue.send(Envelope(task_id=make_task().task_id, tenant=ACME))
+    handles = []
+    while messages := ports.mailbox.receive():
+        handles += [message["ReceiptHandle"] for message in messages]
+    assert ports.inbox.acknowledge(*handles[1:]) == 0
+    assert ports.queue.depth() == QueueDepth(waiting=0, delayed=0, in_flight=1)
+    assert ports.inbox.acknowledge(handles[0]) == 0
+    assert ports.queue.depth() == QueueDepth(waiting=0, delayed=0, in_flight=0)
+
+
 def test_a_dead_letter_says_why(ports: Ports) -> None:
     ports.inbox.dead_letter(
         '{"task_id": "1"}',

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from tandem.services.deliver import Delivery, Redeliver
+from tandem.ports import Delivery
+from tandem.services.deliver import Redeliver
 from tandem.testing import MemoryWiring, Message
 
 

@@ -319,3 +319,12 @@ def test_the_table_can_be_restored_and_forgets() -> None:
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert RESOURCES["TaskTable"]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_a_message_of_the_worker_never_waits_for_a_thread() -> None:
+    source = properties("WorkerFunction")["Events"]["Tasks"]["Properties"]
+    assert source["BatchSize"] == {"Ref": "WorkerBatchSize"}
+    assert PARAMETERS["WorkerBatchSize"]["Default"] <= PARAMETERS["ThreadPoolSize"]["Default"]
+    assert "MaximumBatchingWindowInSeconds" not in source
+    # A larger batch needs a window: AWS refuses it without.
+    assert PARAMETERS["WorkerBatchSize"]["MaxValue"] <= 10

@@ -89,6 +89,17 @@ class SQSInbox:
         self._queue_url = queue_url
         self._dead_letter_queue_url = dead_letter_queue_url
 
+    def acknowledge(self, *receipt_handles: str) -> int:
+        """Delete messages, ten to a call, and return how many SQS could not delete."""
+        lost = 0
+        for batch in batched(receipt_handles, _BATCH_MESSAGES, strict=False):
+            entries: list[Any] = [
+                {"Id": str(index), "ReceiptHandle": handle} for index, handle in enumerate(batch)
+            ]
+            answer = self._client.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            lost += len(answer.get("Failed", []))
+        return lost
+
     def postpone(self, receipt_handle: str, delay: timedelta) -> None:
         """Hide the message for this long, in whole seconds rounded up, 12 hours at most."""
         seconds = min(math.ceil(delay.total_seconds()), _MAX_VISIBILITY_SECONDS)

@@ -48,8 +48,27 @@ class TaskQueue(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A message as it was received."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    receive_count: int
+    traceparent: str | None = None
+
+
 class Inbox(Protocol):
     """The worker's side of the queue: what becomes of a message that was received."""
+
+    def acknowledge(self, *receipt_handles: str) -> int:
+        """Delete messages that are done with; return how many could not be.
+
+        Raises:
+            Exception: whatever the queue's client raises when a call failed as a whole.
+        """
+        ...
 
     def postpone(self, receipt_handle: str, delay: timedelta) -> None:
         """Hide the message for this long: it is then delivered again."""

@@ -16,12 +16,13 @@ from tandem.ports import (
     Answered,
     CallbackSender,
     CallbackStore,
+    Delivery,
     Inbox,
     TaskStore,
     Unreachable,
 )
 from tandem.processing.context import Logger
-from tandem.services.deliver import Delivery, Redeliver, read_task_id
+from tandem.services.deliver import Redeliver, read_task_id
 from tandem.services.views import TaskEvent
 from tandem.services.webhook_keys import WebhookKeys
 

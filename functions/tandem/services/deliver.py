@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, parse_uuid
 from tandem.domain.task import State, Task, TaskError
 from tandem.limits import LEASE, LEASE_MARGIN
-from tandem.ports import ChangeRefused, Inbox
+from tandem.ports import ChangeRefused, Delivery, Inbox
 from tandem.services.attempt import Attempt
 from tandem.services.execute import Execution
 from tandem.services.outcomes import Outcome
@@ -20,16 +19,6 @@ MAX_BODY_CHARACTERS = 1024
 
 
 OUT_OF_TIME = TaskError("OutOfTime", "the worker had too little time left to start it")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """A message as it was received."""
-
-    message_id: str
-    receipt_handle: str
-    body: str
-    receive_count: int
 
 
 class Redeliver(Exception):

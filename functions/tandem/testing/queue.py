@@ -98,6 +98,12 @@ class MemoryQueue:
         """Acknowledge a message."""
         self.messages.pop(message.message_id, None)
 
+    def acknowledge(self, *receipt_handles: str) -> int:
+        """Delete messages; none ever fails to be."""
+        for receipt_handle in receipt_handles:
+            self.messages.pop(receipt_handle, None)
+        return 0
+
     def postpone(self, receipt_handle: str, delay: timedelta) -> None:
         """Hide the message for this long: it is then delivered again."""
         hidden = replace(self.messages[receipt_handle], visible_at=self._clock.now() + delay)

@@ -14,10 +14,10 @@ from tandem.limits import LEASE, LEASE_MARGIN
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
-from tandem.testing import FakeClock, MemoryWiring
+from tandem.testing import FakeClock, MemoryQueue, MemoryWiring
 from tests.factories.events import sqs_record
 from tests.factories.processors import Number, Stuck, make_processor, new_work
-from worker.batch import run_batch
+from worker.batch import ACKNOWLEDGE_EVERY, run_batch
 
 
 def make(run: Any, **options: Any) -> MemoryWiring:
@@ -235,6 +235,65 @@ def test_the_end_of_an_attempt_out_of_time_has_the_names_of_its_message(log: Str
     stuck.let_go.set()
     (line,) = [json.loads(text) for text in log.getvalue().splitlines()]
     assert (line["message"], line["message_id"]) == ("attempt ended", "message-1")
+
+
+def test_what_has_ended_is_acknowledged_while_the_rest_of_its_batch_goes_on() -> None:
+    clock = FakeClock()
+
+    def last_waits(data: Number, ctx: TaskContext) -> Number:
+        if data.value == 9:
+            wait_until(lambda: all(task.state.final for task in quick_ones()))
+            clock.advance(ACKNOWLEDGE_EVERY)
+            wait_until(lambda: len(wiring.queue.messages) == 1)
+            left.append([*wiring.queue.messages])
+        return data
+
+    def quick_ones() -> list[Task]:
+        return [wiring.store.tasks[task.task_id] for task in quick]
+
+    left: list[list[str]] = []
+    wiring = MemoryWiring(clock=clock, catalogue=Catalogue([make_processor(last_waits)]))
+    submit(wiring, 9)
+    quick = [submit(wiring, value) for value in range(4)]
+    assert run(wiring) == []
+    assert left == [["message-1"]]
+
+
+def test_a_batch_that_is_soon_done_acknowledges_nothing_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wiring = make(by_value)
+    for _ in range(10):
+        submit(wiring)
+    monkeypatch.delattr(MemoryQueue, "acknowledge")
+    assert run(wiring) == []
+
+
+def test_what_cannot_be_acknowledged_early_is_acknowledged_by_the_answer(
+    monkeypatch: pytest.MonkeyPatch, log: StringIO
+) -> None:
+    clock = FakeClock()
+    asked = Event()
+
+    def refuse(*_: str) -> int:
+        asked.set()
+        raise OSError("queue is down")
+
+    def last_waits(data: Number, ctx: TaskContext) -> Number:
+        if data.value == 9:
+            wait_until(lambda: wiring.store.tasks[quick.task_id].state.final)
+            clock.advance(ACKNOWLEDGE_EVERY)
+            assert asked.wait(10)
+        return data
+
+    wiring = MemoryWiring(clock=clock, catalogue=Catalogue([make_processor(last_waits)]))
+    monkeypatch.setattr(wiring.queue, "acknowledge", refuse)
+    submit(wiring, 9)
+    quick = submit(wiring)
+    assert run(wiring) == []
+    lines = [json.loads(text) for text in log.getvalue().splitlines()]
+    refused = next(line for line in lines if line["message"] == "not acknowledged")
+    assert (refused["messages"], refused["error_type"]) == (1, "OSError")
 
 
 def wait_until(true: Callable[[], bool]) -> None:
