@@ -58,6 +58,12 @@ def post_online(made: Resources) -> Prepared:
     return _request(_event("api-process-online.json"))
 
 
+def post_offline(made: Resources) -> Prepared:
+    """Return POST /process-offline with `echo`: a write to the table, a message to the queue."""
+    del made
+    return _checked(_event("api-process-offline.json"), lambda answer: answer["statusCode"] == 202)
+
+
 def one_message(made: Resources) -> Prepared:
     """Return a batch of one `echo` task: two writes to the table."""
     client, settings = made.aws.dynamodb, _settings(made)

@@ -82,19 +82,34 @@ def start_up_cost(function: Function, drive: Drive) -> float:
 
 def import_cost(function: Function, module: str) -> float:
     """Return what importing a module of the artifact costs in a process of its own."""
-    python, *options = function.command()[:-3]
-    code = f"import time, {module}; print(time.process_time())"
+    return program_cost(function, "-c", f"import time, {module}; print(time.process_time())")
+
+
+def program_cost(function: Function, *program: str) -> float:
+    """Return what a program costs over the artifact: million instructions, or what it prints."""
+    if VALGRIND is None:
+        return float(program_output(function, *program))
     with TemporaryDirectory(prefix="counts-") as folder:
         counts = Path(folder, "counts")
+        program_output(function, *program, wrapper=_counting(counts))
+        return _millions(counts)
+
+
+def program_output(function: Function, *program: str, wrapper: tuple[str, ...] = ()) -> str:
+    """Run a program in the function's interpreter, folder and environment; return its output."""
+    python, *options = function.command()[:-3]
+    with TemporaryDirectory(prefix="function-") as scratch:
+        environment = _environment(function, scratch)
         done = subprocess.run(  # noqa: S603 - a fixed command
-            [*(_counting(counts) if VALGRIND else ()), python, *options, "-c", code],
+            [*wrapper, python, *options, "-P", *program],
             cwd=function.folder,
-            env=_environment(function, folder),
+            env=environment | {"PYTHONPATH": f"{function.folder}:{environment['PYTHONPATH']}"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
+            text=True,
         )
-        return _millions(counts) if VALGRIND else float(done.stdout)
+    return done.stdout
 
 
 def _environment(function: Function, scratch: str) -> dict[str, str]:
