@@ -73,8 +73,23 @@ def test_an_environment_sets_only_parameters_that_the_template_has(environment: 
 
 
 @pytest.mark.parametrize("environment", DEPLOYED)
-def test_an_environment_builds_with_the_locked_requirements(environment: str) -> None:
-    assert CONFIGURATION[environment]["build"]["parameters"]["manifest"] == "requirements.txt"
+def test_an_environment_builds_with_our_step_every_time(environment: str) -> None:
+    building = CONFIGURATION[environment]["build"]["parameters"]
+    assert "manifest" not in building  # it would take the place of the step's makefile
+    assert "cached" not in building  # SAM's cache looks at functions/ alone; the step has its own
+
+
+def test_every_function_is_made_by_the_same_step_for_its_processor() -> None:
+    functions = [
+        one for one in TEMPLATE["Resources"].values() if one["Type"] == "AWS::Serverless::Function"
+    ]
+    assert len(functions) >= 4
+    for function in functions:
+        assert function["Metadata"] == {
+            "BuildMethod": "makefile",
+            "ContextPath": {"Fn::Sub": "artifact/${Architecture}"},
+            "WorkingDirectory": ".",
+        }
 
 
 @pytest.mark.parametrize("environment", DEPLOYED)
