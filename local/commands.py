@@ -4,7 +4,11 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from threading import Event, Thread
 
 import httpx2
 
@@ -14,6 +18,7 @@ from local.errors import StackError
 from local.logs import FunctionLogs
 from local.paths import SAMPLE, STACK_FILE, STATE
 from local.ports import require_free
+from local.reload import HotReload, follow_saves
 from local.stack import LocalStack, StackDescription, remove_traces
 from local.tokens import request_token
 
@@ -44,10 +49,11 @@ def up(port: int, stack_port: int) -> None:
             print("\n".join(logs.read()))
             raise
         _introduce(stack.description)
-        while True:
-            for line in logs.read():
-                print(line, flush=True)
-            time.sleep(LOGS_EVERY_SECONDS)
+        with _reloading(stack):
+            while True:
+                for line in logs.read():
+                    print(line, flush=True)
+                time.sleep(LOGS_EVERY_SECONDS)
 
 
 def token(*, operator: bool) -> None:
@@ -100,6 +106,26 @@ def _digest(profile: sample.Json) -> str:
     return f"{profile['rows']} rows, {len(columns)} columns; {', '.join(means)}"
 
 
+@contextmanager
+def _reloading(stack: LocalStack) -> Iterator[None]:
+    """Bring what is saved into the functions, beside the block."""
+
+    def say(text: str) -> None:
+        print(f"{datetime.now().astimezone():%H:%M:%S} reload {text}", flush=True)
+
+    def make() -> HotReload:
+        return HotReload(stack.aws, [*stack.description.functions.values()], STATE / "reload")
+
+    stop = Event()
+    thread = Thread(target=follow_saves, args=(make, say, stop), name="reload", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 def _introduce(stack: StackDescription) -> None:
     expires = "in an hour; a new one: make token"
     body = '{"processor":"echo","input":{"message":"hello"}}'
@@ -116,7 +142,8 @@ curl -H "Authorization: Bearer $TOKEN" {stack.url}/processors
 curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
   -d '{body}' {stack.url}/process-online
 
-Ctrl-C stops everything. What follows are the functions' logs.
+What you save under functions/ runs in seconds. Ctrl-C stops everything.
+What follows are the functions' logs.
 """,
         flush=True,
     )

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -62,16 +62,21 @@ def pack(build_dir: Path, folder: Path, extra_processors: Path | None) -> Path:
     folder.mkdir(parents=True)
     archive = folder / "code.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, strict_timestamps=False) as code:
-        root = build_dir / FUNCTIONS[0]
-        for path in sorted(root.rglob("*")):
-            if path.is_file():
-                code.write(path, path.relative_to(root))
+        add_files(code, build_dir / FUNCTIONS[0])
         for path in sorted(extra_processors.glob("*.py")) if extra_processors else ():
             code.write(path, Path("processors", path.name))
     built = (build_dir / "template.yaml").read_text()
     template = folder / "template.yaml"
     template.write_text(re.sub(r"(?m)^(\s+CodeUri:) \w+$", rf"\1 {archive.name}", built))
     return template
+
+
+def add_files(archive: zipfile.ZipFile, root: Path, *, leave_out: Container[str] = ()) -> None:
+    """Put every file of a folder into an archive, but for folders at its top that are left out."""
+    for path in sorted(root.rglob("*")):
+        place = path.relative_to(root)
+        if path.is_file() and place.parts[0] not in leave_out:
+            archive.write(path, place)
 
 
 def run_sam_deploy(aws: Aws, template: Path, parameters: Mapping[str, str]) -> None:

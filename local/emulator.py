@@ -13,6 +13,7 @@ from local.environment import REGION, scrubbed
 from local.errors import StackError
 from local.paths import MINISTACK_BIN, program
 from local.ports import LOOPBACK
+from local.scratch import make_scratch, remove_scratch
 
 READY_WITHIN_SECONDS = 30
 STOP_WITHIN_SECONDS = 10
@@ -26,7 +27,7 @@ class Emulator:
         self.port = port
         self.endpoint_url = f"http://{LOOPBACK}:{port}"
         self.log_file = folder / "ministack.log"
-        self._scratch = folder / "tmp"
+        self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -43,12 +44,13 @@ class Emulator:
         Raises:
             StackError: it ended, or did not answer in time.
         """
-        self._scratch.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        scratch = make_scratch(self._folder)
         with self.log_file.open("wb") as log:
             # A session of its own: Ctrl-C reaches us only, and we stop things in order.
             self._process = subprocess.Popen(
                 [program(MINISTACK_BIN / "python"), "-m", "ministack"],
-                env=self._environment(),
+                env=self._environment(scratch),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -67,22 +69,22 @@ class Emulator:
     def stop(self) -> None:
         """Stop the emulator and with it the function processes that it started."""
         process, self._process = self._process, None
-        if process is None or process.poll() is not None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_WITHIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        end_session(process.pid)
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_WITHIN_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            end_session(process.pid)
+        remove_scratch(self._folder)
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, scratch: Path) -> dict[str, str]:
         path = os.pathsep.join([str(MINISTACK_BIN), os.environ.get("PATH", os.defpath)])
         return scrubbed(
             {
                 "PATH": path,
-                "TMPDIR": str(self._scratch),
+                "TMPDIR": str(scratch),
                 "GATEWAY_PORT": str(self.port),
                 "MINISTACK_REGION": REGION,
                 "BIND_HOST": LOOPBACK,

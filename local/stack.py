@@ -17,6 +17,7 @@ from local.environment import REGION
 from local.paths import BUILD, STACK_FILE
 from local.ports import LOOPBACK, free_port
 from local.proxy import Proxy
+from local.scratch import remove_scratch
 from local.tokens import request_token
 
 LOCAL_PARAMETERS = {
@@ -196,5 +197,6 @@ class LocalStack:
 def remove_traces(folder: Path) -> None:
     """Remove what a stack leaves in its folder, but for the emulator's log."""
     (folder / STACK_FILE.name).unlink(missing_ok=True)
-    for left in ("tmp", "package"):
+    remove_scratch(folder)
+    for left in ("package", "reload"):
         shutil.rmtree(folder / left, ignore_errors=True)
