@@ -57,6 +57,7 @@ SCENARIOS: dict[Permission, Scenario] = {
             ("dynamodb:PutItem", TASKS): behind.a_result_is_kept_for_the_same_input,
             ("dynamodb:UpdateItem", TASKS): behind.one_is_run,
             ("sqs:ChangeMessageVisibility", "TaskQueue"): behind.what_is_for_later_comes_back,
+            ("sqs:DeleteMessageBatch", "TaskQueue"): behind.a_slow_one_keeps_no_other_message,
             ("sqs:SendMessage", "DeadLetterQueue"): behind.what_names_no_task_is_a_dead_letter,
             ("sqs:SendMessage", "CallbackQueue"): behind.one_with_a_callback_is_run,
             ("s3:GetObject", "TaskBucket/uploads/*"): behind.an_upload_is_read,

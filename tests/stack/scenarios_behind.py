@@ -73,6 +73,17 @@ def what_is_for_later_comes_back(scene: Scene) -> None:
     assert scene.received("TaskQueue", wait_seconds=2)
 
 
+def a_slow_one_keeps_no_other_message(scene: Scene) -> None:
+    wait = InlinePayload('{"sleep_seconds": 3}')
+    for task in (make_task(now(), processor="unreliable", input=wait), make_task(now())):
+        scene.store.put(task)
+        scene.send("TaskQueue", json.dumps({"task_id": task.task_id}))
+    both = scene.received("TaskQueue")
+    assert len(both) == 2
+    scene.worker(*both)
+    assert scene.count("TaskQueue") == 1
+
+
 def what_names_no_task_is_a_dead_letter(scene: Scene) -> None:
     scene.worker(message(str(uuid4())))
     assert len(scene.received("DeadLetterQueue")) == 1

@@ -60,28 +60,6 @@ def test_a_running_task_shows_its_progress_and_stops_when_asked(app: DeployedApp
     assert task["history"][0]["ended_at"] is not None
 
 
-def test_a_slow_task_keeps_no_other_message_of_its_batch(app: DeployedApp) -> None:
-    slow = {"processor": "unreliable", "input": {"sleep_seconds": 5}}
-    quick = {"processor": "echo", "input": {"message": 1}}
-    answer = app.machine.post("/process-offline/batch", json={"tasks": [slow, *[quick] * 4]})
-    slow_id, *quick_ids = (item["task"]["task_id"] for item in answer.json()["items"])
-    url = app.description.queue_url
-
-    def one_left() -> Json | None:
-        asked = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        counts = app.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked)["Attributes"]  # type: ignore[arg-type]
-        return counts if sorted(counts.values()) == ["0", "1"] else None
-
-    for task_id in quick_ids:
-        app.finished(task_id)
-    eventually(one_left, 4)
-    assert app.machine.get(f"/tasks/{slow_id}").json()["state"] == "running"
-    app.finished(slow_id)
-    lines = [line for line in app.log_entries("worker") if line["message"] == "attempt ended"]
-    batch = {one["function_request_id"] for one in lines if one["task_id"] in [slow_id, *quick_ids]}
-    assert len(batch) == 1, "they were to be one batch"
-
-
 def test_a_task_for_later_waits_and_can_be_cancelled(app: DeployedApp) -> None:
     at = datetime.now(UTC) + timedelta(seconds=3)
     body = {"processor": "echo", "input": {"message": 1}, "run_after": at.isoformat()}
