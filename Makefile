@@ -36,7 +36,7 @@ build: setup ## Build what is deployed (ARCHITECTURE=arm64, or x86_64)
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-check: setup ## Check style, types, the template and common security mistakes
+check: setup ## Check style, types, the template, common security mistakes and the package's size
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict functions artifact local benchmarks contract client
@@ -44,6 +44,7 @@ check: setup ## Check style, types, the template and common security mistakes
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
 		--configfile pyproject.toml functions artifact local
+	$(BIN)/python -m artifact
 
 bench: setup ## Measure start-up, requests and throughput
 	@$(BIN)/python -m benchmarks

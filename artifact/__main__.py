@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     if made or chosen.into is None:
-        print(sizes.table(store.sizes(), chosen.architecture), flush=True)
+        print(sizes.table(store.sizes(), chosen.architecture))
+        print(*(f"sha256 of {layer}: {one}" for layer, one in store.hashes().items()), sep="\n")
     return 0
 
 
