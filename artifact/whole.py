@@ -18,6 +18,7 @@ MUST_HOLD = (
     "worker",
     "callback",
     "report",
+    "canary",
     "processors",
     "tandem",
 )

@@ -22,7 +22,13 @@ from local.paths import APP_BIN, BUILD, PROJECT, SAM_BIN, program
 
 __all__ = ["FUNCTIONS", "build", "fingerprint", "machine_architecture", "sizes_table"]
 
-FUNCTIONS = ("ApiFunction", "WorkerFunction", "CallbackFunction", "ReportFunction")
+FUNCTIONS = (
+    "ApiFunction",
+    "WorkerFunction",
+    "CallbackFunction",
+    "ReportFunction",
+    "CanaryFunction",
+)
 INPUTS = (
     "functions",
     "artifact",

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -47,6 +47,7 @@ def deploy(
     aws.s3.create_bucket(Bucket=CODE_BUCKET)
     run_sam_deploy(aws, template, parameters)
     outputs = stack_outputs(aws)
+    follow_latest(aws, (outputs[f"{name}Name"] for name in FUNCTIONS))
     mend_event_sources(aws, outputs["WorkerFunctionName"])
     mend_cors(aws, outputs["ApiId"], parameters.get("CorsOrigins", ""))
     return outputs
@@ -129,6 +130,18 @@ def stack_outputs(aws: Aws) -> dict[str, str]:
     """Return the outputs of the deployed stack by name."""
     stack = aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+
+
+def follow_latest(aws: Aws, function_names: Iterable[str]) -> None:
+    """Move the aliases to $LATEST, so that a function updated in place is what requests get.
+
+    On AWS an alias stays on the version that was published; here code is changed while it runs.
+    """
+    for name in function_names:
+        for alias in aws.functions.list_aliases(FunctionName=name)["Aliases"]:
+            aws.functions.update_alias(
+                FunctionName=name, Name=alias["Name"], FunctionVersion="$LATEST"
+            )
 
 
 def mend_event_sources(aws: Aws, function_name: str) -> None:

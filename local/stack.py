@@ -24,6 +24,7 @@ LOCAL_PARAMETERS = {
     "Environment": "local",
     "Emulated": "true",
     "RequireTls": "false",  # the emulator speaks plain HTTP
+    "DeploymentType": "Direct",  # it has no CodeDeploy
 }
 
 
@@ -156,6 +157,7 @@ class LocalStack:
             "worker": outputs["WorkerFunctionName"],
             "callback": outputs["CallbackFunctionName"],
             "report": outputs["ReportFunctionName"],
+            "canary": outputs["CanaryFunctionName"],
         }
         return StackDescription(
             url=url,

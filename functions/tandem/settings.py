@@ -40,6 +40,10 @@ class Settings(BaseModel):
     callback_queue_url: str = ""
     callback_dead_letter_queue_url: str = ""
     callback_secret: str = ""
+    api_version: str = ""
+    worker_version: str = ""
+    callback_version: str = ""
+    report_version: str = ""
     callback_retry_seconds: Annotated[
         tuple[Annotated[int, Field(ge=1, le=39_600)], ...], BeforeValidator(_listed)
     ] = (5, 300, 1800, 7200, 18_000, 36_000)

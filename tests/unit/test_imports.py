@@ -11,7 +11,7 @@ FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 
 AWS = {"boto3", "botocore", "aws_lambda_powertools", "s3transfer"}
 HTTP = {"fastapi", "starlette", "mangum", "api"}
-HANDLERS = {"api", "worker", "callback", "report"}
+HANDLERS = {"api", "worker", "callback", "report", "canary"}
 
 ALLOWED_TANDEM = {
     "domain": {"domain"},
@@ -86,7 +86,7 @@ def test_modules_stay_small() -> None:
     assert long == {}
 
 
-@pytest.mark.parametrize("handler", ["api.app", "worker.app", "callback.app", "report.app"])
+@pytest.mark.parametrize("handler", [f"{name}.app" for name in sorted(HANDLERS)])
 def test_a_cold_start_imports_no_aws_sdk_and_no_duckdb(handler: str) -> None:
     # Powertools itself imports the root of botocore, half a millisecond of it.
     heavy = ["boto3", "botocore.session", "duckdb", "aws_xray_sdk", "cryptography", "jwt"]

@@ -224,14 +224,15 @@ def test_iam_allows_actions_by_name() -> None:
 
 def test_every_function_has_a_role_of_its_own() -> None:
     roles = [one["Properties"]["Role"]["Fn::GetAtt"].split(".")[0] for one in FUNCTIONS.values()]
-    assert sorted(roles) == sorted(ROLES)
+    assert sorted([*roles, "DeploymentRole"]) == sorted(ROLES)  # the latter is CodeDeploy's
     assert [name for name, one in ROLES.items() if "ManagedPolicyArns" in one["Properties"]] == []
 
 
 def test_only_lambda_may_take_a_functions_role() -> None:
-    for role in ROLES.values():
+    for name, role in ROLES.items():
         [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+        service = "codedeploy" if name == "DeploymentRole" else "lambda"
+        assert trust["Principal"] == {"Service": f"{service}.amazonaws.com"}
         assert trust["Action"] == "sts:AssumeRole"
 
 

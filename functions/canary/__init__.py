@@ -1,0 +1,1 @@
+"""CanaryFunction: tries a release before it gets traffic."""

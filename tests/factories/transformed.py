@@ -1,0 +1,45 @@
+"""What SAM makes of the template: run in the SAM CLI's own environment, which has the transform."""
+
+import json
+import subprocess
+from typing import Any
+
+from local.environment import for_sam
+from local.paths import SAM_BIN, program
+from local.template import Node, load_template
+
+PROGRAM = """
+import copy, json, sys
+from samtranslator.translator.transform import transform
+
+class NoManagedPolicies:
+    def load(self):
+        return {}
+
+given = json.load(sys.stdin)
+json.dump(
+    [transform(copy.deepcopy(given["template"]), values, NoManagedPolicies())
+     for values in given["parameters"]],
+    sys.stdout,
+)
+"""
+
+
+def transformed(*parameters: dict[str, str]) -> list[Node]:
+    """Return the deployed template for each set of parameters, defaults filled in."""
+    template = load_template()
+    template["Globals"]["Function"]["CodeUri"] = "s3://bucket/code.zip"
+    declared = template["Parameters"].items()
+    defaults = {name: one["Default"] for name, one in declared if "Default" in one}
+    done = subprocess.run(  # noqa: S603 - our own interpreter and program
+        [program(SAM_BIN / "python"), "-c", PROGRAM],
+        input=json.dumps(
+            {"template": template, "parameters": [defaults | values for values in parameters]}
+        ),
+        env=for_sam(str(SAM_BIN)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: list[Any] = json.loads(done.stdout)
+    return found
