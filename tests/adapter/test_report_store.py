@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 from tandem.domain.counts import FinishedTask
 from tandem.domain.report import Report, Totals, compile_report
@@ -83,3 +84,16 @@ def test_of_many_runs_at_once_exactly_one_closes_a_window(concurrent_ports: Port
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(close, range(8))) == 1
+
+
+def test_reports_are_read_as_they_were_last_written(on_moto: Ports) -> None:
+    """One that the next run does not see yet has counted late tasks, which it would count again."""
+    asked: list[dict[str, Any]] = []
+    assert on_moto.clients is not None
+    events = on_moto.clients.dynamodb.meta.events
+    events.register("provide-client-params.dynamodb.*", lambda params, **_: asked.append(params))
+    on_moto.reports.totals()
+    on_moto.reports.reports([FIRST])
+    totals, reports = asked
+    assert totals["ConsistentRead"]
+    assert all(table["ConsistentRead"] for table in reports["RequestItems"].values())

@@ -99,8 +99,12 @@ class DynamoDBReportStore:
         return True
 
     def reports(self, windows: list[Window]) -> list[Report]:
-        """Return the closed ones of these windows, newest first; up to 100 of them."""
-        wanted: Any = {self._table: {"Keys": [_key(window) for window in windows]}}
+        """Return the closed ones of these windows, newest first; up to 100 of them.
+
+        As they were last written: what one counted late, the next must not count again.
+        """
+        keys = [_key(window) for window in windows]
+        wanted: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
         found: list[Report] = []
         while wanted:
             answer = self._client.batch_get_item(RequestItems=wanted)

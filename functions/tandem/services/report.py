@@ -79,16 +79,17 @@ class Reports:
         """Return what came late to the last closed windows before this one.
 
         Finished tasks never change and never leave: a window that has as many as were counted
-        has the same ones, and is not read again.
+        has the same ones, and is not read again. An index can show less than it did before: what
+        it shows then is for the next run to count, so that no total ever goes back.
         """
         before = [window.plus(-back) for back in range(1, REPORT_WINDOWS_AGAIN + 1)]
         closed = self._store.reports(before)
         late = {}
         for report in closed:
             counted = counted_of(report.window, closed)
-            if self._size(report.window) != tasks_in(counted):
+            if self._size(report.window) > tasks_in(counted):
                 missed = difference(self.tally(report.window).counts(), counted)
-                if missed:
+                if missed and all(count.tasks > 0 for count in missed.values()):
                     late[report.window] = missed
         return late
 

@@ -15,7 +15,7 @@ class MemoryReportStore:
 
     def __init__(self, tasks: MemoryTaskStore) -> None:
         self._tasks = tasks
-        self._reports: dict[Window, Report] = {}
+        self.windows: dict[Window, Report] = {}
         self._totals: Totals | None = None
         self._lock = Lock()
 
@@ -59,16 +59,16 @@ class MemoryReportStore:
         """Record a window's report and the new totals, both or neither; return whether it did."""
         with self._lock:
             closed_through = self._totals and self._totals.closed_through
-            if report.window in self._reports or closed_through != previous:
+            if report.window in self.windows or closed_through != previous:
                 return False
-            self._reports[report.window] = report
+            self.windows[report.window] = report
             self._totals = totals
             return True
 
     def reports(self, windows: list[Window]) -> list[Report]:
         """Return the closed ones of these windows, newest first."""
         return [
-            self._reports[window]
+            self.windows[window]
             for window in sorted(windows, reverse=True)
-            if window in self._reports
+            if window in self.windows
         ]
