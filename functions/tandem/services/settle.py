@@ -63,7 +63,7 @@ class Settlement:
                 raise
             error = outcome.error if isinstance(outcome, Failed) else None
             settled = attempt.write(self._stop(now, error))
-        self._log_end(attempt, settled, now)
+        self._log_end(attempt, outcome, settled, now)
         if settled.cache_key is not None:
             self._keep(settled)
         return settled
@@ -139,8 +139,9 @@ class Settlement:
         expires_at = self._retention.expiry(now)
         return partial(stop, now=now, expires_at=expires_at, error=error)
 
-    def _log_end(self, attempt: Attempt, settled: Task, now: datetime) -> None:
+    def _log_end(self, attempt: Attempt, outcome: Outcome, settled: Task, now: datetime) -> None:
         started_at = attempt.task.attempt_started_at or now
+        error = {"error_type": outcome.error.type} if isinstance(outcome, Failed) else {}
         self._logger.info(
             "attempt ended",
             task_id=settled.task_id,
@@ -150,6 +151,7 @@ class Settlement:
             # The report of this minute counts the task, when it has ended.
             window=Window.holding(now).name,
             run_ms=round((now - started_at).total_seconds() * 1000),
+            **error,
         )
 
 
