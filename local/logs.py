@@ -7,8 +7,11 @@ from typing import Any
 
 from local.aws import Aws
 
+FINAL_STATES = ("succeeded", "failed", "cancelled")
 OVERLAP_MS = 5_000  # read again: an event can be stamped a little before it can be read
 PLATFORM_LINES = ("START RequestId:", "END RequestId:", "REPORT RequestId:")
+NOT_SHOWN_MESSAGES = frozenset({"counted"})
+"""A report's examples, which its line does not need."""
 SHOWN_ELSEWHERE = frozenset({"level", "message", "timestamp", "service", "location", "exception"})
 NOT_SHOWN = SHOWN_ELSEWHERE | frozenset(
     {
@@ -69,7 +72,10 @@ class _Tail:
 
 
 def readable(name: str, timestamp_ms: int, message: str) -> str:
-    """Return a log event as one line, or nothing for the platform's lines and for metrics."""
+    """Return a log event as one line, or nothing for the platform's lines and for metrics.
+
+    A report is a sentence: what ended in its minute, and what is still to be done.
+    """
     text = message.strip()
     if not text or text.startswith(PLATFORM_LINES):
         return ""
@@ -77,8 +83,10 @@ def readable(name: str, timestamp_ms: int, message: str) -> str:
     entry = _json_object(text)
     if entry is None:
         return f"{at} {name:<6} {text}"
-    if "_aws" in entry:
+    if "_aws" in entry or entry.get("message") in NOT_SHOWN_MESSAGES:
         return ""
+    if name == "report" and entry.get("message") == "report":
+        return f"{at} {name:<6} {_report(entry)}"
     fields = " ".join(
         f"{key}={_short(value)}"
         for key, value in entry.items()
@@ -88,6 +96,21 @@ def readable(name: str, timestamp_ms: int, message: str) -> str:
     words = said if isinstance(said, str) else json.dumps(said)
     line = f"{at} {name:<6} {entry.get('level', ''):<7} {words}  {fields}".rstrip()
     return f"{line}\n{entry['exception']}" if entry.get("exception") else line
+
+
+def _report(entry: dict[str, Any]) -> str:
+    minute = datetime.fromisoformat(entry["window"]).astimezone().strftime("%H:%M")
+    tasks = entry["tasks"]
+    ended = ", ".join(f"{entry[state]} {state}" for state in FINAL_STATES if entry[state])
+    said = f"{tasks} {'task' if tasks == 1 else 'tasks'}: {ended}" if tasks else "no tasks"
+    if entry["late"]:
+        said += f", {entry['late']} of them late"
+    if "waiting" in entry:
+        said += (
+            f"; waiting {entry['waiting']}, in flight {entry['in_flight']}, "
+            f"dead letters {entry['dead_letters']}"
+        )
+    return f"{minute}  {said}"
 
 
 def _json_object(text: str) -> dict[str, Any] | None:

@@ -1,10 +1,16 @@
 """A log event becomes one line that a person reads."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from local.logs import readable
+from report.emit import summary
+from tandem.domain.counts import Count, Series
+from tandem.domain.report import Levels, Report
+from tandem.domain.task import Mode, State
+from tandem.domain.window import Window
 
 NOON_MS = 1_795_348_800_000
 
@@ -41,3 +47,37 @@ def test_plain_text_stays_as_it_is() -> None:
 )
 def test_platform_lines_and_metrics_are_left_out(message: object) -> None:
     assert line(message) == ""
+
+
+WINDOW = Window(datetime(2026, 11, 22, 11, 59, tzinfo=UTC))
+LEVELS = Levels(
+    waiting=0, delayed=0, in_flight=1, dead_letters=2, oldest_waiting_seconds=None, swept=0
+)
+
+
+def report_line(levels: Levels | None = LEVELS, late: int = 0, **ended: int) -> str:
+    counts = {
+        Series("echo", Mode.OFFLINE, State(state)): Count(tasks=tasks)
+        for state, tasks in ended.items()
+    }
+    report = Report(WINDOW, WINDOW.end, counts, {}, levels=levels)
+    entry = {"level": "INFO", "message": "report"} | summary(report) | {"late": late}
+    written = readable("report", NOON_MS, json.dumps(entry))
+    assert "\n" not in written
+    clock, name, minute, said = written.split(maxsplit=3)
+    assert clock == datetime.fromtimestamp(NOON_MS / 1000, UTC).astimezone().strftime("%H:%M:%S")
+    assert (name, minute) == ("report", WINDOW.start.astimezone().strftime("%H:%M"))
+    return said
+
+
+def test_a_report_is_one_sentence() -> None:
+    assert report_line(succeeded=15, failed=2) == (
+        "17 tasks: 15 succeeded, 2 failed; waiting 0, in flight 1, dead letters 2"
+    )
+    assert report_line(cancelled=1, levels=None) == "1 task: 1 cancelled"
+    assert report_line(succeeded=3, late=2, levels=None) == "3 tasks: 3 succeeded, 2 of them late"
+    assert report_line(levels=LEVELS) == "no tasks; waiting 0, in flight 1, dead letters 2"
+
+
+def test_the_examples_of_a_report_are_left_out() -> None:
+    assert line({"level": "INFO", "message": "counted", "task_id": "t-1"}) == ""
