@@ -172,6 +172,11 @@ class Operations:
         """Return the window that was closed last."""
         return self._api.get("/reports/latest", ReportView)
 
+    def get_last_hour_picture(self) -> str:
+        """Return a picture of the last hour, an SVG document."""
+        headers = {"Accept": "image/svg+xml"}
+        return self._api.send("GET", "/reports/latest.svg", headers=headers, repeatable=True).text
+
     def get_metrics(self) -> str:
         """Return the totals and levels in Prometheus' text format."""
         return self._api.send("GET", "/metrics", repeatable=True).text

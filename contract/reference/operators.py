@@ -9,6 +9,7 @@ from contract.reference.shortened import (
     has_letter,
     letter_id,
     one_letter,
+    picture_head,
 )
 from contract.reference.steps import Deed, Step
 
@@ -64,5 +65,11 @@ OPERATING: list[Step | Deed] = [
         "The same, of the minute that was closed last.",
         caller="operator",
         shown=echo_in_latest,
+    ),
+    Step(
+        "get_last_hour_picture",
+        "A picture of the last hour, for people; here only its beginning is shown.",
+        caller="operator",
+        shown=picture_head,
     ),
 ]

@@ -120,3 +120,9 @@ def echo_counter(text: str) -> str:
     """Return the metrics with one counter of `echo` alone."""
     about = [line for line in text.splitlines() if line.startswith("#") and f" {_COUNTER} " in line]
     return "\n".join([*about, f"{_COUNTER}{_ECHO} 6.0", CUT])
+
+
+def picture_head(svg: str) -> str:
+    """Return the beginning of a picture, with the hour of the other examples."""
+    head, _, _ = svg.partition("<title")
+    return f'{head}<title id="title">Tandem, 2026-01-15 08:30 to 09:30 UTC</title>{CUT}</svg>'

@@ -68,6 +68,7 @@ def create_app(wiring: Wiring) -> FastAPI:
         app.include_router(resource, dependencies=[Depends(json_spoken)])
     app.include_router(results.router)
     app.include_router(metrics.router)
+    app.include_router(reports.picture_router)
     return app
 
 

@@ -14,14 +14,18 @@ NOT_MODIFIED = {"description": "It is as If-None-Match says."}
 
 
 def tagged(
-    document: str, if_none_match: str | None, headers: dict[str, str] | None = None
+    document: str,
+    if_none_match: str | None,
+    headers: dict[str, str] | None = None,
+    *,
+    media_type: str = "application/json",
 ) -> Response:
-    """Return a JSON document with its entity tag, or 304 when the caller has it already."""
+    """Return a document with its entity tag, or 304 when the caller has it already."""
     tag = etag_of(document)
     headers = {"Cache-Control": "no-cache", **(headers or {}), "ETag": tag}
     if matches(if_none_match, tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(document, headers=headers, media_type="application/json")
+    return Response(document, headers=headers, media_type=media_type)
 
 
 def etag_of(document: str) -> str:

@@ -47,7 +47,8 @@ class LambdaHandler:
         atexit.register(self.stop)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _exit)
-        text_types = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE, "application/openmetrics-text"]
+        more = [MEDIA_TYPE, "application/openmetrics-text", "image/svg+xml"]
+        text_types = [*DEFAULT_TEXT_MIME_TYPES, *more]
         return Mangum(self._app, lifespan="off", text_mime_types=text_types)
 
     def stop(self) -> None:

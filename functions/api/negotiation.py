@@ -1,4 +1,4 @@
-"""Content negotiation: the API speaks JSON (RFC 9110, sections 12.5.1, 15.5.7 and 15.5.16)."""
+"""Content negotiation (RFC 9110, sections 12.5.1, 15.5.7 and 15.5.16): the API speaks JSON."""
 
 from http import HTTPStatus
 
@@ -7,7 +7,6 @@ from fastapi import Request
 from api.problems import Problem
 
 _JSON = "application/json"
-_ACCEPTED_RANGES = ("*/*", "application/*", _JSON)
 
 
 async def json_spoken(request: Request) -> None:
@@ -15,9 +14,7 @@ async def json_spoken(request: Request) -> None:
 
     A caller that wants no JSON but takes problem documents gets one, as it asked.
     """
-    accept = request.headers.get("accept")
-    if accept is not None and not accepts_json(accept):
-        raise Problem(HTTPStatus.NOT_ACCEPTABLE, "not-acceptable", f"The answer is {_JSON}.")
+    spoken(request, _JSON)
     headers = request.headers
     if not await request.body():
         return
@@ -27,14 +24,22 @@ async def json_spoken(request: Request) -> None:
         raise _unsupported("The body must not be encoded.", {"Accept-Encoding": "identity"})
 
 
-def accepts_json(accept: str) -> bool:
-    """Return whether an Accept header takes JSON; the most specific range that names it decides."""
+def spoken(request: Request, media_type: str) -> None:
+    """Answer 406 when the caller does not take what the answer is."""
+    accept = request.headers.get("accept")
+    if accept is not None and not accepts(accept, media_type):
+        raise Problem(HTTPStatus.NOT_ACCEPTABLE, "not-acceptable", f"The answer is {media_type}.")
+
+
+def accepts(accept: str, media_type: str) -> bool:
+    """Return whether an Accept header takes a type; the most specific range of it decides."""
+    ranges = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
     qualities: dict[str, float] = {}
     for part in accept.split(","):
         media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if media_range in _ACCEPTED_RANGES:
+        if media_range in ranges:
             qualities[media_range] = max(_quality(parameters), qualities.get(media_range, 0))
-    for media_range in reversed(_ACCEPTED_RANGES):
+    for media_range in reversed(ranges):
         if media_range in qualities:
             return qualities[media_range] > 0
     return not accept.strip()

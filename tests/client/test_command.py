@@ -226,6 +226,19 @@ def test_operators_see_reports_and_redrive_when_they_say_yes(service: Service) -
     assert (refused.exit_code, "reports:read" in refused.stderr) == (1, True)
 
 
+def test_operators_keep_a_picture_of_the_last_hour(service: Service, tmp_path: Path) -> None:
+    log_in(service, "operator", "-p", "ops")
+    file = tmp_path / "hour.svg"
+    early = tandem("reports", "--svg", str(file), "-p", "ops")
+    assert (early.exit_code, file.exists()) == (1, False)
+    service.wiring.clock.advance(70)
+    list(service.wiring.reports.close_due())
+    drawn = tandem("reports", "--svg", str(file), "-p", "ops")
+    assert (drawn.exit_code, drawn.stdout) == (0, "")
+    assert file.read_text().startswith("<svg ")
+    assert tandem("reports", "--svg", str(file), "--json", "-p", "ops").exit_code == 2
+
+
 def test_dead_letters_of_callbacks_are_a_queue_of_their_own(service: Service) -> None:
     log_in(service, "operator", "-p", "ops")
     service.wiring.queue.dead_letter(

@@ -1,6 +1,7 @@
 """Commands of operators; their profile has an operator's client."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -104,10 +105,19 @@ def reports(
         datetime | None,
         typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="Only older windows."),
     ] = None,
+    svg: Annotated[
+        Path | None,
+        typer.Option(help="Write a picture of the last hour to this file instead."),
+    ] = None,
     as_json: Json = False,
     profile: ProfileName = None,
 ) -> None:
     """Show what finished, minute by minute, newest first. For operators."""
+    if svg is not None:
+        if before is not None or as_json:
+            raise typer.BadParameter("--svg draws the last hour, without --before and --json.")
+        _draw(svg, profile)
+        return
     with calling(profile, as_json=as_json) as tandem:
         page = tandem.list_reports(before=before, limit=limit)
     if as_json:
@@ -131,3 +141,9 @@ def reports(
         output.say(f"Nothing finished in {quiet} of these {len(page.reports)} minutes.")
     if page.next_before:
         output.say(f"There are more: --before {page.next_before.isoformat()}")
+
+
+def _draw(file: Path, profile: str | None) -> None:
+    with calling(profile) as tandem:
+        file.write_text(tandem.get_last_hour_picture(), encoding="utf-8")
+    output.say(f"Written: {file}")

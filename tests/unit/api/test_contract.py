@@ -29,6 +29,7 @@ PROTECTED = [
     ("GET", "/metrics", "reports:read"),
     ("GET", "/reports", "reports:read"),
     ("GET", "/reports/latest", "reports:read"),
+    ("GET", "/reports/latest.svg", "reports:read"),
 ]
 ALL_SCOPES = {"tasks:read", "tasks:write", "reports:read", "admin"}
 

@@ -1,0 +1,1 @@
+"""The picture of the last hour: imported with the first request for it."""
