@@ -1,21 +1,21 @@
-"""A soak: many tasks on the deployed stack while workers are killed, and then an audit."""
+"""A soak: many tasks on the deployed stack while functions are killed, and then an audit."""
 
-import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import batched
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.soak_audit import Soaked, audit, closed_through
+from benchmarks.soak_client import Client
 from benchmarks.soak_plan import Planned
-from tandem.limits import BATCH_TASKS
+from local import prometheus
+from tests.stack.prometheus import Prometheus, restart_report, running
 from tests.stack.stack import DeployedApp, deployed_app
 
 TASKS = 5000
@@ -28,6 +28,7 @@ PARAMETERS = {"WorkerTimeoutSeconds": "20", "VisibilityTimeoutSeconds": "100"}
 moves on what was running, and the queue brings what was not."""
 
 _CLIENTS = 8
+_SCRAPED_WITHIN_SECONDS = 60
 
 
 class SoakFailed(Exception):
@@ -39,10 +40,11 @@ def measure() -> dict[str, Any]:
     with (
         TemporaryDirectory(prefix="soak-") as folder,
         deployed_app(Path(folder), PARAMETERS, PROCESSORS) as app,
+        _monitoring(app, Path(folder)) as asked,
     ):
         soaked = soak(app, Path(folder), tasks=TASKS, kills=KILLS)
-        _await_reports(app)
-        found = audit(app, soaked)
+        await_reports(app, asked)
+        found = audit(app, soaked, asked)
     if found.wrong:
         raise SoakFailed("\n".join(found.wrong))
     return found.figures
@@ -59,6 +61,7 @@ def table(result: dict[str, Any]) -> str:
         "workers killed": f"{result['kills']}",
         "messages sent twice": f"{result['duplicates']}",
         "tasks moved on by the sweep": f"{result['sweeps']}",
+        **_watched(result),
         "tasks/s, until 95 % were final": f"{result['tasks_per_second']:.0f}",
         "seconds until all were final": f"{result['seconds_until_final']:.0f}",
     }
@@ -66,14 +69,32 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(["| soak, on one machine | |", "| --- | ---: |", *lines])
 
 
+def _watched(result: dict[str, Any]) -> dict[str, str]:
+    """Return what the table says of Prometheus; nothing where it was not asked."""
+    if "counted_by_prometheus" not in result:
+        return {}
+    return {
+        "report function restarted": f"{result['report_restarts']}",
+        "tasks counted by Prometheus": f"{result['counted_by_prometheus']:,}",
+    }
+
+
+def _monitoring(app: DeployedApp, folder: Path) -> AbstractContextManager[Prometheus | None]:
+    """Return Prometheus over the stack; None where this machine cannot fetch it."""
+    if not prometheus.available():
+        return nullcontext()
+    return running(app, folder / "prometheus")
+
+
 def soak(app: DeployedApp, folder: Path, *, tasks: int, kills: int) -> Soaked:
-    """Submit tasks, do to them what was planned, kill workers, and wait until all is quiet.
+    """Submit tasks, do to them what was planned, kill functions, and wait until all is quiet.
 
     Args:
         app: the stack, with the tests' processors in it.
         folder: where the ledger of effects is written.
         tasks: how many.
-        kills: how often a worker's process is killed, beside the ones that end themselves.
+        kills: how often a worker's process is killed, beside the ones that end themselves, and the
+            report function is started anew.
 
     Raises:
         TimeoutError: tasks stayed in flight, or messages in the queue.
@@ -83,69 +104,34 @@ def soak(app: DeployedApp, folder: Path, *, tasks: int, kills: int) -> Soaked:
     soaked = Soaked(tasks, ledger)
     plan = [Planned(number) for number in range(tasks)]
     with ThreadPoolExecutor(_CLIENTS) as threads:
-        client = _Client(app, soaked, threads)
+        client = Client(app, soaked, threads)
         submitted = threads.submit(client.submit_all, plan)
         _kill_workers(app, soaked, kills, submitted)
         for cancelling in submitted.result():
             cancelling.result()
-    _wait(lambda: _in_flight(app) == 0, FINAL_WITHIN_SECONDS, "tasks stay in flight")
-    _wait(lambda: _messages(app) == 0, FINAL_WITHIN_SECONDS, "messages stay in the queue")
+    await_quiet(app)
     return soaked
 
 
-@dataclass(frozen=True, slots=True)
-class _Client:
-    """Does what the owner of the tasks does."""
+def await_quiet(app: DeployedApp) -> None:
+    """Wait until every task is final, and the queue is empty.
 
-    app: DeployedApp
-    soaked: Soaked
-    threads: ThreadPoolExecutor
-
-    def submit_all(self, plan: list[Planned]) -> list[Future[None]]:
-        """Submit all tasks, and return the cancellations that are on their way."""
-        return [
-            cancelling
-            for some in batched(plan, BATCH_TASKS, strict=False)
-            for cancelling in self._submit(some)
-        ]
-
-    def _submit(self, some: tuple[Planned, ...]) -> Iterator[Future[None]]:
-        """Submit some tasks in one call, and do to them what was planned."""
-        body = {"tasks": [one.submission(self.soaked.ledger) for one in some]}
-        answer = self.app.machine.post("/process-offline/batch", json=body).raise_for_status()
-        for one, item in zip(some, answer.json()["items"], strict=True):
-            task_id: str = item["task"]["task_id"]
-            self.soaked.planned[task_id] = one
-            if one.duplicated:
-                self._send_again(task_id)
-            if one.cancelled:
-                yield self.threads.submit(
-                    self._cancel, task_id, when_running=one.cancelled_when_running
-                )
-
-    def _send_again(self, task_id: str) -> None:
-        self.app.aws.sqs.send_message(
-            QueueUrl=self.app.description.queue_url, MessageBody=json.dumps({"task_id": task_id})
-        )
-
-    def _cancel(self, task_id: str, *, when_running: bool) -> None:
-        while when_running and self._state(task_id) == "queued":
-            time.sleep(0.2)
-        self.app.machine.post(f"/tasks/{task_id}/cancel")
-
-    def _state(self, task_id: str) -> str:
-        state: str = self.app.machine.get(f"/tasks/{task_id}").raise_for_status().json()["state"]
-        return state
+    Raises:
+        TimeoutError: tasks stayed in flight, or messages in the queue.
+    """
+    _wait(lambda: _in_flight(app) == 0, FINAL_WITHIN_SECONDS, "tasks stay in flight")
+    _wait(lambda: _messages(app) == 0, FINAL_WITHIN_SECONDS, "messages stay in the queue")
 
 
 def _kill_workers(
     app: DeployedApp, soaked: Soaked, kills: int, submitted: Future[list[Future[None]]]
 ) -> None:
-    """Kill a worker each time that another part of the effects is there."""
+    """Kill a worker each time that another part of the effects is there, and renew the report."""
     for number in range(1, kills + 1):
         wanted = soaked.tasks * number // (kills + 1)
         _await_effects(soaked, wanted, submitted)
         soaked.kills += _kill(app.description.pids["emulator"], soaked.effects()[-1].process_id)
+        restart_report(app)
 
 
 def _await_effects(soaked: Soaked, wanted: int, submitted: Future[list[Future[None]]]) -> None:
@@ -190,14 +176,24 @@ def _messages(app: DeployedApp) -> int:
     )
 
 
-def _await_reports(app: DeployedApp) -> None:
-    """Wait until the template's own schedule has closed the minute in which the last task ended."""
+def await_reports(app: DeployedApp, asked: Prometheus | None) -> None:
+    """Wait until the template's own schedule has closed this minute, and Prometheus has seen it.
+
+    Raises:
+        TimeoutError: it has not.
+    """
     ended = time.time()
     _wait(
         lambda: closed_through(app) > ended,
         REPORTED_WITHIN_SECONDS,
         "the reports do not come",
     )
+    if asked is not None:
+        _wait(
+            lambda: asked.closed_through() > ended,
+            _SCRAPED_WITHIN_SECONDS,
+            "Prometheus does not see the reports",
+        )
 
 
 def _wait(done: Callable[[], bool], within_seconds: float, otherwise: str) -> None:

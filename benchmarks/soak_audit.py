@@ -1,6 +1,7 @@
 """Whether nothing was lost in a soak and nothing came twice."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,10 +12,17 @@ from tandem.adapters.readers import from_item
 from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
 from tandem.domain.task import State, Task
 from tandem.domain.window import WINDOW, Window
+from tests.stack.prometheus import Kind, Prometheus
 from tests.stack.stack import DeployedApp
 
-type Kind = tuple[str, str, str]
-"""A processor, a mode and an outcome: what the reports count apart."""
+_COUNTERS: dict[str, Callable[[Task], int]] = {
+    "tandem_tasks_total": lambda _: 1,
+    "tandem_task_attempts_total": lambda task: task.attempts,
+    "tandem_task_retries_total": lambda task: max(task.attempts - 1, 0),
+    "tandem_task_sweeps_total": lambda task: task.sweeps,
+    "tandem_task_run_seconds_count": lambda task: task.attempt_started_at is not None,
+}
+"""What of each finished task Prometheus must have counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +64,10 @@ class Audit:
             self.wrong.append(otherwise)
 
 
-def audit(app: DeployedApp, soaked: Soaked) -> Audit:
-    """Compare the store, the ledger of effects, the dead letters and the reports.
+def audit(app: DeployedApp, soaked: Soaked, asked: Prometheus | None) -> Audit:
+    """Compare the store, the ledger of effects, the dead letters, the reports and Prometheus.
 
-    Call it when all tasks are final and the queue is empty.
+    Call it when all tasks are final, the queue is empty, and the reports have counted them.
     """
     everything = _stored(app)
     tasks = {one.task_id: one for one in everything if one.task_id in soaked.planned}
@@ -76,6 +84,8 @@ def audit(app: DeployedApp, soaked: Soaked) -> Audit:
         _audit_effects(found, soaked.planned[task_id], task, effects)
     _audit_letters(found, app, list(tasks.values()))
     _audit_reports(found, app, everything)
+    if asked is not None:
+        _audit_prometheus(found, asked, everything)
     return found
 
 
@@ -154,6 +164,28 @@ def _audit_reports(found: Audit, app: DeployedApp, everything: list[Task]) -> No
             stored[(task.processor, task.mode, task.state)] += 1
     found.require(reported == stored, f"the reports count {reported}, the store {stored}")
     found.figures["reported"] = sum(reported.values())
+    restarts = _environments(app, "report") - 1
+    found.require(restarts > 0, "one environment made all reports")
+    found.figures["report_restarts"] = restarts
+
+
+def _audit_prometheus(found: Audit, asked: Prometheus, everything: list[Task]) -> None:
+    """Require that its counters equal the store, and never went back on the way."""
+    for name, part in _COUNTERS.items():
+        stored: Counter[Kind] = Counter()
+        for task in everything:
+            stored[(task.processor, task.mode, task.state)] += part(task)
+        counted = asked.counter(name)
+        found.require(counted == stored, f"Prometheus: {name} {counted}, the store {stored}")
+    back = +asked.counter("resets(tandem_tasks_total[1d])")
+    found.require(not back, f"counters went back: {back}")
+    found.figures["counted_by_prometheus"] = asked.counter("tandem_tasks_total").total()
+
+
+def _environments(app: DeployedApp, function: str) -> int:
+    """Return in how many execution environments a function ran."""
+    lines = app.log_entries(function)
+    return len({one["function_request_id"] for one in lines if one.get("cold_start")})
 
 
 def _reported(app: DeployedApp) -> tuple[Window | None, Counter[Kind]]:
