@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.picture.elements import STYLE, STYLE_HASH
@@ -101,6 +101,7 @@ COUNTS = st.dictionaries(
 )
 
 
+@settings(deadline=None)  # it would measure the machine
 @given(st.dictionaries(st.integers(0, MINUTES - 1), COUNTS, max_size=8))
 def test_bars_are_as_high_as_the_counts(hour: dict[int, Counts]) -> None:
     wanted = {}

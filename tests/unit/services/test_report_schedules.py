@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tandem.domain.counts import FinishedTask, Series, tasks_in
@@ -196,6 +196,7 @@ STEP: st.SearchStrategy[Step] = st.one_of(
 )
 
 
+@settings(deadline=None)  # it would measure the machine
 @given(st.lists(STEP, max_size=40))
 @example([waiting(130), seen_and_not_seen(150, 1, 0)])
 def test_every_finished_task_is_in_one_window_and_once_in_the_totals(steps: list[Step]) -> None:
