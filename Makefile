@@ -5,6 +5,7 @@
 PORT ?= 8000
 STACK_PORT ?= 4566
 ARCHITECTURE ?= arm64
+ENV ?= dev
 
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.13 --universal
@@ -13,7 +14,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build test check bench fuzz docs openapi client lock clean
+.PHONY: help setup run token down build deploy destroy test check bench fuzz docs openapi client lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,12 @@ down: ## Stop the running stack
 build: setup ## Build what is deployed (ARCHITECTURE=arm64, or x86_64)
 	@$(BIN)/python -m local build --architecture $(ARCHITECTURE)
 
+deploy: setup ## Deploy to AWS (ENV=dev, staging or prod; PARAMETERS="Name=value …"; YES=1: without asking)
+	@$(BIN)/python -m delivery deploy $(ENV) --parameters "$(PARAMETERS)" $(if $(YES),--yes)
+
+destroy: setup ## Delete a deployment (ENV; prod: CONFIRM=tandem-prod), and say what stays
+	@$(BIN)/python -m delivery destroy $(ENV) --confirm "$(CONFIRM)"
+
 # Files are spread over the processors: the stack tests mostly wait.
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -39,11 +46,13 @@ test: setup ## Run all tests
 check: setup ## Check style, types, the template, common security mistakes and the package's size
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict functions artifact local benchmarks contract client
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/mypy --strict functions artifact local delivery benchmarks contract client
+	$(BIN)/cfn-lint template.yaml .github/deploy-role.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
-		--configfile pyproject.toml functions artifact local
+		--configfile pyproject.toml functions artifact local delivery
 	$(BIN)/python -m artifact
 
 bench: setup ## Measure start-up, requests and throughput

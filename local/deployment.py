@@ -53,8 +53,14 @@ def deploy(
     return outputs
 
 
-def pack(build_dir: Path, folder: Path, extra_processors: Path | None) -> Path:
-    """Zip the code once, uncompressed, and return a template that names the zip file.
+def pack(
+    build_dir: Path,
+    folder: Path,
+    extra_processors: Path | None = None,
+    *,
+    compression: int = zipfile.ZIP_STORED,
+) -> Path:
+    """Zip the code once, uncompressed if not said otherwise, and return a template that names it.
 
     The functions share one code tree. `sam deploy` would compress it for each, which is
     most of what a deployment on one machine takes. Nothing but CodeUri differs in the template.
@@ -62,7 +68,7 @@ def pack(build_dir: Path, folder: Path, extra_processors: Path | None) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     archive = folder / "code.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, strict_timestamps=False) as code:
+    with zipfile.ZipFile(archive, "w", compression, strict_timestamps=False) as code:
         add_files(code, build_dir / FUNCTIONS[0])
         for path in sorted(extra_processors.glob("*.py")) if extra_processors else ():
             code.write(path, Path("processors", path.name))

@@ -31,8 +31,8 @@ def properties(name: str) -> Node:
 
 
 def overrides(environment: str) -> dict[str, str]:
-    said: str = CONFIGURATION[environment]["deploy"]["parameters"]["parameter_overrides"]
-    return dict(pair.split("=", 1) for pair in said.split())
+    said: list[str] = CONFIGURATION[environment]["deploy"]["parameters"]["parameter_overrides"]
+    return dict(pair.split("=", 1) for pair in said)
 
 
 def value(environment: str, parameter: str) -> int:

@@ -1,0 +1,1 @@
+"""Deployments to AWS, and what they cost."""

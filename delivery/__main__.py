@@ -1,0 +1,55 @@
+"""`python -m delivery`: what make's deploy and destroy call, and the table of costs."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from delivery.costs import table
+from delivery.deploy import deploy
+from delivery.destroy import destroy
+from delivery.environments import NAMES
+from local.errors import StackError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    chosen = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], None] = chosen.command
+    try:
+        command(chosen)
+    except StackError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        advice = "Look at your credentials and region: aws sts get-caller-identity"
+        print(f"\nAWS: {error}\n  → {advice}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m delivery", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+
+    make = commands.add_parser("deploy", help="build, deploy, and ask for its health")
+    make.add_argument("environment", choices=NAMES)
+    make.add_argument("--parameters", default="", help="Name=value, with blanks between")
+    make.add_argument("--yes", action="store_true", help="do not ask before production changes")
+    make.set_defaults(
+        command=lambda chosen: deploy(chosen.environment, chosen.parameters, ask=not chosen.yes)
+    )
+
+    remove = commands.add_parser("destroy", help="delete a deployment")
+    remove.add_argument("environment", choices=NAMES)
+    remove.add_argument("--confirm", default="", help="the stack's name, for production")
+    remove.set_defaults(command=lambda chosen: destroy(chosen.environment, chosen.confirm))
+
+    count = commands.add_parser("costs", help="print what a million tasks cost")
+    count.set_defaults(command=lambda _: print(table()))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

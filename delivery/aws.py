@@ -1,0 +1,66 @@
+"""The account that a deployment goes to: whatever this machine's AWS settings name."""
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import ClientError
+
+from local.errors import StackError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+
+class Account:
+    """The stacks of an account; with AWS_ENDPOINT_URL, of an emulator."""
+
+    @cached_property
+    def cloudformation(self) -> "CloudFormationClient":
+        """CloudFormation."""
+        return boto3.client("cloudformation")
+
+    def outputs(self, stack_name: str) -> dict[str, str]:
+        """Return a stack's outputs by name.
+
+        Raises:
+            StackError: there is no such stack.
+        """
+        try:
+            [stack] = self.cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            raise StackError(
+                f"There is no stack {stack_name} in {self.cloudformation.meta.region_name}.",
+                "Another region: AWS_DEFAULT_REGION=eu-central-1 make …",
+            ) from None
+        return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+
+    def physical_ids(self, stack_name: str) -> dict[str, str]:
+        """Return what AWS calls each resource of a stack, by the template's names."""
+        pages = self.cloudformation.get_paginator("list_stack_resources")
+        return {
+            one["LogicalResourceId"]: one["PhysicalResourceId"]
+            for page in pages.paginate(StackName=stack_name)
+            for one in page["StackResourceSummaries"]
+            if "PhysicalResourceId" in one
+        }
+
+    def delete(self, stack_name: str) -> None:
+        """Delete a stack and return when it is gone."""
+        self.cloudformation.delete_stack(StackName=stack_name)
+        waiter = self.cloudformation.get_waiter("stack_delete_complete")
+        waiter.wait(StackName=stack_name, WaiterConfig={"Delay": 2, "MaxAttempts": 900})
+
+
+def api_url(outputs: dict[str, str]) -> str:
+    """Return where the API of a stack answers.
+
+    An emulator serves it below a path of its own (docs/emulator.md): its host name is of AWS.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        return f"{endpoint}/_aws/execute-api/{outputs['ApiId']}/$default"
+    return outputs["ApiUrl"]

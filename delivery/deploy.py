@@ -1,0 +1,140 @@
+"""`make deploy`: build, deploy what was built, and look whether it answers."""
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx2
+
+from delivery.aws import Account, api_url
+from delivery.environments import Environment, given
+from local.artifact import build, fingerprint
+from local.deployment import pack
+from local.errors import StackError
+from local.paths import BUILD, PROJECT, SAM_BIN, program
+
+HEALTHY_WITHIN_SECONDS = 60
+
+ROLE_VARIABLE = "CLOUDFORMATION_ROLE_ARN"
+"""Names the role in which CloudFormation works, where the caller alone may do little
+(.github/deploy-role.yaml)."""
+
+
+def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
+    """Deploy an environment, print the stack's outputs, and ask the API for its health.
+
+    Args:
+        name: the environment's.
+        parameters: more of the template's, `Name=value` with blanks between.
+        ask: show production's changes and wait for a yes before making them.
+
+    Raises:
+        StackError: it was refused, failed, or does not answer.
+    """
+    environment = Environment.read(name)
+    values = environment.parameters(given(parameters))
+    if environment.production:
+        require_committed(PROJECT)
+    architecture = values["Architecture"]
+    print(f"Building for {architecture} …", flush=True)
+    build(architecture)
+    values["Revision"] = revision(fingerprint(PROJECT, architecture), values)
+    with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
+        template = pack(BUILD, Path(folder, "package"), compression=zipfile.ZIP_DEFLATED)
+        run_sam_deploy(environment, template, values, ask=ask and environment.production)
+    outputs = Account().outputs(environment.stack_name)
+    for key, value in sorted(outputs.items()):
+        print(f"{key:<20} {value}")
+    url = f"{api_url(outputs)}/health"
+    require_health(url)
+    print(f"{url} answers: {environment.stack_name} is up, revision {values['Revision'][:10]}.")
+
+
+def require_committed(project: Path) -> None:
+    """Refuse a tree whose files are not those of a commit: what runs must be found again.
+
+    Raises:
+        StackError: something is changed, or it is no checkout.
+    """
+    done = subprocess.run(
+        ["git", "status", "--porcelain"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode or done.stdout.strip():
+        what = (done.stderr if done.returncode else done.stdout).rstrip()
+        raise StackError(
+            f"Production is deployed from a commit, and this tree is not one:\n{what}",
+            "Commit it, or put it away: git stash --include-untracked",
+        )
+
+
+def revision(built: str, parameters: Mapping[str, str]) -> str:
+    """Return a hash that changes with what was built and with every parameter's value.
+
+    Where it changes, new versions of the functions are published. SAM by itself does not look at
+    parameters: a new LogLevel would reach no version, and so no alias.
+    """
+    document = json.dumps([built, dict(sorted(parameters.items()))])
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def run_sam_deploy(
+    environment: Environment, template: Path, parameters: Mapping[str, str], *, ask: bool
+) -> None:
+    """Run `sam deploy` with every parameter; what it says is shown as it comes."""
+    command = [
+        program(SAM_BIN / "sam"),
+        "deploy",
+        f"--template-file={template}",
+        f"--config-file={PROJECT / 'samconfig.toml'}",
+        f"--config-env={environment.section}",
+        "--confirm-changeset" if ask else "--no-confirm-changeset",
+        "--no-progressbar",
+        "--parameter-overrides",
+        *(f"ParameterKey={name},ParameterValue={value}" for name, value in parameters.items()),
+    ]
+    if role := os.environ.get(ROLE_VARIABLE):
+        command.insert(2, f"--role-arn={role}")
+    done = subprocess.run(
+        command,
+        cwd=template.parent,
+        env=os.environ | {"SAM_CLI_TELEMETRY": "0"},
+        stdin=None if ask else subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        raise StackError(
+            f"sam deploy failed for {environment.stack_name}.",
+            "What it says above names the resource; a release that was refused or rolled back: "
+            "docs/operations.md#a-deployment-was-rolled-back",
+        )
+
+
+def require_health(url: str) -> None:
+    """Return when the API answers, which a new one may take a moment for.
+
+    Raises:
+        StackError: it does not answer in time.
+    """
+    until = time.monotonic() + HEALTHY_WITHIN_SECONDS
+    while True:
+        try:
+            said = str(httpx2.get(url, timeout=30).raise_for_status().status_code)
+        except httpx2.HTTPError as error:
+            said = str(error)
+        else:
+            return
+        if time.monotonic() > until:
+            raise StackError(
+                f"{url} does not answer: {said}", "The function's log says why: sam logs"
+            )
+        time.sleep(2)

@@ -1,0 +1,107 @@
+"""The environments of samconfig.toml, and the template's parameters for one of them."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from local.errors import StackError
+from local.paths import PROJECT
+from local.template import load_template
+
+NAMES = ("dev", "staging", "prod")
+SECTIONS = {"dev": "default"}
+"""What samconfig.toml calls an environment, where that is not its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """One environment as samconfig.toml says it."""
+
+    name: str
+    section: str
+    stack_name: str
+    overrides: Mapping[str, str]
+    """Of the template's parameters."""
+
+    @property
+    def production(self) -> bool:
+        """Whether it is the one that people depend on."""
+        return self.name == "prod"
+
+    @classmethod
+    def read(cls, name: str) -> Self:
+        """Return the environment of that name."""
+        section = SECTIONS.get(name, name)
+        said = tomllib.loads((PROJECT / "samconfig.toml").read_text())[section]
+        return cls(
+            name=name,
+            section=section,
+            stack_name=said["global"]["parameters"]["stack_name"],
+            overrides=pairs(said["deploy"]["parameters"]["parameter_overrides"]),
+        )
+
+    def parameters(self, more: Mapping[str, str]) -> dict[str, str]:
+        """Return a value for every parameter of the template but Revision.
+
+        `sam deploy` keeps a parameter that it is not told as it was: a value that was once given
+        by hand, and a default that has changed since, would stay for ever.
+
+        Raises:
+            StackError: there is no such parameter, or it cannot have that value.
+        """
+        declared: dict[str, Any] = load_template()["Parameters"]
+        defaults = {name: str(one["Default"]) for name, one in declared.items()}
+        values = defaults | dict(self.overrides) | dict(more)
+        del values["Revision"]
+        for name, value in values.items():
+            wrong = "there is none" if name not in declared else refused(declared[name], value)
+            if wrong:
+                raise StackError(
+                    f"Parameter {name}={value}: {wrong}.",
+                    f"Put it right in samconfig.toml ({self.section}), or in PARAMETERS.",
+                )
+        if self.production and not values["AlarmEmail"]:
+            raise StackError(
+                "Nobody would hear the alarms of production.",
+                "Name who does: PARAMETERS=AlarmEmail=you@example.com, or in samconfig.toml",
+            )
+        return values
+
+
+def pairs(said: list[str]) -> dict[str, str]:
+    """Return `Name=value` texts as a dictionary.
+
+    Raises:
+        StackError: one has no `=`.
+    """
+    for one in said:
+        if "=" not in one:
+            raise StackError(f"{one!r} is no parameter.", "Write Name=value.")
+    return dict(one.split("=", 1) for one in said)
+
+
+def given(text: str) -> dict[str, str]:
+    """Return the parameters of a command line, as a shell would part them."""
+    return pairs(shlex.split(text))
+
+
+def refused(declared: Mapping[str, Any], value: str) -> str:
+    """Return why a parameter cannot have a value; empty when it can."""
+    allowed = [str(one) for one in declared.get("AllowedValues", ())]
+    if allowed and value not in allowed:
+        return f"it is one of {', '.join(allowed)}"
+    pattern = declared.get("AllowedPattern")
+    if pattern and not re.fullmatch(pattern, value):
+        return f"it is as {pattern}"
+    if declared["Type"] == "Number":
+        try:
+            number = float(value)
+        except ValueError:
+            return "it is a number"
+        least, most = declared.get("MinValue", number), declared.get("MaxValue", number)
+        if not float(least) <= number <= float(most):
+            return f"it is from {least} to {most}"
+    return ""

@@ -1,0 +1,116 @@
+"""What each environment deploys, and what make deploy and destroy refuse."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delivery import deploy as deploying
+from delivery import destroy as destroying
+from delivery.__main__ import main
+from delivery.environments import NAMES, Environment, given
+from local.errors import StackError
+from local.template import load_template
+
+MAIL = {"AlarmEmail": "ops@example.com"}
+PARAMETERS: dict[str, Any] = load_template()["Parameters"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_environment_says_values_that_the_template_takes(name: str) -> None:
+    environment = Environment.read(name)
+    values = environment.parameters(MAIL)
+    assert values.keys() == PARAMETERS.keys() - {"Revision"}
+    assert values["Environment"] == name
+    assert environment.stack_name == f"tandem-{name}"
+    assert {"Environment", "LogRetentionDays", "DeploymentType"} <= environment.overrides.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_release_is_tried_before_it_gets_traffic(name: str) -> None:
+    assert Environment.read(name).parameters(MAIL)["DeploymentType"] != "Direct"
+
+
+def test_staging_and_production_move_traffic_step_by_step() -> None:
+    kinds = [Environment.read(name).overrides["DeploymentType"] for name in ("staging", "prod")]
+    assert all(kind.startswith("Canary10Percent") for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("LogLevl=DEBUG", "there is none"),
+        ("LogLevel=LOUD", "it is one of DEBUG, INFO"),
+        ("ThreadPoolSize=65", "it is from 1 to 64"),
+        ("ThreadPoolSize=many", "it is a number"),
+        ("Environment=Prod", "it is as"),
+        ("LogLevel", "is no parameter"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built(
+    more: str, why: str
+) -> None:
+    with pytest.raises(StackError, match=why):
+        Environment.read("dev").parameters(given(more))
+
+
+def test_production_has_someone_who_hears_its_alarms() -> None:
+    with pytest.raises(StackError, match="AlarmEmail"):
+        Environment.read("prod").parameters({})
+
+
+def checkout(folder: Path) -> Path:
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)  # noqa: S603, S607 - our own folder
+    return folder
+
+
+def test_production_is_deployed_from_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout(tmp_path) / "changed.py").write_text("")
+    monkeypatch.setattr(deploying, "PROJECT", tmp_path)
+    monkeypatch.setattr(deploying, "build", lambda _: pytest.fail("it was built"))
+    with pytest.raises(StackError, match=r"changed\.py"):
+        deploying.deploy("prod", "AlarmEmail=ops@example.com")
+
+
+def test_a_clean_checkout_passes_and_a_folder_that_is_none_does_not(tmp_path: Path) -> None:
+    deploying.require_committed(checkout(tmp_path / "clean"))
+    (tmp_path / "none").mkdir()
+    with pytest.raises(StackError, match="not a git repository"):
+        deploying.require_committed(tmp_path / "none")
+
+
+def test_another_artifact_or_another_value_is_another_revision() -> None:
+    first = deploying.revision("a", {"LogLevel": "INFO", "IndexShards": "4"})
+    assert first == deploying.revision("a", {"IndexShards": "4", "LogLevel": "INFO"})
+    assert first != deploying.revision("b", {"LogLevel": "INFO", "IndexShards": "4"})
+    assert first != deploying.revision("a", {"LogLevel": "DEBUG", "IndexShards": "4"})
+    assert len(first) == 64
+
+
+@pytest.mark.parametrize("word", ["", "yes", "prod"])
+def test_production_is_not_destroyed_without_its_name(
+    word: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destroying, "Account", lambda: pytest.fail("AWS was asked"))
+    assert main(["destroy", "prod", "--confirm", word]) == 1
+    assert "CONFIRM=tandem-prod" in capsys.readouterr().err
+
+
+def test_what_stays_is_told_with_what_removes_it() -> None:
+    ids = {"TaskTable": "table-1", "TaskBucket": "bucket-1", "TaskQueue": "https://queue"}
+    lines = "\n".join(destroying.left(ids, protected=True))
+    assert (
+        "aws dynamodb update-table --no-deletion-protection-enabled --table-name table-1" in lines
+    )
+    assert "aws s3 rb --force s3://bucket-1" in lines
+    assert "queue" not in lines
+    assert "protection" not in "\n".join(destroying.left(ids, protected=False))
+
+
+def test_everything_that_stays_can_be_removed() -> None:
+    resources = load_template()["Resources"].values()
+    kept = {one["Type"] for one in resources if one.get("DeletionPolicy") in destroying.KEPT}
+    assert kept == destroying.REMOVED_BY.keys()
