@@ -10,13 +10,13 @@ from api.picture.scales import Scale, duration, number, of_counts, of_durations
 from tandem.domain.task import State
 
 WIDTH = 960
-LEFT, RIGHT = 64, 716
+LEFT, RIGHT = 64, 724
 """Where the minutes begin and end; words for the lines and bars stand beside them."""
 SLOT = (RIGHT - LEFT) / MINUTES
 
 _BESIDE = RIGHT + 16
 _LINE_HEIGHT = 17
-_NAME_CHARACTERS = 20
+_NAME_CHARACTERS = 19
 _MOST_LINES = len(COLOURS)
 _LABEL_EVERY_MINUTES = 10
 
