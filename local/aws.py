@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 
@@ -73,6 +74,11 @@ class Aws:
     def secrets_manager(self) -> "SecretsManagerClient":
         """Secrets Manager."""
         return self._session.client("secretsmanager", endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        """SNS."""
+        return self._session.client("sns", endpoint_url=self.endpoint_url)
 
     @cached_property
     def sqs(self) -> "SQSClient":

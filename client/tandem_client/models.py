@@ -226,6 +226,19 @@ class RetryView(Document):
     max_backoff_seconds: float
 
 
+class SinkView(Document):
+    """How one of those that reports are sent to stood when the window was closed."""
+
+    name: str
+    published_through: Annotated[
+        AwareDatetime, Field(description="The start of the last window that it took.")
+    ]
+    windows_behind: Annotated[int, Field(description="How many closed windows it has not got.")]
+    failures: Annotated[int, Field(description="How often in a row it failed.")]
+    failing_since: AwareDatetime | None
+    error: Annotated[str | None, Field(description="Why it failed last; null when it did not.")]
+
+
 class State(StrEnum):
     """
     Where a task is in its life.
@@ -508,6 +521,7 @@ class ReportView(Document):
         list[TenantView], Field(description="Those with most tasks in the minute itself.")
     ]
     levels: Annotated[LevelsView | None, Field(description="Null when the window was closed late.")]
+    sinks: Annotated[list[SinkView] | None, Field(description="Null where the levels are.")]
 
 
 class ReportList(Document):

@@ -4,7 +4,7 @@ Names and units follow https://prometheus.io/docs/practices/naming/. Imported wi
 no other request needs it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from prometheus_client import Metric
@@ -17,54 +17,14 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from tandem.domain.counts import Count, Counts, Series
-from tandem.domain.histogram import BOUNDS_MS, Histogram
+from tandem.domain.counts import Counts, Series
+from tandem.domain.histogram import BOUNDS_MS
+from tandem.domain.instruments import COUNTERS, HISTOGRAMS
 from tandem.domain.report import Levels, Report, Totals
+from tandem.domain.sink import SinkState
 
 _SERIES = ("processor", "mode", "outcome")
 
-_COUNTERS: tuple[tuple[str, str, str, Callable[[Count], int]], ...] = (
-    ("tandem_tasks", "", "Tasks that ended.", lambda count: count.tasks),
-    ("tandem_task_attempts", "", "Attempts of tasks that ended.", lambda count: count.attempts),
-    (
-        "tandem_task_retries",
-        "",
-        "Attempts of tasks that ended, without each task's first.",
-        lambda count: count.retries,
-    ),
-    (
-        "tandem_tasks_cached",
-        "",
-        "Tasks that a kept result answered, with no run.",
-        lambda count: count.cached,
-    ),
-    (
-        "tandem_task_sweeps",
-        "",
-        "How often tasks that ended had been found overdue.",
-        lambda count: count.sweeps,
-    ),
-    (
-        "tandem_task_input_bytes",
-        "bytes",
-        "Inputs of tasks that ended, without uploads.",
-        lambda count: count.bytes_in,
-    ),
-    (
-        "tandem_task_output_bytes",
-        "bytes",
-        "Outputs and files of tasks that ended.",
-        lambda count: count.bytes_out,
-    ),
-)
-_HISTOGRAMS: tuple[tuple[str, str, Callable[[Count], Histogram]], ...] = (
-    (
-        "tandem_task_queue_wait_seconds",
-        "From a task's submission to its first attempt.",
-        lambda count: count.queue_wait,
-    ),
-    ("tandem_task_run_seconds", "How long a task's last attempt ran.", lambda count: count.run),
-)
 _BOUNDS = (*(str(bound / 1000) for bound in BOUNDS_MS), "+Inf")
 
 
@@ -90,6 +50,8 @@ class Exposition(Collector):
             )
         if self._latest is not None and self._latest.levels is not None:
             yield from _levels(self._latest.levels)
+        if self._latest is not None and self._latest.sinks is not None:
+            yield from _sinks(self._latest.sinks)
         about = {"version": self._version}
         yield InfoMetricFamily("tandem_build", "The application that answers.", about)
 
@@ -104,18 +66,20 @@ def rendered(exposition: Exposition, accept: str) -> tuple[bytes, str]:
 
 
 def _counters(counts: Counts) -> Iterator[Metric]:
-    for name, unit, text, value_of in _COUNTERS:
-        family = CounterMetricFamily(name, text, labels=_SERIES, unit=unit)
+    for one in COUNTERS:
+        name, unit = _named(one.name), "bytes" if one.unit == "By" else ""
+        family = CounterMetricFamily(name, one.text, labels=_SERIES, unit=unit)
         for series, count in counts.items():
-            family.add_metric(_labels(series), value_of(count))
+            family.add_metric(_labels(series), one.value_of(count))
         yield family
 
 
 def _histograms(counts: Counts) -> Iterator[Metric]:
-    for name, text, histogram_of in _HISTOGRAMS:
-        family = HistogramMetricFamily(name, text, labels=_SERIES, unit="seconds")
+    for one in HISTOGRAMS:
+        name = _named(one.name)
+        family = HistogramMetricFamily(name, one.text, labels=_SERIES, unit="seconds")
         for series, count in counts.items():
-            histogram = histogram_of(count)
+            histogram = one.value_of(count)
             family.add_metric(
                 _labels(series), _cumulative(histogram.buckets), histogram.total_ms / 1000
             )
@@ -141,10 +105,30 @@ def _levels(levels: Levels) -> Iterator[Metric]:
     yield _gauge("tandem_overdue_tasks", "Tasks that the latest sweep found overdue.", levels.swept)
 
 
+def _sinks(sinks: Iterable[SinkState]) -> Iterator[Metric]:
+    behind = GaugeMetricFamily(
+        "tandem_report_sink_windows_behind",
+        "How many closed report windows a sink has not got.",
+        labels=("sink",),
+    )
+    failures = GaugeMetricFamily(
+        "tandem_report_sink_failures", "How often in a row a sink has failed.", labels=("sink",)
+    )
+    for sink in sinks:
+        behind.add_metric((sink.name,), sink.windows_behind)
+        failures.add_metric((sink.name,), sink.failures)
+    yield behind
+    yield failures
+
+
 def _gauge(name: str, text: str, value: float, *, unit: str = "") -> Metric:
     family = GaugeMetricFamily(name, text, labels=(), unit=unit)
     family.add_metric((), value)
     return family
+
+
+def _named(name: str) -> str:
+    return name.replace(".", "_")
 
 
 def _labels(series: Series) -> tuple[str, str, str]:

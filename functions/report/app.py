@@ -4,7 +4,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from report.emit import emit, emit_sweep, found_overdue
+from tandem.cloudwatch import emit_run
+from tandem.services.sweep import found_overdue
 from tandem.settings import settings
 from tandem.telemetry import logger
 from tandem.wiring import Wiring
@@ -14,12 +15,13 @@ wiring = Wiring(settings())
 
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Move on what is overdue, close the windows that are over, and send both to monitoring."""
+    """Move on what is overdue, close the windows that are over, and send them to the sinks."""
     swept = wiring.sweep.run()
-    emit_sweep(swept)
-    levels = wiring.levels.read(swept=found_overdue(swept))
-    closed = []
-    for report in wiring.reports.close_due(levels):
-        emit(report)
-        closed.append(report.window.name)
+    overdue = found_overdue(swept)
+    if overdue:
+        logger.warning("swept", counts=dict(swept))
+    sinks = wiring.publishing.begin(wiring.reports.before_next())
+    levels = wiring.levels.read(swept=overdue)
+    closed = [report.window.name for report in wiring.reports.close_due(levels, sinks)]
+    emit_run(overdue, wiring.publishing.run())
     return {"closed": closed, "swept": dict(swept), "callbacks": wiring.callbacks.sweep()}

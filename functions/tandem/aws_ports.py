@@ -7,24 +7,33 @@ from tandem.adapters.dynamodb_callbacks import DynamoDBCallbackStore
 from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_results import DynamoDBResultCache
+from tandem.adapters.dynamodb_sinks import DynamoDBSinkStore
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.adapters.s3 import S3BlobStore
 from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
 from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
 from tandem.domain.clock import Clock, SystemClock
-from tandem.limits import CALLBACK_CONNECT_SECONDS, CALLBACK_SECONDS
+from tandem.limits import (
+    CALLBACK_CONNECT_SECONDS,
+    CALLBACK_SECONDS,
+    SINK_CONNECT_SECONDS,
+    SINK_POST_SECONDS,
+)
 from tandem.ports import (
     BlobStore,
     CallbackSender,
     CallbackStore,
     DeadLetterBox,
     Inbox,
+    Poster,
     QuotaStore,
     ReportStore,
     ResultCache,
     SecretStore,
+    SinkStore,
     TaskQueue,
     TaskStore,
+    Topic,
 )
 from tandem.settings import Settings
 
@@ -49,6 +58,25 @@ class AwsPorts:
         return DynamoDBReportStore(
             aws.dynamodb(), self.settings.need("table_name"), shards=self.settings.index_shards
         )
+
+    @cached_property
+    def sink_store(self) -> SinkStore:
+        """Where it is kept how far sinks are."""
+        return DynamoDBSinkStore(aws.dynamodb(), self.settings.need("table_name"))
+
+    @cached_property
+    def report_topic(self) -> Topic:
+        """Where reports are told to subscribers."""
+        from tandem.adapters.sns import SNSTopic
+
+        return SNSTopic(aws.sns(), self.settings.need("report_topic_arn"))
+
+    @cached_property
+    def poster(self) -> Poster:
+        """What posts reports to the operator's URLs."""
+        from tandem.adapters.operator_urls import OperatorPoster
+
+        return OperatorPoster(connect_seconds=SINK_CONNECT_SECONDS, total_seconds=SINK_POST_SECONDS)
 
     @cached_property
     def blobs(self) -> BlobStore:

@@ -112,3 +112,22 @@ write an end after its minute was closed."""
 
 REPORT_RETENTION = timedelta(days=90)
 """How long a window's report is kept."""
+
+SINK_WINDOWS_PER_RUN = 60
+"""Windows that one run sends to a sink at most: what was away catches up an hour a minute."""
+
+SINK_TIME = timedelta(seconds=20)
+"""For how long one run begins to send windows to a sink."""
+
+SINK_POST_SECONDS = 8.0
+"""How long a sink may take to answer, once it has accepted the connection."""
+
+SINK_CONNECT_SECONDS = 3.0
+"""How long a sink may take to accept a connection, at each of its addresses."""
+
+SINK_PATIENCE = timedelta(seconds=45)
+"""How long a run waits for its sinks in all; what is not done by then hangs."""
+
+SINK_CLAIM = timedelta(seconds=50)
+"""How long whoever sends to a sink holds it after each window. Longer than a run waits for it, and
+shorter than the minute until the next run, which goes on where a run was stopped."""

@@ -51,6 +51,14 @@ class Settings(BaseModel):
         tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_listed)
     ] = ()
 
+    stack_name: str = "tandem"
+    report_to_cloudwatch: bool = True
+    report_topic_arn: str = ""
+    report_webhook_url: Annotated[str, Field(pattern=r"^(https://.+)?$")] = ""
+    report_webhook_secret: str = ""
+    otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
+    otlp_headers_secret: str = ""
+
     def need(self, name: str) -> str:
         """Return a setting that has no default.
 

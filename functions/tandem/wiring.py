@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tandem.domain.redelivery import Redelivery
 from tandem.ports import TaskStore
 from tandem.processing.catalogue import Catalogue, installed
+from tandem.sending import Sending
 from tandem.services.callback_letters import CallbackRemedy
 from tandem.services.callbacks import AnnouncingStore, Callbacks
 from tandem.services.dead_letters import DeadLetters, TaskRemedy
@@ -24,13 +25,12 @@ from tandem.services.sweep import Sweep
 from tandem.services.tasks import Tasks
 from tandem.services.webhook_keys import WebhookKeys
 from tandem.telemetry import logger
-from tandem.watching import Watching
 
 if TYPE_CHECKING:
     from tandem.services.callback_deliveries import CallbackDeliveries
 
 
-class Wiring(Watching):
+class Wiring(Sending):
     """What a function's handler calls. A function pays only for the parts that it touches."""
 
     @cached_property

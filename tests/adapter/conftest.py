@@ -18,6 +18,7 @@ from tandem.adapters.dynamodb_callbacks import DynamoDBCallbackStore
 from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_results import DynamoDBResultCache
+from tandem.adapters.dynamodb_sinks import DynamoDBSinkStore
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.adapters.s3 import S3BlobStore
 from tandem.adapters.secrets import ParametersSecretStore
@@ -32,6 +33,7 @@ from tandem.ports import (
     ReportStore,
     ResultCache,
     SecretStore,
+    SinkStore,
     TaskQueue,
     TaskStore,
 )
@@ -44,6 +46,7 @@ from tandem.testing import (
     MemoryReportStore,
     MemoryResultCache,
     MemorySecretStore,
+    MemorySinkStore,
     MemoryTaskStore,
 )
 from tests.factories.template import table_schema
@@ -144,6 +147,7 @@ class Ports:
     quotas: QuotaStore
     results: ResultCache
     callbacks: CallbackStore
+    sinks: SinkStore
     secrets: SecretStore
     vault: Any
     mailbox: Any
@@ -190,6 +194,7 @@ def in_memory() -> Ports:
         MemoryQuotaStore(),
         MemoryResultCache(),
         MemoryCallbackStore(tasks),
+        MemorySinkStore(),
         secrets,
         MemoryVault(secrets),
         MemoryMailbox(queue),
@@ -211,6 +216,7 @@ def over(clients: Clients) -> Ports:
         DynamoDBQuotaStore(clients.dynamodb, table),
         DynamoDBResultCache(clients.dynamodb, table),
         DynamoDBCallbackStore(clients.dynamodb, table, shards=SHARDS),
+        DynamoDBSinkStore(clients.dynamodb, table),
         ParametersSecretStore(clients.secrets),
         Vault(clients.secrets),
         mailbox,

@@ -1,10 +1,12 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from tandem.domain.counts import FinishedTask
 from tandem.domain.report import Report, Totals, compile_report
+from tandem.domain.sink import SinkCursor, SinkState
 from tandem.domain.tally import Tally
 from tandem.domain.task import Mode
 from tandem.domain.window import Window
@@ -47,21 +49,50 @@ def test_there_are_no_totals_before_the_first_window(ports: Ports) -> None:
 def test_a_closed_window_and_the_totals_are_read_back(ports: Ports) -> None:
     finish_at(ports.tasks, make_task(NOON), NOON + timedelta(seconds=1))
     report = report_of(ports, FIRST)
-    totals = Totals(FIRST, report.counts)
+    totals = Totals.of(report)
     assert ports.reports.close(report, totals, previous=None)
     assert ports.reports.reports([FIRST, FIRST.plus(1)]) == [report]
     assert ports.reports.totals() == totals
 
 
+def test_a_window_is_read_with_the_totals_that_it_was_closed_with(ports: Ports) -> None:
+    reports: list[Report] = []
+    kept: list[Totals] = []
+    for number in range(3):
+        window = FIRST.plus(number)
+        finish_at(ports.tasks, make_task(window.start), window.start)
+        report = report_of(ports, window)
+        totals = kept[-1].including(report) if kept else Totals.of(report)
+        previous = kept[-1].closed_through if kept else None
+        assert ports.reports.close(report, totals, previous=previous)
+        reports.append(report)
+        kept.append(totals)
+    wanted = [FIRST.plus(number) for number in (5, 2, 0, 1)]
+    assert ports.reports.closed(wanted) == list(zip(reports, kept, strict=True))
+    assert ports.reports.closed([FIRST.plus(9)]) == []
+
+
+def test_how_sinks_stand_is_kept_with_a_report(ports: Ports) -> None:
+    failing = SinkCursor(sink="webhook", published_through=FIRST.plus(-3))
+    cursors = (
+        failing.failed("it answered 503", NOON + timedelta(milliseconds=5)),
+        SinkCursor(sink="sns", published_through=FIRST),
+    )
+    sinks = tuple(SinkState.of(cursor, FIRST) for cursor in cursors)
+    report = replace(report_of(ports, FIRST), sinks=sinks)
+    assert ports.reports.close(report, Totals.of(report), previous=None)
+    assert ports.reports.reports([FIRST]) == [report]
+
+
 def test_a_window_is_closed_once_and_in_order(ports: Ports) -> None:
     report = report_of(ports, FIRST)
-    totals = Totals(FIRST, {})
+    totals = Totals(FIRST, FIRST, {})
     assert ports.reports.close(report, totals, previous=None)
     assert not ports.reports.close(report, totals, previous=None)
     assert not ports.reports.close(report, totals, previous=FIRST)
     skipping = FIRST.plus(2)
     late = report_of(ports, skipping)
-    assert not ports.reports.close(late, Totals(skipping, {}), previous=FIRST.plus(1))
+    assert not ports.reports.close(late, Totals(FIRST, skipping, {}), previous=FIRST.plus(1))
     assert ports.reports.totals() == totals
     assert ports.reports.reports([skipping]) == []
 
@@ -70,14 +101,16 @@ def test_reports_come_newest_first(ports: Ports) -> None:
     for number in range(3):
         window = FIRST.plus(number)
         previous = FIRST.plus(number - 1) if number else None
-        assert ports.reports.close(report_of(ports, window), Totals(window, {}), previous=previous)
+        assert ports.reports.close(
+            report_of(ports, window), Totals(FIRST, window, {}), previous=previous
+        )
     found = ports.reports.reports([FIRST, FIRST.plus(1), FIRST.plus(2)])
     assert [report.window for report in found] == [FIRST.plus(2), FIRST.plus(1), FIRST]
 
 
 def test_of_many_runs_at_once_exactly_one_closes_a_window(concurrent_ports: Ports) -> None:
     report = report_of(concurrent_ports, FIRST)
-    totals = Totals(FIRST, {})
+    totals = Totals(FIRST, FIRST, {})
 
     def close(_: int) -> bool:
         return concurrent_ports.reports.close(report, totals, previous=None)

@@ -20,6 +20,10 @@ PORTS = (
     "callback_dead_letter_box",
     "callback_sender",
     "secrets",
+    "sink_store",
+    "cloudwatch_sink",
+    "report_topic",
+    "poster",
 )
 
 
@@ -36,18 +40,26 @@ class Fault:
     before: str | None = None
     """A call to stop before, by its name."""
     calls: list[str] = field(default_factory=list)
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """Stop the process."""
+        self.stopped = True
+        raise Stopped
 
     def around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """Return the call with the fault in it."""
 
         def faulty(*arguments: Any, **options: Any) -> Any:
+            if self.stopped:
+                raise Stopped  # other threads of the process are gone as well
             number = len(self.calls)
             self.calls.append(name)
             if (number == self.at and not self.after) or name == self.before:
-                raise Stopped
+                self.stop()
             answer = call(*arguments, **options)
             if number == self.at:
-                raise Stopped
+                self.stop()
             return answer
 
         return faulty

@@ -1,4 +1,4 @@
-"""A receiver of callbacks: a TLS server on loopback, with an authority of its own."""
+"""A receiver of POSTs: a server on loopback, with TLS and an authority of its own."""
 
 import ssl
 from collections.abc import Callable
@@ -30,8 +30,8 @@ class Receiver:
             receiver.answer = lambda handler: handler.send_response(500)
     """
 
-    def __init__(self, address: str, name: str | None = None) -> None:
-        """Take a free port of an address, with a certificate for it or for a name."""
+    def __init__(self, address: str, name: str | None = None, *, secure: bool = True) -> None:
+        """Take a free port of an address, with a certificate for it or for a name, or without."""
         self.requests: list[Request] = []
         self.names: list[str | None] = []
         """What each connection's client took it for (server name indication)."""
@@ -42,13 +42,14 @@ class Receiver:
         self.authority.issue_cert(name or address).configure_cert(context)
         context.sni_callback = lambda _socket, given, _context: self.names.append(given)
         self._server = _Server((address, 0), self._handler())
-        self._server.tls = context
+        self._server.tls = context if secure else None
         self.port: int = self._server.server_address[1]
 
     @property
     def url(self) -> str:
         """Its address, as the certificate names it when no name was given."""
-        return f"https://{self.address}:{self.port}"
+        scheme = "https" if self._server.tls else "http"
+        return f"{scheme}://{self.address}:{self.port}"
 
     def write_authority(self, path: Path) -> Path:
         """Write the certificate of the authority that a client must trust, and return its path."""
@@ -90,9 +91,12 @@ class Receiver:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    tls: ssl.SSLContext
+    tls: ssl.SSLContext | None
 
     def finish_request(self, request: Any, client_address: Any) -> None:
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
         with self.tls.wrap_socket(request, server_side=True) as secured:
             super().finish_request(secured, client_address)
 

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.stack.issuer import OPERATOR, Issuer
-from tests.stack.stack import TEST_PARAMETERS, DeployedApp, Tokens, deployed_app
+from tests.stack.stack import (
+    REPORT_PARAMETERS,
+    TEST_PARAMETERS,
+    DeployedApp,
+    Tokens,
+    deployed_app,
+)
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +34,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator
     tokens = Tokens(issuer.token("acme"), issuer.token("operations", OPERATOR))
     # No test here needs a message to come back soon: above the worker's time, as when deployed, one
     # that waits behind a hanging attempt is not delivered again until it is a dead letter.
-    parameters = TEST_PARAMETERS | {"VisibilityTimeoutSeconds": "24"} | issuer.parameters
+    own = {"VisibilityTimeoutSeconds": "24"} | REPORT_PARAMETERS | issuer.parameters
+    parameters = TEST_PARAMETERS | own
     with deployed_app(tmp_path_factory.mktemp("shared"), parameters, tokens=tokens) as running:
         yield running

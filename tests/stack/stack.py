@@ -37,6 +37,16 @@ TEST_PARAMETERS = {
     "CorsOrigins": ALLOWED_ORIGIN,
 }
 
+NOWHERE = f"{RECEIVER_ADDRESS}:9"
+"""Where nobody answers, until a test says where reports are sent to."""
+
+REPORT_PARAMETERS = {
+    "ReportTopic": "true",
+    "ReportEmail": "reports@example.com",
+    "ReportWebhookUrl": f"https://{NOWHERE}/reports",
+    "OtlpEndpoint": f"http://{NOWHERE}",
+}
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -119,6 +129,19 @@ class DeployedApp:
         payload: Json = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, payload
         return payload
+
+    def variables(self, function: str) -> dict[str, str]:
+        """Return the environment variables of one of the functions."""
+        name = self.description.functions[function]
+        found = self.aws.functions.get_function_configuration(FunctionName=name)
+        return found["Environment"]["Variables"]
+
+    def configure(self, function: str, **more: str) -> None:
+        """Give one of the functions more environment variables, or other values."""
+        self.aws.functions.update_function_configuration(
+            FunctionName=self.description.functions[function],
+            Environment={"Variables": self.variables(function) | more},
+        )
 
     def log_entries(self, function: str) -> list[Json]:
         """Return what a function has logged as JSON, its metrics among it, oldest first."""

@@ -40,26 +40,13 @@ NO_MEMORY = {"POWERTOOLS_PARAMETERS_MAX_AGE": "0"}
 """A rotation shows at once, not within five minutes."""
 
 
-def variables(app: DeployedApp, function: str) -> dict[str, str]:
-    name = app.description.functions[function]
-    found = app.aws.functions.get_function_configuration(FunctionName=name)
-    return found["Environment"]["Variables"]
-
-
-def configure(app: DeployedApp, function: str, **more: str) -> None:
-    app.aws.functions.update_function_configuration(
-        FunctionName=app.description.functions[function],
-        Environment={"Variables": variables(app, function) | more},
-    )
-
-
 @pytest.fixture(scope="module")
 def receiver(app: DeployedApp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """The receiver of this module; the deployed function trusts its authority."""
     with Receiver(RECEIVER_ADDRESS) as running:
         authority = running.write_authority(tmp_path_factory.mktemp("tls") / "authority.pem")
-        configure(app, "callback", SSL_CERT_FILE=str(authority), **NO_MEMORY)
-        configure(app, "api", **NO_MEMORY)
+        app.configure("callback", SSL_CERT_FILE=str(authority), **NO_MEMORY)
+        app.configure("api", **NO_MEMORY)
         yield running
 
 
@@ -148,7 +135,7 @@ def test_after_a_rotation_receivers_with_the_old_key_and_with_the_new_one_verify
     app: DeployedApp, receiver: Receiver
 ) -> None:
     old = keys(app)[0]
-    secret = variables(app, "callback")["CALLBACK_SECRET"]
+    secret = app.variables("callback")["CALLBACK_SECRET"]
     value = app.aws.secrets_manager.get_random_password(PasswordLength=64, ExcludePunctuation=True)
     app.aws.secrets_manager.put_secret_value(SecretId=secret, SecretString=value["RandomPassword"])
     (post,) = sent(receiver, submit(app, receiver.url))

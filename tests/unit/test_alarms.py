@@ -2,19 +2,19 @@
 
 import json
 import re
-from collections import Counter
 
 import pytest
 
 from local.template import TEMPLATE_FILE, Node, load_template
-from report.emit import emit, emit_sweep
+from tandem.cloudwatch import CloudWatchSink, emit_run
 from tandem.domain.clock import SystemClock
-from tandem.domain.report import compile_report
+from tandem.domain.report import Totals, compile_report
 from tandem.domain.tally import Tally
 from tandem.domain.window import Window
 from tests.unit.metrics import Metric, is_documented, of_alarm
 
-RESOURCES: Node = load_template()["Resources"]
+TEMPLATE = load_template()
+RESOURCES: Node = TEMPLATE["Resources"]
 ALARMS: dict[str, Node] = {
     name: one["Properties"]
     for name, one in RESOURCES.items()
@@ -62,6 +62,12 @@ def test_a_report_that_stays_away_is_an_alarm_too() -> None:
     assert (dead_man["MetricName"], dead_man["TreatMissingData"]) == ("WindowsClosed", "breaching")
 
 
+def test_an_alarm_on_what_is_written_of_windows_is_right_even_when_one_was_written_twice() -> None:
+    dead_man = ALARMS["ReportMissingAlarm"]
+    assert (dead_man["Statistic"], dead_man["Period"]) == ("Maximum", 60)
+    assert RESOURCES["ReportMissingAlarm"]["Condition"] == "ReportsToCloudWatch"
+
+
 @pytest.mark.parametrize("name", ["TableReadThrottlesAlarm", "TableWriteThrottlesAlarm"])
 def test_the_table_is_watched_with_every_index(name: str) -> None:
     indexes = RESOURCES["TaskTable"]["Properties"]["GlobalSecondaryIndexes"]
@@ -92,14 +98,25 @@ def test_every_function_that_serves_and_every_dead_letter_queue_is_watched() -> 
             assert ("ApproximateNumberOfMessagesVisible", f"{queue}.QueueName") in watched
 
 
+def own_namespace() -> str:
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    found: str = variables["POWERTOOLS_METRICS_NAMESPACE"]["Fn::Sub"]
+    return found
+
+
+def test_stacks_of_one_account_do_not_write_the_same_metrics() -> None:
+    assert "${AWS::StackName}" in own_namespace()
+
+
 def test_our_own_metrics_that_alarms_watch_are_emitted(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Tandem")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", own_namespace())
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "report")
     window = Window.holding(SystemClock().now()).plus(-1)
-    emit(compile_report(window, Tally(), window.end))
-    emit_sweep(Counter())
+    report = compile_report(window, Tally(), window.end)
+    CloudWatchSink(SystemClock(), metrics=True).publish(report, Totals.of(report))
+    emit_run(0, [])
     emitted = set()
     for line in capsys.readouterr().out.splitlines():
         document = json.loads(line)

@@ -7,8 +7,16 @@ import tomllib
 import pytest
 
 from local.template import TEMPLATE_FILE, Node, load_template
-from tandem.adapters.https_sender import ADDRESSES
-from tandem.limits import CALLBACK_CONNECT_SECONDS, CALLBACK_SECONDS
+from tandem.adapters.bounded_http import ADDRESSES
+from tandem.limits import (
+    CALLBACK_CONNECT_SECONDS,
+    CALLBACK_SECONDS,
+    SINK_CLAIM,
+    SINK_CONNECT_SECONDS,
+    SINK_PATIENCE,
+    SINK_POST_SECONDS,
+    SINK_TIME,
+)
 from tandem.settings import Settings
 
 TEXT = TEMPLATE_FILE.read_text()
@@ -48,6 +56,7 @@ def statements(resource: Node) -> list[Node]:
 
 FUNCTIONS = of_type("AWS::Serverless::Function")
 ROLES = of_type("AWS::IAM::Role")
+GRANTS = ROLES | of_type("AWS::IAM::Policy")
 
 
 @pytest.mark.parametrize("environment", DEPLOYED)
@@ -170,16 +179,23 @@ def test_what_talks_to_hosts_that_callers_name_may_do_little_else() -> None:
 
 
 def test_only_those_read_the_secret_that_sign_or_show_keys() -> None:
-    readers = [
-        name
-        for name, role in ROLES.items()
-        if any("secretsmanager:GetSecretValue" in str(one["Action"]) for one in statements(role))
-    ]
-    assert sorted(readers) == ["ApiRole", "CallbackRole"]
+    readers = {
+        name: str(statement["Resource"])
+        for name, grant in GRANTS.items()
+        for statement in statements(grant)
+        if "secretsmanager:GetSecretValue" in str(statement["Action"])
+    }
+    assert readers == {
+        "ApiRole": "{'Fn::GetAtt': 'CallbackSecret.Id'}",
+        "CallbackRole": "{'Fn::GetAtt': 'CallbackSecret.Id'}",
+        "ReportWebhookAccess": "{'Fn::GetAtt': 'ReportWebhookSecret.Id'}",
+        "OtlpHeadersAccess": "{'Ref': 'OtlpHeadersSecret'}",
+    }
 
 
-def test_a_secret_is_made_by_aws_and_outlives_the_stack() -> None:
-    secret = RESOURCES["CallbackSecret"]
+@pytest.mark.parametrize("name", ["CallbackSecret", "ReportWebhookSecret"])
+def test_a_secret_is_made_by_aws_and_outlives_the_stack(name: str) -> None:
+    secret = RESOURCES[name]
     assert secret["DeletionPolicy"] == "RetainExceptOnCreate"
     assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
     assert "SecretString" not in secret["Properties"]
@@ -201,7 +217,7 @@ def test_iam_names_its_resources_or_says_why_it_cannot() -> None:
     unexplained = [line for line in wide if not re.search(r"#\s+\S.{30,}", line)]
     everywhere = [
         statement
-        for role in ROLES.values()
+        for role in GRANTS.values()
         for statement in statements(role)
         if statement["Resource"] == "*" or "*" in statement["Resource"]
     ]
@@ -212,7 +228,7 @@ def test_iam_names_its_resources_or_says_why_it_cannot() -> None:
 def test_iam_allows_actions_by_name() -> None:
     allowed = [
         action
-        for role in ROLES.values()
+        for role in GRANTS.values()
         for statement in statements(role)
         for action in (
             [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
@@ -301,6 +317,7 @@ def test_an_issuer_of_your_own_makes_no_user_pool() -> None:
         ("CallbackQueuePolicy", {"Fn::GetAtt": "CallbackQueue.Arn"}),
         ("CallbackDeadLetterQueuePolicy", {"Fn::GetAtt": "CallbackDeadLetterQueue.Arn"}),
         ("TaskBucketPolicy", {"Fn::Sub": "${TaskBucket.Arn}/*"}),
+        ("ReportsTopicPolicy", {"Ref": "ReportsTopic"}),
     ],
 )
 @pytest.mark.parametrize("environment", DEPLOYED)
@@ -321,6 +338,7 @@ def test_everything_at_rest_is_encrypted() -> None:
     )
     assert properties("TaskTable")["SSESpecification"] == {"SSEEnabled": True}
     assert "BucketEncryption" in properties("TaskBucket")
+    assert properties("ReportsTopic") == {"KmsMasterKeyId": "alias/aws/sns"}
 
 
 def test_the_bucket_is_private_and_forgets() -> None:
@@ -344,3 +362,34 @@ def test_a_message_of_the_worker_never_waits_for_a_thread() -> None:
     assert "MaximumBatchingWindowInSeconds" not in source
     # A larger batch needs a window: AWS refuses it without.
     assert PARAMETERS["WorkerBatchSize"]["MaxValue"] <= 10
+
+
+def test_nothing_is_made_or_allowed_for_a_sink_that_nobody_asked_for() -> None:
+    conditions = {
+        "ReportsTopic": "ReportsToTopic",
+        "ReportsTopicPolicy": "ReportsToTopicOverTls",
+        "ReportsTopicAccess": "ReportsToTopic",
+        "ReportEmailSubscription": "MailsReports",
+        "ReportWebhookSecret": "ReportsToWebhook",
+        "ReportWebhookAccess": "ReportsToWebhook",
+        "OtlpHeadersAccess": "NamesOtlpHeaders",
+    }
+    assert {name: RESOURCES[name].get("Condition") for name in conditions} == conditions
+    parameters = ("ReportEmail", "ReportWebhookUrl", "OtlpEndpoint", "OtlpHeadersSecret")
+    assert {PARAMETERS[name]["Default"] for name in parameters} == {""}
+    assert PARAMETERS["ReportTopic"]["Default"] == "false"
+    assert PARAMETERS["ReportToCloudWatch"]["Default"] == "true"
+
+
+def test_reports_are_posted_over_tls() -> None:
+    pattern = PARAMETERS["ReportWebhookUrl"]["AllowedPattern"]
+    assert re.fullmatch(pattern, "https://example.com/reports")
+    assert not re.fullmatch(pattern, "http://example.com/reports")
+
+
+def test_a_run_waits_for_its_slowest_sink_and_is_done_before_its_claim_is_over() -> None:
+    slowest = ADDRESSES * SINK_CONNECT_SECONDS + SINK_POST_SECONDS
+    assert SINK_TIME.total_seconds() + slowest < SINK_PATIENCE.total_seconds()
+    assert SINK_PATIENCE < SINK_CLAIM
+    assert SINK_CLAIM.total_seconds() < 60
+    assert 4 * SINK_PATIENCE.total_seconds() < properties("ReportFunction")["Timeout"]

@@ -9,10 +9,10 @@ from api.identity import Operator
 from api.instants import Instant
 from api.negotiation import spoken
 from api.problems import Problem, not_found
-from api.report_models import ReportList, ReportView
 from api.services import Services
 from tandem.domain.window import Window
 from tandem.limits import PAGE_REPORTS
+from tandem.services.report_views import ReportList, ReportView
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 picture_router = APIRouter(prefix="/reports", tags=["reports"])

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 
@@ -43,13 +44,22 @@ def secrets_manager() -> "SecretsManagerClient":
     return boto3.client("secretsmanager", config=_config())
 
 
+@cache
+def sns() -> "SNSClient":
+    """Return this process's SNS client; what it fails at, the next run tries again."""
+    import boto3
+
+    retries = {"mode": "standard", "max_attempts": 2}
+    return boto3.client("sns", config=_config(read_timeout=5, retries=retries))
+
+
 def _config(**more: Any) -> "Config":
     from botocore.config import Config
 
-    return Config(
-        connect_timeout=2,
-        read_timeout=10,
-        retries={"mode": "standard", "max_attempts": 4},
-        max_pool_connections=64,
-        **more,
-    )
+    usual: dict[str, Any] = {
+        "connect_timeout": 2,
+        "read_timeout": 10,
+        "retries": {"mode": "standard", "max_attempts": 4},
+        "max_pool_connections": 64,
+    }
+    return Config(**usual | more)

@@ -70,12 +70,14 @@ class DynamoDBReportStore:
                 "ExpressionAttributeValues": {":previous": {"S": previous.name}},
             }
         expires_at = int((report.window.end + REPORT_RETENTION).timestamp())
+        totals_text = dump_totals(totals)
         report_item = _key(report.window) | {
             "body": {"S": dump_report(report)},
+            "totals": {"S": totals_text},
             "expires_at": {"N": str(expires_at)},
         }
         totals_item = _TOTALS | {
-            "body": {"S": dump_totals(totals)},
+            "body": {"S": totals_text},
             "closed_through": {"S": totals.closed_through.name},
         }
         try:
@@ -103,12 +105,31 @@ class DynamoDBReportStore:
 
         As they were last written: what one counted late, the next must not count again.
         """
+        found = [load_report(item["body"]["S"]) for item in self._items(windows, "body")]
+        return sorted(found, key=lambda report: report.window, reverse=True)
+
+    def closed(self, windows: list[Window]) -> list[tuple[Report, Totals]]:
+        """Return the closed ones of these windows with the totals of then, oldest first.
+
+        Up to 100 of them; those that were closed before their totals were kept are not there.
+        """
+        found = [
+            (load_report(item["body"]["S"]), load_totals(item["totals"]["S"]))
+            for item in self._items(windows, "body,totals")
+            if "totals" in item
+        ]
+        return sorted(found, key=lambda pair: pair[0].window)
+
+    def _items(self, windows: list[Window], attributes: str) -> "Iterator[Item]":
         keys = [_key(window) for window in windows]
-        wanted: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-        found: list[Report] = []
+        wanted: Any = {
+            self._table: {
+                "Keys": keys,
+                "ConsistentRead": True,
+                "ProjectionExpression": attributes,
+            }
+        }
         while wanted:
             answer = self._client.batch_get_item(RequestItems=wanted)
-            items = answer["Responses"].get(self._table, [])
-            found += [load_report(item["body"]["S"]) for item in items]
+            yield from answer["Responses"].get(self._table, [])
             wanted = answer.get("UnprocessedKeys")
-        return sorted(found, key=lambda report: report.window, reverse=True)

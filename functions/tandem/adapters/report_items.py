@@ -9,6 +9,7 @@ from tandem.domain.counts import Count, Counts, Series
 from tandem.domain.histogram import Histogram
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.report import Levels, Report, Totals
+from tandem.domain.sink import SinkState
 from tandem.domain.talkers import Talker
 from tandem.domain.tally import Durations, Example, Percentiles
 from tandem.domain.task import Mode, State
@@ -38,6 +39,7 @@ def dump_report(report: Report) -> str:
                 for series, one in report.examples.items()
             ],
             "levels": report.levels and asdict(report.levels),
+            "sinks": None if report.sinks is None else [_dump_sink(one) for one in report.sinks],
         }
     )
 
@@ -63,19 +65,26 @@ def load_report(text: str) -> Report:
             for *names, task_id, traceparent, run_seconds in document["examples"]
         },
         {Window.named(name): _load_counts(counts) for name, counts in document["late"].items()},
+        _load_sinks(document.get("sinks")),
     )
 
 
 def dump_totals(totals: Totals) -> str:
     """Return the totals as JSON text."""
-    through, counts = totals.closed_through.name, _dump_counts(totals.counts)
-    return _text({"closed_through": through, "counts": counts})
+    windows = {"since": totals.since.name, "closed_through": totals.closed_through.name}
+    return _text(windows | {"counts": _dump_counts(totals.counts)})
 
 
 def load_totals(text: str) -> Totals:
     """Return the totals that `dump_totals` wrote."""
     document = json.loads(text)
-    return Totals(Window.named(document["closed_through"]), _load_counts(document["counts"]))
+    through = document["closed_through"]
+    return Totals(
+        # Without it, they are of a version that did not keep it: they are known to be as old.
+        Window.named(document.get("since", through)),
+        Window.named(through),
+        _load_counts(document["counts"]),
+    )
 
 
 def _text(document: Json) -> str:
@@ -124,3 +133,26 @@ def _dump_percentiles(percentiles: Percentiles | None) -> list[float] | None:
 
 def _load_percentiles(values: list[float] | None) -> Percentiles | None:
     return Percentiles(*values) if values else None
+
+
+def _dump_sink(sink: SinkState) -> Json:
+    since = sink.failing_since
+    return asdict(sink) | {
+        "published_through": sink.published_through.name,
+        "failing_since": since and to_text(since),
+    }
+
+
+def _load_sinks(documents: list[Json] | None) -> tuple[SinkState, ...] | None:
+    if documents is None:
+        return None
+    return tuple(
+        SinkState(
+            **one
+            | {
+                "published_through": Window.named(one["published_through"]),
+                "failing_since": one["failing_since"] and from_text(one["failing_since"]),
+            }
+        )
+        for one in documents
+    )

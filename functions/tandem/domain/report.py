@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tandem.domain.counts import Counts, Series, difference, merged, tasks_in
+from tandem.domain.sink import SinkState
 from tandem.domain.talkers import Talker
 from tandem.domain.tally import Durations, Example, Tally
 from tandem.domain.window import Window
@@ -48,6 +49,8 @@ class Report:
     """Of each series of the window itself, the task that ran longest."""
     late: dict[Window, Counts] = field(default_factory=dict)
     """What finished in earlier windows and was not there yet when they were closed."""
+    sinks: tuple[SinkState, ...] | None = None
+    """How those that reports are sent to stood before this one; None where the levels are."""
 
     @property
     def own(self) -> Counts:
@@ -79,12 +82,19 @@ class Report:
 class Totals:
     """What finished in all closed windows up to and with the last one."""
 
+    since: Window
+    """The first window that was ever closed."""
     closed_through: Window
     counts: Counts
 
+    @staticmethod
+    def of(report: Report) -> "Totals":
+        """Return the totals of the first window."""
+        return Totals(report.window, report.window, report.counts)
+
     def including(self, report: Report) -> "Totals":
         """Return the totals with one more window."""
-        return Totals(report.window, merged(self.counts, report.counts))
+        return Totals(self.since, report.window, merged(self.counts, report.counts))
 
 
 def compile_report(window: Window, tally: Tally, closed_at: datetime) -> Report:

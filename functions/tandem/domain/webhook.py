@@ -4,12 +4,13 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 """
 
 import hmac
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from datetime import datetime
 
 from tandem.domain.ids import TenantId
 
+_PREFIX = "whsec_"
 _PURPOSE = b"tandem callbacks, version 1\0"
 
 
@@ -20,7 +21,7 @@ def tenant_key(secret: str, tenant: TenantId) -> bytes:
 
 def key_text(key: bytes) -> str:
     """Return a key as receivers' libraries take it."""
-    return f"whsec_{b64encode(key).decode()}"
+    return _PREFIX + b64encode(key).decode()
 
 
 def signed_headers(
@@ -35,3 +36,14 @@ def signed_headers(
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
     }
+
+
+def signing_key(secret: str) -> bytes:
+    """Return the key that a secret holds: as receivers' libraries have it (`whsec_…`), or as it is.
+
+    Raises:
+        ValueError: it begins as theirs do, and is not base64.
+    """
+    if secret.startswith(_PREFIX):
+        return b64decode(secret.removeprefix(_PREFIX), validate=True)
+    return secret.encode()

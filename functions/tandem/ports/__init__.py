@@ -22,6 +22,15 @@ from tandem.ports.quotas import QuotaStore
 from tandem.ports.reports import ReportStore
 from tandem.ports.results import CachedResult, ResultCache
 from tandem.ports.secrets import SecretsError, SecretStore
+from tandem.ports.sinks import (
+    Poster,
+    Reply,
+    ReportSink,
+    SinkFailed,
+    SinkStore,
+    Topic,
+    WindowRefused,
+)
 from tandem.ports.tasks import (
     ChangeRefused,
     KeyUsed,
@@ -52,18 +61,25 @@ __all__ = [
     "KeyUsed",
     "MadeBefore",
     "Once",
+    "Poster",
     "QueueDepth",
     "QuotaStore",
+    "Reply",
+    "ReportSink",
     "ReportStore",
     "ResultCache",
     "SecretStore",
     "SecretsError",
+    "SinkFailed",
+    "SinkStore",
     "TaskExists",
     "TaskFilter",
     "TaskPage",
     "TaskQueue",
     "TaskStore",
+    "Topic",
     "Unreachable",
     "UploadForm",
+    "WindowRefused",
     "upload_key",
 ]

@@ -39,3 +39,7 @@ class ReportStore(Protocol):
     def reports(self, windows: list[Window]) -> list[Report]:
         """Return the closed ones of these windows, newest first."""
         ...
+
+    def closed(self, windows: list[Window]) -> list[tuple[Report, Totals]]:
+        """Return the closed ones of these windows with the totals of then, oldest first."""
+        ...

@@ -7,6 +7,7 @@ from datetime import timedelta
 from tandem.domain.clock import Clock
 from tandem.domain.counts import Counts, difference, tasks_in
 from tandem.domain.report import Levels, Report, Totals, compile_report, counted_of
+from tandem.domain.sink import SinkState
 from tandem.domain.tally import Tally
 from tandem.domain.window import Window, windows_to_close
 from tandem.limits import (
@@ -35,30 +36,40 @@ class Reports:
         self._pool = pool
         self._grace = grace
 
-    def close_due(self, levels: Levels | None = None) -> Iterator[Report]:
+    def before_next(self) -> Window:
+        """Return the last closed window; before the first run, the one before its first."""
+        totals = self._store.totals()
+        last = totals.closed_through if totals else None
+        return last or next(self._due(None)).plus(-1)
+
+    def _due(self, last: Window | None) -> Iterator[Window]:
+        return windows_to_close(
+            last,
+            self._clock.now(),
+            grace=self._grace,
+            most=REPORT_WINDOWS_PER_RUN,
+            first_run_reach=REPORT_FIRST_REACH,
+        )
+
+    def close_due(
+        self, levels: Levels | None = None, sinks: tuple[SinkState, ...] | None = None
+    ) -> Iterator[Report]:
         """Close the windows that are over, oldest first, and yield the report of each.
 
         Each counts what came late to the windows before it: what finished in them and was not in
         the index yet. What another run closed meanwhile is not yielded: that run has it. The
-        levels go into the report of the newest window, which was over when they were measured.
+        levels, and how the sinks stand, go into the report of the newest window, which was over
+        when they were measured.
         """
         totals = self._store.totals()
         last = totals.closed_through if totals else None
-        due = list(
-            windows_to_close(
-                last,
-                self._clock.now(),
-                grace=self._grace,
-                most=REPORT_WINDOWS_PER_RUN,
-                first_run_reach=REPORT_FIRST_REACH,
-            )
-        )
+        due = list(self._due(last))
         for window in due:
             report = compile_report(window, self.tally(window), self._clock.now())
             report = report.with_late(self._late(window))
             if window == due[-1]:
-                report = replace(report, levels=levels)
-            new = totals.including(report) if totals else Totals(window, report.counts)
+                report = replace(report, levels=levels, sinks=sinks)
+            new = totals.including(report) if totals else Totals.of(report)
             if not self._store.close(report, new, previous=last):
                 return
             totals, last = new, window

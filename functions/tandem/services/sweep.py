@@ -110,3 +110,8 @@ class Sweep:
             error=f"{CRASHED.type}: {CRASHED.message}",
             task_id=task.task_id,
         )
+
+
+def found_overdue(swept: "Counter[Found]") -> int:
+    """Return how many tasks a sweep found overdue."""
+    return sum(swept.values()) - swept[Found.MOVED]

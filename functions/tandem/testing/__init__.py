@@ -12,6 +12,7 @@ from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
 from tandem.testing.results import MemoryResultCache
 from tandem.testing.secrets import MemorySecretStore
+from tandem.testing.sinks import MemoryPoster, MemorySink, MemorySinkStore, MemoryTopic
 from tandem.testing.store import MemoryTaskStore
 from tandem.testing.wiring import MemoryWiring
 
@@ -20,13 +21,17 @@ __all__ = [
     "FakeContext",
     "MemoryBlobStore",
     "MemoryCallbackStore",
+    "MemoryPoster",
     "MemoryQueue",
     "MemoryQuotaStore",
     "MemoryReportStore",
     "MemoryResultCache",
     "MemorySecretStore",
     "MemorySender",
+    "MemorySink",
+    "MemorySinkStore",
     "MemoryTaskStore",
+    "MemoryTopic",
     "MemoryWiring",
     "Message",
 ]

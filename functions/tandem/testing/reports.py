@@ -17,6 +17,7 @@ class MemoryReportStore:
         self._tasks = tasks
         self.windows: dict[Window, Report] = {}
         self._totals: Totals | None = None
+        self._totals_then: dict[Window, Totals] = {}
         self._lock = Lock()
 
     shards = 2
@@ -62,7 +63,7 @@ class MemoryReportStore:
             if report.window in self.windows or closed_through != previous:
                 return False
             self.windows[report.window] = report
-            self._totals = totals
+            self._totals = self._totals_then[report.window] = totals
             return True
 
     def reports(self, windows: list[Window]) -> list[Report]:
@@ -72,3 +73,8 @@ class MemoryReportStore:
             for window in sorted(windows, reverse=True)
             if window in self.windows
         ]
+
+    def closed(self, windows: list[Window]) -> list[tuple[Report, Totals]]:
+        """Return the closed ones of these windows with the totals of then, oldest first."""
+        reports = reversed(self.reports(windows))
+        return [(report, self._totals_then[report.window]) for report in reports]

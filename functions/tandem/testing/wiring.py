@@ -13,11 +13,15 @@ from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
 from tandem.testing.results import MemoryResultCache
 from tandem.testing.secrets import MemorySecretStore
+from tandem.testing.sinks import MemoryPoster, MemorySink, MemorySinkStore, MemoryTopic
 from tandem.testing.store import MemoryTaskStore
 from tandem.wiring import Wiring
 
 CALLBACK_KEY = "callback-key"
 """The name of the secret that callbacks are signed with."""
+
+REPORT_KEY = "report-key"
+"""The name of the secret that reports to a webhook are signed with."""
 
 
 class MemoryWiring(Wiring):
@@ -49,6 +53,26 @@ class MemoryWiring(Wiring):
     def report_store(self) -> MemoryReportStore:
         """The reports over those tasks."""
         return MemoryReportStore(self.store)
+
+    @cached_property
+    def sink_store(self) -> MemorySinkStore:
+        """How far the sinks are."""
+        return MemorySinkStore()
+
+    @cached_property
+    def cloudwatch_sink(self) -> MemorySink:
+        """What keeps windows instead of logging them."""
+        return MemorySink("cloudwatch")
+
+    @cached_property
+    def report_topic(self) -> MemoryTopic:
+        """The topic of reports."""
+        return MemoryTopic()
+
+    @cached_property
+    def poster(self) -> MemoryPoster:
+        """The operator's URLs."""
+        return MemoryPoster()
 
     @cached_property
     def blobs(self) -> MemoryBlobStore:
@@ -107,5 +131,7 @@ class MemoryWiring(Wiring):
 
     @cached_property
     def secrets(self) -> MemorySecretStore:
-        """The secrets: one, that callbacks are signed with."""
-        return MemorySecretStore(**{CALLBACK_KEY: "a-secret-of-this-test"})
+        """The secrets: what callbacks are signed with, and what reports."""
+        return MemorySecretStore(
+            **{CALLBACK_KEY: "a-secret-of-this-test", REPORT_KEY: "another-secret-of-this-test"}
+        )

@@ -95,7 +95,7 @@ def test_the_tenants_with_most_tasks_are_named() -> None:
 
 def test_totals_add_up() -> None:
     report = report_of(finished(), finished(State.FAILED))
-    totals = Totals(FIRST, {}).including(report).including(report)
+    totals = Totals(FIRST, FIRST, {}).including(report).including(report)
     count = totals.counts[Series("echo", Mode.OFFLINE, State.SUCCEEDED)]
     assert (count.tasks, count.attempts, count.run.count) == (2, 4, 2)
     assert totals.closed_through == FIRST

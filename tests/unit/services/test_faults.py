@@ -5,21 +5,27 @@ of them. A new call of a port adds its points by itself.
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tandem.domain.callback import CallbackState
+from tandem.domain.counts import tasks_in
 from tandem.domain.ids import new_task_id
 from tandem.domain.task import InlinePayload, Mode, State, Task
-from tandem.ports import Answered, CachedResult
+from tandem.domain.window import WINDOW, Window
+from tandem.ports import Answered, CachedResult, Reply, Unreachable
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.services.dead_letters import LetterFilter
 from tandem.services.deliver import Redeliver
+from tandem.settings import Settings
 from tandem.testing import FakeClock, MemoryWiring
+from tandem.testing.wiring import CALLBACK_KEY, REPORT_KEY
 from tests.factories.deliveries import deliver_callbacks, delivery_of
 from tests.factories.faults import Fault, FaultyWiring, Stopped
 from tests.factories.processors import Number, make_processor, new_work
@@ -30,6 +36,16 @@ TRANSIENT, REFUSED, LARGE = 1, 2, 3
 LATER = timedelta(hours=2)
 
 HOOK = "https://hooks.example.com/tandem"
+REPORTS = "https://hooks.example.com/reports"
+COLLECTOR = "http://collector.example.com:4318"
+
+SETTINGS = Settings(
+    callback_secret=CALLBACK_KEY,
+    report_topic_arn="arn:aws:sns:eu-central-1:111122223333:reports",
+    report_webhook_url=REPORTS,
+    report_webhook_secret=REPORT_KEY,
+    otlp_endpoint=COLLECTOR,
+)
 
 
 def work(data: Number, ctx: TaskContext) -> Number:
@@ -47,8 +63,9 @@ class World:
     def __init__(self) -> None:
         self.clock = FakeClock()
         catalogue = Catalogue([make_processor(work)])
-        self.wiring = MemoryWiring(clock=self.clock, catalogue=catalogue)
+        self.wiring = MemoryWiring(SETTINGS, clock=self.clock, catalogue=catalogue)
         list(self.wiring.reports.close_due())
+        self.first_sent = self.wiring.reports.before_next().plus(1)
 
     def submit(self, wiring: MemoryWiring, value: int = 0) -> Task:
         return wiring.submissions.offline(new_work(wiring, b'{"value":%d}' % value))
@@ -75,14 +92,14 @@ class World:
         for _ in range(200):
             self.wiring.sweep.run()
             self.deliver(self.wiring)
-            list(self.wiring.reports.close_due())
+            report_and_send(self.wiring)
             self.wiring.callbacks.sweep()
             deliver_callbacks(self.wiring)
             self.clock.advance(300)
             if self.at_rest():
                 break
         self.clock.advance(120)
-        while list(self.wiring.reports.close_due()):
+        while report_and_send(self.wiring):
             pass
 
     def at_rest(self) -> bool:
@@ -112,6 +129,28 @@ class World:
         later = self.clock.now() + timedelta(days=1)
         assert self.wiring.callback_store.waiting(0, later, limit=10) == []
 
+    def check_sinks(self) -> None:
+        """Assert that each sink got each window, and that none counts what it got twice."""
+        totals = self.wiring.report_store.totals()
+        assert totals is not None
+        count = (totals.closed_through.start - self.first_sent.start) // WINDOW + 1
+        closed = [self.first_sent.plus(number) for number in range(count)]
+        windows = [report.window for report, _ in self.wiring.cloudwatch_sink.published]
+        assert list(dict.fromkeys(windows)) == closed
+        notices = [one.attributes["window"] for one in self.wiring.report_topic.notices]
+        assert list(dict.fromkeys(notices)) == [window.name for window in closed]
+        posts = self.wiring.poster.posts
+        hooks = [one for one in posts if one.url == REPORTS]
+        ids = [one.headers["webhook-id"] for one in hooks]
+        assert list(dict.fromkeys(ids)) == [f"tandem/report/{window.name}" for window in closed]
+        bodies = {one.headers["webhook-id"]: one.body for one in hooks}
+        assert all(one.body == bodies[one.headers["webhook-id"]] for one in hooks)
+        events = [json.loads(body) for body in bodies.values()]
+        before = tasks_in(totals.counts) - sum(event["data"]["tasks"] for event in events)
+        assert before == 0
+        points = [json.loads(one.body) for one in posts if one.url == f"{COLLECTOR}/v1/metrics"]
+        assert exported_tasks(points[-1]) == tasks_in(totals.counts)
+
     def check(self) -> None:
         """Assert that each task has exactly one end, in the store, the reports and the letters."""
         tasks = list(self.wiring.store.tasks.values())
@@ -133,6 +172,27 @@ class World:
         totals = self.wiring.report_store.totals()
         assert totals is not None
         assert sum(count.tasks for count in totals.counts.values()) == len(tasks)
+        self.check_sinks()
+
+
+def report_and_send(wiring: MemoryWiring) -> list[Window]:
+    """Do what the function of the report does each minute, but for the sweeps."""
+    states = wiring.publishing.begin(wiring.reports.before_next())
+    closed = [report.window for report in wiring.reports.close_due(None, states)]
+    wiring.publishing.run()
+    return closed
+
+
+def exported_tasks(request: dict[str, Any]) -> int:
+    """Return how many tasks an OTLP request says that ended."""
+    ((scope,),) = (one["scopeMetrics"] for one in request["resourceMetrics"])
+    points = [
+        point
+        for metric in scope["metrics"]
+        if metric["name"] == "tandem.tasks"
+        for point in metric["sum"]["dataPoints"]
+    ]
+    return sum(int(point["asInt"]) for point in points)
 
 
 def offline(value: int) -> Callable[[World, MemoryWiring], None]:
@@ -205,7 +265,15 @@ def report(world: World, wiring: MemoryWiring) -> None:
     world.submit(world.wiring)
     world.deliver(world.wiring)
     world.clock.advance(timedelta(minutes=3))
-    list(wiring.reports.close_due())
+    report_and_send(wiring)
+
+
+def report_to_what_fails(world: World, wiring: MemoryWiring) -> None:
+    world.submit(world.wiring)
+    world.deliver(world.wiring)
+    world.clock.advance(timedelta(minutes=2))
+    world.wiring.poster.answers = [Reply(503, b""), Unreachable("no answer"), Reply(400, b"")]
+    report_and_send(wiring)
 
 
 def called_back(value: int) -> Callable[[World, MemoryWiring], None]:
@@ -300,6 +368,7 @@ SCENARIOS: dict[str, Callable[[World, MemoryWiring], None]] = {
     "batch": batch,
     "redrive": redrive,
     "report": report,
+    "report to what fails": report_to_what_fails,
     "callback": called_back(0),
     "callback of a failure": called_back(REFUSED),
     "callback online": online_called_back,
@@ -369,6 +438,11 @@ def test_every_port_that_changes_something_is_among_the_points() -> None:
         "inbox.dead_letter",
         "blobs.put",
         "report_store.close",
+        "sink_store.create",
+        "sink_store.save",
+        "cloudwatch_sink.publish",
+        "report_topic.publish",
+        "poster.post",
         "dead_letter_box.remove",
         "store.overdue",
         "callback_queue.send",

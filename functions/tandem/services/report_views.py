@@ -1,4 +1,4 @@
-"""Reports as the API answers them."""
+"""Reports as those see them who may: in the API's answers, and in what sinks are sent."""
 
 from datetime import datetime
 
@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from tandem.domain.counts import Count, Series
 from tandem.domain.histogram import BOUNDS_MS, RELATIVE_ERROR, Histogram
 from tandem.domain.report import Levels, Report
+from tandem.domain.sink import SinkState
 from tandem.domain.talkers import Talker
 from tandem.domain.tally import Example, Percentiles
 from tandem.domain.task import Mode, State
@@ -143,6 +144,29 @@ class LevelsView(BaseModel):
         return LevelsView.model_validate(levels, from_attributes=True) if levels else None
 
 
+class SinkView(BaseModel):
+    """How one of those that reports are sent to stood when the window was closed."""
+
+    name: str
+    published_through: datetime = Field(description="The start of the last window that it took.")
+    windows_behind: int = Field(description="How many closed windows it has not got.")
+    failures: int = Field(description="How often in a row it failed.")
+    failing_since: datetime | None
+    error: str | None = Field(description="Why it failed last; null when it did not.")
+
+    @staticmethod
+    def of(sink: SinkState) -> "SinkView":
+        """Return the view of a sink."""
+        return SinkView(
+            name=sink.name,
+            published_through=sink.published_through.start,
+            windows_behind=sink.windows_behind,
+            failures=sink.failures,
+            failing_since=sink.failing_since,
+            error=sink.error,
+        )
+
+
 class ReportView(BaseModel):
     """What finished in one UTC minute."""
 
@@ -158,6 +182,7 @@ class ReportView(BaseModel):
     )
     tenants: list[TenantView] = Field(description="Those with most tasks in the minute itself.")
     levels: LevelsView | None = Field(description="Null when the window was closed late.")
+    sinks: list[SinkView] | None = Field(description="Null where the levels are.")
 
     @staticmethod
     def of(report: Report) -> "ReportView":
@@ -181,6 +206,7 @@ class ReportView(BaseModel):
             ],
             tenants=[TenantView.of(talker) for talker in report.tenants],
             levels=LevelsView.of(report.levels),
+            sinks=None if report.sinks is None else [SinkView.of(one) for one in report.sinks],
         )
 
 

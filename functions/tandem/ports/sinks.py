@@ -1,0 +1,95 @@
+"""Where reports are sent to, and how far each of those has got."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from tandem.domain.report import Report, Totals
+from tandem.domain.sink import SinkCursor
+
+
+class SinkFailed(Exception):
+    """A sink did not take a window; the message says why, and holds no secret.
+
+    The window is sent again by the next run, and no later one before it.
+    """
+
+
+class WindowRefused(SinkFailed):
+    """A sink will not take a window, whenever it is sent: the next one is sent instead."""
+
+
+class ReportSink(Protocol):
+    """Takes closed windows, oldest first; what it is sent a second time it must know again."""
+
+    @property
+    def name(self) -> str:
+        """Its name, the same for as long as it is the same sink."""
+        ...
+
+    def publish(self, report: Report, totals: Totals) -> None:
+        """Send a window's report, and the totals up to and with it: the same each time.
+
+        Raises:
+            SinkFailed: it did not take it. Any other error means the same.
+        """
+        ...
+
+
+class SinkStore(Protocol):
+    """Keeps how far sinks are."""
+
+    def cursors(self, sinks: Iterable[str]) -> dict[str, SinkCursor]:
+        """Return the cursors of these sinks by name; a sink that is new has none."""
+        ...
+
+    def create(self, cursor: SinkCursor) -> None:
+        """Record a new sink's cursor; one that is there already stays as it is."""
+        ...
+
+    def save(self, cursor: SinkCursor) -> SinkCursor | None:
+        """Record a cursor that was read and changed, and return it as it is to be changed next.
+
+        None, and nothing is recorded, when another has written it since.
+        """
+        ...
+
+
+class Topic(Protocol):
+    """Tells subscribers."""
+
+    def publish(
+        self, subject: str, texts: Mapping[str, str], attributes: Mapping[str, str | int]
+    ) -> None:
+        """Send one message.
+
+        Args:
+            subject: its title, for mail.
+            texts: what it says, by the protocol of the subscriber; `default` for all others.
+            attributes: by which subscribers can choose what they get.
+
+        Raises:
+            SinkFailed: it was not taken.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to a POST."""
+
+    status: int
+    body: bytes
+    """Its beginning."""
+
+
+class Poster(Protocol):
+    """Sends to URLs that the operator configured."""
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """Send one POST and return its answer, whatever its status; a redirect is one as well.
+
+        Raises:
+            Unreachable: there was no answer, or none in time.
+        """
+        ...

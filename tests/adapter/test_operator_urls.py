@@ -1,0 +1,110 @@
+"""Posting to the operator's URLs, against real receivers on loopback."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tandem.adapters.operator_urls import ANSWER_BYTES, OperatorPoster
+from tandem.ports import Reply, Unreachable
+from tests.factories.receiver import Receiver, answer_with
+
+BODY = b'{"type":"report.closed"}'
+
+
+@pytest.fixture
+def secured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    with Receiver("127.0.0.1") as running:
+        authority = running.write_authority(tmp_path / "authority.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        yield running
+
+
+@pytest.fixture
+def plain() -> Iterator[Receiver]:
+    with Receiver("127.0.0.1", secure=False) as running:
+        yield running
+
+
+def post(url: str, *, seconds: float = 2) -> Reply:
+    poster = OperatorPoster(connect_seconds=0.5, total_seconds=seconds)
+    return poster.post(url, BODY, {"Content-Type": "application/json", "x-key": "1"})
+
+
+@pytest.mark.parametrize("kind", ["secured", "plain"])
+def test_the_receiver_gets_exactly_what_is_posted(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    receiver: Receiver = request.getfixturevalue(kind)
+    receiver.answer = answer_with(200, b'{"partialSuccess":{}}')
+    assert post(f"{receiver.url}/v1/metrics?a=b") == Reply(200, b'{"partialSuccess":{}}')
+    (got,) = receiver.requests
+    assert (got.method, got.path, got.body) == ("POST", "/v1/metrics?a=b", BODY)
+    assert got.headers == {
+        "host": f"127.0.0.1:{receiver.port}",
+        "accept-encoding": "identity",
+        "content-length": str(len(BODY)),
+        "content-type": "application/json",
+        "x-key": "1",
+    }
+
+
+def test_a_certificate_that_is_not_trusted_is_refused(
+    secured: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(Unreachable, match="certificate is not valid"):
+        post(secured.url)
+    assert secured.requests == []
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed(plain: Receiver) -> None:
+    plain.answer = answer_with(307, location=f"{plain.url}/other")
+    assert post(plain.url).status == 307
+    assert len(plain.requests) == 1
+
+
+def test_a_proxy_of_the_environment_is_not_used(
+    plain: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert post(plain.url).status == 204
+
+
+def test_no_more_of_an_answer_is_read_than_can_be_of_use(plain: Receiver) -> None:
+    plain.answer = answer_with(500, b"x" * (4 * ANSWER_BYTES))
+    assert post(plain.url) == Reply(500, b"x" * ANSWER_BYTES)
+
+
+def test_a_slow_answer_is_cut_off_in_time(plain: Receiver) -> None:
+    def drip(handler: Any) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        for _ in range(40):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    plain.answer = drip
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match=r"no answer within 0\.5 s"):
+        post(plain.url, seconds=0.5)
+    assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://127.0.0.1:9/", "connection failed"),
+        ("http://nowhere.invalid/", "name has no address"),
+        ("ftp://127.0.0.1/", "not one of http or https"),
+        ("http://127.0.0.1:99999/", "not one of http or https"),
+    ],
+)
+def test_what_cannot_be_reached_says_why(url: str, why: str) -> None:
+    with pytest.raises(Unreachable, match=why):
+        post(url)

@@ -1,0 +1,408 @@
+"""Whatever fails, hangs, stops or overlaps: every sink gets every window, in order."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import timedelta
+from io import StringIO
+from threading import Event
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tandem.domain.report import Report, Totals
+from tandem.domain.sink import SinkState
+from tandem.domain.window import Window
+from tandem.limits import REPORT_RETENTION, SINK_CLAIM, SINK_TIME, SINK_WINDOWS_PER_RUN
+from tandem.ports import ReportSink, SinkFailed, Unreachable, WindowRefused
+from tandem.processing.pool import BoundedPool
+from tandem.services.publish import Publishing
+from tandem.services.report import Reports
+from tandem.telemetry import logger
+from tandem.testing import (
+    FakeClock,
+    MemoryReportStore,
+    MemorySink,
+    MemorySinkStore,
+    MemoryTaskStore,
+)
+from tests.factories.faults import Stopped
+from tests.factories.tasks import NOON, finish_at, make_task
+
+
+class AtOnce(BoundedPool):
+    """Runs what it is given where it is given, so that a test says what happens when.
+
+    Where the process is stopped, nothing else of it goes on.
+    """
+
+    def submit[T](self, work: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001 - as an executor does
+            future.set_exception(error)
+        return future
+
+
+class World:
+    """Reports of a store, and what sends them."""
+
+    def __init__(self, *sinks: ReportSink, pool: BoundedPool | None = None) -> None:
+        self.clock = FakeClock(NOON)
+        self.tasks = MemoryTaskStore()
+        self.store = MemoryReportStore(self.tasks)
+        self.cursors = MemorySinkStore()
+        self.reports = Reports(self.store, self.clock, pool=BoundedPool(1))
+        self.pool = pool or AtOnce(1)
+        self.publishing = self.publishing_to(*sinks)
+
+    def publishing_to(self, *sinks: ReportSink, **options: Any) -> Publishing:
+        return Publishing(
+            sinks,
+            self.cursors,
+            self.store,
+            self.clock,
+            pool=self.pool,
+            logger=logger,
+            **options,
+        )
+
+    def finish(self) -> None:
+        now = self.clock.now()
+        finish_at(self.tasks, make_task(now), now)
+
+    def run(self) -> tuple[SinkState, ...]:
+        """Do what the function does each minute."""
+        states = self.publishing.begin(self.reports.before_next())
+        list(self.reports.close_due(None, states))
+        return self.publishing.run()
+
+    def minutes(self, number: int) -> tuple[SinkState, ...]:
+        states: tuple[SinkState, ...] = ()
+        for _ in range(number):
+            self.clock.advance(60)
+            states = self.run()
+        return states
+
+    def closed(self) -> list[Window]:
+        totals = self.store.totals()
+        assert totals is not None
+        windows = [totals.closed_through.plus(-back) for back in range(400)]
+        return sorted(report.window for report in self.store.reports(windows))
+
+
+def windows_of(sink: MemorySink) -> list[Window]:
+    return [report.window for report, _ in sink.published]
+
+
+def test_every_sink_gets_every_window_once_and_in_order_when_all_goes_well() -> None:
+    first, second = MemorySink("first"), MemorySink("second")
+    world = World(first, second)
+    states = world.minutes(5)
+    assert windows_of(first) == windows_of(second) == world.closed()
+    assert [(one.name, one.windows_behind, one.error) for one in states] == [
+        ("first", 0, None),
+        ("second", 0, None),
+    ]
+
+
+def test_a_sink_that_is_new_gets_what_is_closed_from_then_on() -> None:
+    old, new = MemorySink("old"), MemorySink("new")
+    world = World(old)
+    world.minutes(3)
+    before = world.closed()
+    world.publishing = world.publishing_to(old, new)
+    world.minutes(2)
+    assert windows_of(new) == world.closed()[len(before) :]
+    assert windows_of(old) == world.closed()
+
+
+def test_a_new_sink_whose_first_run_is_stopped_after_closing_still_gets_those_windows() -> None:
+    sink = MemorySink()
+    world = World(sink)
+    world.clock.advance(70)
+    world.publishing.begin(world.reports.before_next())
+    list(world.reports.close_due())
+    world.minutes(1)
+    assert windows_of(sink) == world.closed()
+
+
+def test_one_that_fails_stops_neither_the_others_nor_the_next_window(log: StringIO) -> None:
+    bad, good = MemorySink("bad"), MemorySink("good")
+    world = World(bad, good)
+    bad.errors = [SinkFailed("it answered 503")] * 3
+    states = {one.name: one for one in world.minutes(3)}
+    assert windows_of(good) == world.closed()
+    assert windows_of(bad) == []
+    assert states["bad"].windows_behind == len(world.closed())
+    assert (states["bad"].failures, states["bad"].error) == (3, "it answered 503")
+    assert states["bad"].failing_since == NOON + timedelta(minutes=1)
+    assert '"report not sent"' in log.getvalue()
+    (recovered, _) = world.minutes(1)
+    assert windows_of(bad) == world.closed()
+    assert (recovered.windows_behind, recovered.failures, recovered.error) == (0, 0, None)
+    assert recovered.failing_since is None
+
+
+def test_a_failure_shows_in_the_next_report() -> None:
+    sink = MemorySink("webhook")
+    world = World(sink)
+    world.minutes(2)
+    sink.errors = [SinkFailed("it answered 503")]
+    world.minutes(2)
+    during, after = world.store.reports(world.closed()[-2:])[::-1]
+    assert during.sinks is not None
+    assert after.sinks is not None
+    assert [(one.windows_behind, one.failures) for one in during.sinks] == [(0, 0)]
+    (state,) = after.sinks
+    assert (state.windows_behind, state.failures, state.error) == (1, 1, "it answered 503")
+    assert state.published_through == during.window.plus(-1)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (Unreachable("no answer within 8 s"), "no answer within 8 s"),
+        (ValueError("https://user:password@example.com"), "ValueError"),
+        (SinkFailed("x" * 1000), "x" * 200),
+    ],
+)
+def test_what_is_shown_of_an_error_is_short_and_holds_no_text_of_unknown_origin(
+    error: Exception, shown: str, log: StringIO
+) -> None:
+    sink = MemorySink()
+    sink.errors = [error]
+    (state,) = World(sink).minutes(1)
+    assert state.error == shown
+    assert "password" not in log.getvalue()
+
+
+def test_a_window_that_is_refused_for_good_is_left_out_and_the_sink_counts_as_failing() -> None:
+    sink = MemorySink()
+    world = World(sink)
+    world.minutes(2)
+    sink.errors = [WindowRefused("it answered 400")]
+    (state,) = world.minutes(1)
+    assert (state.windows_behind, state.failures, state.error) == (0, 1, "it answered 400")
+    (state,) = world.minutes(1)
+    assert (state.failures, state.error) == (0, None)
+    closed = world.closed()
+    assert windows_of(sink) == [*closed[:-2], closed[-1]]
+
+
+def test_a_sink_that_was_away_catches_up_a_bounded_number_of_windows_in_each_run() -> None:
+    sink = MemorySink()
+    world = World(sink)
+    world.minutes(1)
+    sink.errors = [SinkFailed("away")] * (SINK_WINDOWS_PER_RUN + 20)
+    world.minutes(SINK_WINDOWS_PER_RUN + 20)
+    before = len(sink.published)
+    world.minutes(1)
+    assert len(sink.published) - before == SINK_WINDOWS_PER_RUN
+    world.minutes(1)
+    assert windows_of(sink) == world.closed()
+
+
+class Slow(MemorySink):
+    """Takes its time for each window."""
+
+    def __init__(self, clock: FakeClock, seconds: float) -> None:
+        super().__init__("slow")
+        self._clock = clock
+        self._seconds = seconds
+
+    def publish(self, report: Report, totals: Totals) -> None:
+        self._clock.advance(self._seconds)
+        super().publish(report, totals)
+
+
+def test_a_slow_sink_is_sent_nothing_more_when_the_runs_time_is_over() -> None:
+    world = World(MemorySink("slow"))
+    world.publishing.begin(world.reports.before_next())
+    world.clock.advance(timedelta(minutes=30))
+    slow = Slow(world.clock, 8)
+    world.publishing = world.publishing_to(slow)
+    (state,) = world.run()
+    assert len(slow.published) == -(-SINK_TIME.total_seconds() // 8)
+    assert state.failures == 0
+    while state.windows_behind:
+        (state,) = world.run()
+    assert windows_of(slow) == world.closed()
+
+
+class Hanging(MemorySink):
+    """Never ends, until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__("hanging")
+        self.begun, self.end = Event(), Event()
+
+    def publish(self, report: Report, totals: Totals) -> None:
+        self.begun.set()
+        self.end.wait(30)
+        super().publish(report, totals)
+
+
+def test_one_that_hangs_stops_neither_the_others_nor_the_run_and_moves_nothing_later(
+    log: StringIO,
+) -> None:
+    hanging, good = Hanging(), MemorySink("good")
+    world = World(pool=BoundedPool(2))
+    world.publishing = world.publishing_to(hanging, good, patience=timedelta(seconds=0.5))
+    world.clock.advance(60)
+    states = {one.name: one for one in world.run()}
+    assert windows_of(good) == world.closed()
+    assert hanging.begun.is_set()
+    assert (states["hanging"].failures, states["hanging"].windows_behind) == (1, 5)
+    assert '"sink hangs"' in log.getvalue()
+    hanging.end.set()
+    for _ in range(100):
+        if hanging.published:
+            break
+        Event().wait(0.02)
+    Event().wait(0.05)
+    cursor = world.cursors.cursors(["hanging"])["hanging"]
+    assert cursor.published_through == world.closed()[0].plus(-1)
+    world.minutes(1)
+    assert windows_of(hanging)[1:] == world.closed()
+    world.pool.close()
+
+
+def test_windows_older_than_reports_are_kept_are_left_out_and_that_is_logged(
+    log: StringIO,
+) -> None:
+    sink = MemorySink()
+    world = World(sink)
+    world.minutes(1)
+    world.clock.advance(REPORT_RETENTION + timedelta(days=1))
+    cursor = world.cursors.cursors(["memory"])["memory"]
+    newest = Window.holding(world.clock.now()).plus(-1)
+    assert world.store.totals() is not None
+    # What was closed meanwhile: only the last two are still there.
+    for window in (newest.plus(-1), newest):
+        close(world, window)
+    (state,) = world.publishing.run()
+    while state.windows_behind:
+        (state,) = world.publishing.run()
+    assert windows_of(sink)[-2:] == [newest.plus(-1), newest]
+    assert '"reports left out"' in log.getvalue()
+    assert cursor.published_through.name in log.getvalue()
+
+
+def close(world: World, window: Window) -> None:
+    """Close a window, however long the one before is ago."""
+    totals = world.store.totals()
+    assert totals is not None
+    report = Report(window, world.clock.now(), {}, {})
+    assert world.store.close(report, totals.including(report), previous=totals.closed_through)
+
+
+def test_totals_are_those_of_the_window_however_late_it_is_sent() -> None:
+    prompt, late = MemorySink("prompt"), MemorySink("late")
+    world = World(prompt, late)
+    late.errors = [SinkFailed("away")] * 4
+    for _ in range(6):
+        world.finish()
+        world.minutes(1)
+    assert late.published == prompt.published
+    _, last = late.published[-1]
+    assert last == world.store.totals()
+
+
+# --- Any schedule ------------------------------------------------------------------------------
+
+
+class Scripted(MemorySink):
+    """Does with each window what its script says; at its end, it takes what it is sent."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.script: list[tuple[str, Callable[[], None] | None]] = []
+
+    def publish(self, report: Report, totals: Totals) -> None:
+        what, deed = self.script.pop(0) if self.script else ("take", None)
+        if deed is not None:
+            deed()
+        if what == "stop before":
+            raise Stopped
+        if what == "fail before":
+            raise SinkFailed("down")
+        self.published.append((report, totals))
+        if what == "stop after":
+            raise Stopped
+        if what == "fail after":
+            raise SinkFailed("its answer was lost")
+
+
+NAMES = ("first", "second")
+ACTS = ("take", "fail before", "fail after", "stop before", "stop after", "overlap", "outlive")
+STEP = st.one_of(
+    st.just(("finish",)),
+    st.tuples(st.just("run"), st.floats(0, 200)),
+    st.tuples(st.just("script"), st.sampled_from(NAMES), st.lists(st.sampled_from(ACTS))),
+)
+
+
+def act(world: World, what: str) -> tuple[str, Callable[[], None] | None]:
+    """Return what a sink does, and what happens meanwhile."""
+
+    def overlap() -> None:
+        with suppress(Stopped):
+            world.run()
+
+    def outlive() -> None:
+        """Another run comes when this one's claim is over."""
+        world.clock.advance(SINK_CLAIM + timedelta(seconds=1))
+        overlap()
+
+    deeds = {"overlap": overlap, "outlive": outlive}
+    return ("take", deeds[what]) if what in deeds else (what, None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(STEP, max_size=30))
+def test_whatever_happens_every_sink_gets_every_window_and_knows_those_it_gets_again(
+    steps: list[tuple[Any, ...]],
+) -> None:
+    """Sinks fail, processes stop, runs overlap and outlive their claims, answers get lost."""
+    logger.setLevel("CRITICAL")
+    sinks = {name: Scripted(name) for name in NAMES}
+    world = World(*sinks.values())
+    troubles = {
+        one
+        for step in steps
+        if step[0] == "script"
+        for one in step[2]
+        if one in {"fail after", "stop before", "stop after", "outlive"}
+    }
+    for kind, *rest in steps:
+        if kind == "finish":
+            world.finish()
+        elif kind == "script":
+            name, acts = rest
+            sinks[name].script += [act(world, one) for one in acts]
+        else:
+            world.clock.advance(rest[0])
+            with suppress(Stopped):
+                world.run()
+    for sink in sinks.values():
+        sink.script = []
+    states: tuple[SinkState, ...] = ()
+    for _ in range(4):
+        states = world.minutes(1)
+    logger.setLevel("INFO")
+    closed = world.closed()
+    assert [one.windows_behind for one in states] == [0, 0]
+    for sink in sinks.values():
+        seen = windows_of(sink)
+        first_seen = list(dict.fromkeys(seen))
+        assert first_seen == closed
+        if not troubles:
+            assert seen == closed
+        by_window = {report.window: (report, totals) for report, totals in sink.published}
+        assert all(one == by_window[one[0].window] for one in sink.published)
+        assert sum(report.tasks for report, _ in by_window.values()) == len(world.tasks.tasks)
+        assert sink.published[-1][1] == world.store.totals()
