@@ -50,7 +50,8 @@ def metrics_request(report: Report, totals: Totals, *, stack: str, environment: 
         "deployment.environment.name": environment,
     }
     metrics = _Metrics(since=totals.since.start, at=report.window.end)
-    points = [*metrics.sums(totals.counts), *metrics.histograms(totals.counts)]
+    points = [metrics.closed_through(report.window.end)]
+    points += [*metrics.sums(totals.counts), *metrics.histograms(totals.counts)]
     if report.levels is not None:
         points += metrics.levels(report.levels)
     if report.sinks is not None:
@@ -71,6 +72,14 @@ class _Metrics:
     def __init__(self, *, since: datetime, at: datetime) -> None:
         self._moment = {"timeUnixNano": _nanoseconds(at)}
         self._period = {"startTimeUnixNano": _nanoseconds(since)} | self._moment
+
+    def closed_through(self, end: datetime) -> Json:
+        about = (
+            "tandem.report.closed_through_timestamp",
+            "s",
+            "The end of the last report window that was closed.",
+        )
+        return self._gauge(about, [({}, end.timestamp())])
 
     def sums(self, counts: Counts) -> Iterable[Json]:
         for one in COUNTERS:
