@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from local.logs import readable
-from report.emit import summary
+from tandem.cloudwatch import summary
 from tandem.domain.counts import Count, Series
 from tandem.domain.report import Levels, Report
 from tandem.domain.task import Mode, State
