@@ -19,7 +19,7 @@ from local.deployment import pack
 from local.errors import StackError
 from local.paths import BUILD, PROJECT, SAM_BIN, program
 
-HEALTHY_WITHIN_SECONDS = 60
+HEALTHY_WITHIN_SECONDS = 180
 
 ROLE_VARIABLE = "CLOUDFORMATION_ROLE_ARN"
 """Names the role in which CloudFormation works, where the caller alone may do little
@@ -128,7 +128,7 @@ def require_health(url: str) -> None:
     until = time.monotonic() + HEALTHY_WITHIN_SECONDS
     while True:
         try:
-            said = str(httpx2.get(url, timeout=30).raise_for_status().status_code)
+            said = str(httpx2.get(url, timeout=90).raise_for_status().status_code)
         except httpx2.HTTPError as error:
             said = str(error)
         else:

@@ -29,7 +29,7 @@ def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     running.stop()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("emulator")
 def test_an_environment_is_deployed_answers_and_is_deleted_but_for_its_data(
     capfd: pytest.CaptureFixture[str],
