@@ -362,6 +362,26 @@ def act(world: World, what: str) -> tuple[str, Callable[[], None] | None]:
     return ("take", deeds[what]) if what in deeds else (what, None)
 
 
+def test_a_run_that_overlaps_sends_nothing_to_a_sink_that_another_one_sends_to() -> None:
+    sink = Scripted("first")
+    world = World(sink)
+    sink.script = [act(world, "overlap")] * 8
+    world.minutes(4)
+    assert windows_of(sink) == world.closed()
+
+
+def test_a_run_takes_over_from_one_that_outlived_its_claim_and_that_one_moves_nothing() -> None:
+    sink = Scripted("first")
+    world = World(sink)
+    world.minutes(1)
+    before = len(sink.published)
+    sink.script = [act(world, "outlive")]
+    world.minutes(3)
+    closed = world.closed()
+    assert windows_of(sink)[before:].count(closed[before]) == 2
+    assert list(dict.fromkeys(windows_of(sink))) == closed
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(STEP, max_size=30))
 def test_whatever_happens_every_sink_gets_every_window_and_knows_those_it_gets_again(
