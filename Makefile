@@ -14,7 +14,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build deploy destroy test check bench fuzz docs openapi client lock clean
+.PHONY: help setup run token down build deploy destroy test check audit bench fuzz docs openapi client lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,17 +43,21 @@ destroy: setup ## Delete a deployment (ENV; prod: CONFIRM=tandem-prod), and say 
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-check: setup ## Check style, types, the template, common security mistakes and the package's size
+check: setup .venv-checkov/.passed ## Check style, types, the template, security mistakes, vulnerabilities, the package's size
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict functions artifact local delivery benchmarks contract client
-	$(BIN)/cfn-lint template.yaml .github/deploy-role.yaml
+	$(BIN)/mypy --strict functions artifact checks local delivery benchmarks contract client
+	$(BIN)/cfn-lint
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
-		--configfile pyproject.toml functions artifact local delivery
+		--configfile pyproject.toml functions artifact checks local delivery
+	$(BIN)/python -m checks.vulnerabilities requirements.txt
 	$(BIN)/python -m artifact
+
+audit: setup ## Look for known vulnerabilities in all five lock files: what ships, and what makes it
+	$(BIN)/python -m checks.vulnerabilities requirements*.txt local/requirements-*.txt checks/requirements-*.txt
 
 bench: setup ## Measure start-up, requests and throughput
 	@$(BIN)/python -m benchmarks
@@ -70,14 +74,15 @@ docs: setup openapi ## Write docs/reference/api.md again from what a new stack a
 client: openapi ## Write the client's models again from docs/openapi.json
 	@$(BIN)/python client/generate.py
 
-lock: setup ## Resolve the four lock files again from both pyproject.toml
+lock: setup ## Resolve the five lock files again from both pyproject.toml
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) pyproject.toml client/pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	$(LOCK) --group ministack -o local/requirements-ministack.txt
 	$(LOCK) --group sam -o local/requirements-sam.txt
+	$(LOCK) --group checkov -o checks/requirements-checkov.txt
 
 clean: down ## Remove what was built and every virtual environment
-	rm -rf .aws-sam .local .tools .venv .venv-ministack .venv-sam
+	rm -rf .aws-sam .local .tools .venv .venv-checkov .venv-ministack .venv-sam
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each environment holds exactly its lock file, and is made again when that changes.
@@ -99,4 +104,15 @@ clean: down ## Remove what was built and every virtual environment
 	@echo "Making .venv-sam …"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-sam
 	@$(BIN)/uv pip sync --quiet --python .venv-sam/bin/python $<
+	@touch $@
+
+.venv-checkov/.ready: checks/requirements-checkov.txt | .venv/.ready
+	@echo "Making .venv-checkov …"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-checkov
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python .venv-checkov/bin/python $<
+	@touch $@
+
+# It takes longest to start of all checks, and says the same of the same template.
+.venv-checkov/.passed: template.yaml .checkov.yaml .venv-checkov/.ready
+	.venv-checkov/bin/checkov --config-file .checkov.yaml
 	@touch $@

@@ -9,7 +9,8 @@ import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # nosec B108 - mkdtemp makes a folder of our own there
+# mkdtemp makes a folder of our own there.
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # nosec B108
 MEMINFO = Path("/proc/meminfo")
 ENOUGH_BYTES = 6 * 2**30
 """A loaded stack has about ten environments, each with the code twice (zipped and not)."""

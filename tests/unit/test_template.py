@@ -93,12 +93,23 @@ def test_every_function_is_made_by_the_same_step_for_its_processor() -> None:
         one for one in TEMPLATE["Resources"].values() if one["Type"] == "AWS::Serverless::Function"
     ]
     assert len(functions) >= 4
+    made = {
+        "BuildMethod": "makefile",
+        "ContextPath": {"Fn::Sub": "artifact/${Architecture}"},
+        "WorkingDirectory": ".",
+    }
     for function in functions:
-        assert function["Metadata"] == {
-            "BuildMethod": "makefile",
-            "ContextPath": {"Fn::Sub": "artifact/${Architecture}"},
-            "WorkingDirectory": ".",
-        }
+        assert function["Metadata"] | made == function["Metadata"]
+
+
+def test_what_the_scanner_is_not_to_ask_of_a_resource_says_why() -> None:
+    skipped = [
+        one
+        for resource in RESOURCES.values()
+        for one in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    ]
+    assert skipped
+    assert [one["id"] for one in skipped if len(one["comment"]) < 30] == []
 
 
 @pytest.mark.parametrize("environment", DEPLOYED)
