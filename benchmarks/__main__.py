@@ -20,7 +20,7 @@ from local.artifact import build, machine_architecture
 from local.errors import StackError
 from local.paths import PROJECT
 
-BENCHES = ("package", "cold", "warm", "worker", "throughput")
+BENCHES = ("package", "cold", "warm", "snapstart", "worker", "throughput")
 ON_REQUEST = ("reporting", "soak")
 """Measured only when they are named: they take some minutes."""
 RESULTS = Path(__file__).with_name("results.json")
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen benches and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "bench", nargs="?", choices=BENCHES + ON_REQUEST, help="which; by default the first five"
+        "bench", nargs="?", choices=BENCHES + ON_REQUEST, help="which; by default the first six"
     )
     bench: str | None = parser.parse_args(arguments).bench
     try:

@@ -33,28 +33,35 @@ class Running:
         """Invoke the function and return its answer."""
         return self._api.invoke(event)
 
+    def wait_until_ready(self) -> None:
+        """Return when the function has started, and waits for an event."""
+        self._api.wait_until_asked()
+
     def cpu_seconds(self) -> float:
         """Return the CPU time that all of its threads have used so far."""
         return time.clock_gettime(~self._process.pid << 3 | CPU_CLOCK)
 
 
 @contextmanager
-def running(function: Function, *, wrapper: tuple[str, ...] = ()) -> Iterator[Running]:
+def running(
+    function: Function, *, wrapper: tuple[str, ...] = (), log: Path | None = None
+) -> Iterator[Running]:
     """Run a function with Lambda's runtime client, for as long as the block runs.
 
     Args:
         function: what to run.
         wrapper: a command to run the process under.
+        log: where what it writes is kept; by default nowhere.
     """
     with TemporaryDirectory(prefix="function-") as scratch, RuntimeApi() as api:
         environment = _environment(function, scratch) | {"AWS_LAMBDA_RUNTIME_API": api.address}
-        with Path(scratch, "function.log").open("wb") as log:
+        with (log or Path(scratch, "function.log")).open("wb") as written:
             process = subprocess.Popen(  # noqa: S603 - a fixed command
                 [*wrapper, *function.command()],
                 cwd=function.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=written,
                 stderr=subprocess.STDOUT,
             )
         Thread(target=_tell_end, args=(process, api), daemon=True).start()

@@ -8,7 +8,7 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,6 +28,7 @@ class RuntimeApi:
     def __init__(self) -> None:
         self._events: SimpleQueue[bytes | None] = SimpleQueue()
         self._answers: SimpleQueue[tuple[bool, bytes]] = SimpleQueue()
+        self._asked = Event()
         self._server = _Server((LOOPBACK, 0), _Handler)
         self._server.api = self
         self._thread = Thread(target=self._server.serve_forever, name="runtime-api", daemon=True)
@@ -62,12 +63,22 @@ class RuntimeApi:
             raise InvocationFailed(content.decode())
         return json.loads(content)
 
+    def wait_until_asked(self) -> None:
+        """Return when the function is ready: it has asked for its first event.
+
+        Raises:
+            InvocationFailed: it never did.
+        """
+        if not self._asked.wait(ANSWER_WITHIN_SECONDS):
+            raise InvocationFailed("the function never asked for an event")
+
     def hang_up(self) -> None:
         """End the runtime client: it exits when its question for the next event breaks off."""
         self._events.put(None)
 
     def next_event(self) -> bytes | None:
         """Wait for the next event; None when there is none any more."""
+        self._asked.set()
         event = self._events.get()
         if event is None:
             # The client asks once more when a connection that it has used before breaks off.
@@ -94,6 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        if self.path.endswith("/restore/next"):
+            # Asked when Lambda would take its snapshot, and answered when it goes on from there.
+            self._answer(200, b"{}", {"Content-Type": "application/json"})
+            return
         event = self.server.api.next_event()
         if event is None:
             self.close_connection = True

@@ -24,6 +24,7 @@ from api.routes import (
     tasks,
     uploads,
 )
+from api.snapshot import get_ready
 from tandem.settings import settings
 from tandem.telemetry import logger
 from tandem.wiring import Wiring
@@ -72,4 +73,6 @@ def create_app(wiring: Wiring) -> FastAPI:
     return app
 
 
-handler = LambdaHandler(create_app(Wiring(settings())))
+wiring = Wiring(settings())
+handler = LambdaHandler(create_app(wiring))
+get_ready(handler, wiring)

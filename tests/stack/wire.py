@@ -24,6 +24,8 @@ class Wire:
         self.calls: list[str] = []
         self.connections: set[int] = set()
         """The clients' ports: each new connection has another."""
+        self.sessions: set[str] = set()
+        """The session tokens that calls were signed with."""
 
     def taken(self) -> list[str]:
         """Return the calls since the last time."""
@@ -68,6 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         # DynamoDB_20120810.PutItem, AmazonSQS.SendMessage; S3 has none.
         name = self.headers.get("X-Amz-Target", self.command).rpartition(".")[2]
         self.server.wire.calls.append(name)
+        self.server.wire.sessions.add(self.headers.get("X-Amz-Security-Token", ""))
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         headers = {key: text for key, text in self.headers.items() if key.lower() != "connection"}
         self._emulator.request(self.command, self.path, body, headers)

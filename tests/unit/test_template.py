@@ -404,3 +404,20 @@ def test_a_run_waits_for_its_slowest_sink_and_is_done_before_its_claim_is_over()
     assert SINK_PATIENCE < SINK_CLAIM
     assert SINK_CLAIM.total_seconds() < 60
     assert 4 * SINK_PATIENCE.total_seconds() < properties("ReportFunction")["Timeout"]
+
+
+def test_what_starts_environments_sooner_is_off_and_one_excludes_the_other() -> None:
+    assert PARAMETERS["SnapStart"]["Default"] == "false"
+    assert PARAMETERS["ApiProvisionedConcurrency"]["Default"] == 0
+    (assertion,) = TEMPLATE["Rules"]["OneWayToStartSooner"]["Assertions"]
+    assert assertion["Assert"]["Fn::Or"] == [
+        {"Fn::Equals": [{"Ref": "SnapStart"}, "false"]},
+        {"Fn::Equals": [{"Ref": "ApiProvisionedConcurrency"}, "0"]},
+    ]
+
+
+def test_only_what_a_snapshot_can_hold_has_one() -> None:
+    functions = of_type("AWS::Serverless::Function")
+    with_snapshot = {name for name, one in functions.items() if "SnapStart" in one["Properties"]}
+    assert with_snapshot == {"ApiFunction"}
+    assert "EphemeralStorage" not in properties("ApiFunction")
