@@ -1,8 +1,27 @@
 """What CloudWatch has: the metrics that AWS documents, and those that Tandem itself writes."""
 
-from dataclasses import dataclass
+import io
+import json
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
+from unittest.mock import patch
 
-from local.template import Node
+from local.template import Node, load_template
+from tandem.cloudwatch import CloudWatchSink, emit_run
+from tandem.domain.clock import SystemClock
+from tandem.domain.counts import FinishedTask
+from tandem.domain.report import Levels, Report, Totals, compile_report
+from tandem.domain.sink import SinkCursor, SinkState
+from tandem.domain.tally import Tally
+from tandem.domain.task import Mode, State
+from tandem.domain.window import Window
+from tests.factories.tasks import ACME, make_task
+
+_VARIABLES = load_template()["Globals"]["Function"]["Environment"]["Variables"]
+NAMESPACE: str = _VARIABLES["POWERTOOLS_METRICS_NAMESPACE"]["Fn::Sub"]
+"""Of our own metrics, as the template says it to the functions."""
 
 
 @dataclass(frozen=True)
@@ -13,6 +32,11 @@ class Metric:
     name: str
     dimensions: tuple[tuple[str, str], ...]
     statistic: str
+
+    @property
+    def series(self) -> tuple[str, str, frozenset[tuple[str, str]]]:
+        """Return what tells it from other metrics: all but the statistic."""
+        return self.namespace, self.name, frozenset(self.dimensions)
 
     @property
     def dimension_names(self) -> frozenset[str]:
@@ -83,6 +107,60 @@ def is_documented(metric: Metric) -> bool:
         metric.name in one.names and metric.dimension_names in one.dimensions
         for one in DOCUMENTED.get(metric.namespace, [])
     )
+
+
+@cache
+def written_by_reports() -> frozenset[tuple[str, str, frozenset[tuple[str, str]]]]:
+    """Return the series that ReportFunction writes of a minute with all kinds of tasks."""
+    names = {"POWERTOOLS_METRICS_NAMESPACE": NAMESPACE, "POWERTOOLS_SERVICE_NAME": "report"}
+    report = _report()
+    with redirect_stdout(io.StringIO()) as printed, patch.dict("os.environ", names):
+        CloudWatchSink(SystemClock(), metrics=True).publish(report, Totals.of(report))
+        emit_run(
+            1,
+            [
+                SinkState.of(
+                    SinkCursor(sink="cloudwatch", published_through=report.window), report.window
+                )
+            ],
+        )
+    lines = [json.loads(line) for line in printed.getvalue().splitlines()]
+    return frozenset(
+        (
+            directive["Namespace"],
+            metric["Name"],
+            frozenset((name, line[name]) for name in directive["Dimensions"][0]),
+        )
+        for line in lines
+        if "_aws" in line
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+    )
+
+
+def _report() -> Report:
+    # CloudWatch drops what is older than two weeks, and Powertools warns of it.
+    window = Window.holding(SystemClock().now()).plus(-1)
+    tasks = [
+        FinishedTask(
+            task_id=make_task().task_id,
+            tenant=ACME,
+            processor="echo",
+            mode=Mode.OFFLINE,
+            outcome=outcome,
+            attempts=2,
+            traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            created_at=window.start,
+            started_at=window.start + timedelta(seconds=1),
+            attempt_started_at=window.start + timedelta(seconds=1),
+            finished_at=window.start + timedelta(seconds=4),
+        )
+        for outcome in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+    ]
+    levels = Levels(
+        waiting=1, delayed=2, in_flight=3, dead_letters=4, oldest_waiting_seconds=5.0, swept=6
+    )
+    return replace(compile_report(window, Tally.of(tasks), window.end), levels=levels)
 
 
 def of_alarm(alarm: Node) -> list[Metric]:

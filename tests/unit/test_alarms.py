@@ -1,52 +1,43 @@
 """Alarms watch metrics that exist, tell someone, and lead to what is to be done."""
 
-import json
 import re
 
 import pytest
 
-from local.template import TEMPLATE_FILE, Node, load_template
-from tandem.cloudwatch import CloudWatchSink, emit_run
-from tandem.domain.clock import SystemClock
-from tandem.domain.report import Totals, compile_report
-from tandem.domain.tally import Tally
-from tandem.domain.window import Window
-from tests.unit.metrics import Metric, is_documented, of_alarm
+from local.template import TEMPLATE_FILE, load_template
+from tests.unit.metrics import NAMESPACE, Metric, is_documented, of_alarm, written_by_reports
+from tests.unit.runbook import ALARMS, RESOURCES, RUNBOOK, SECTIONS, section
 
-TEMPLATE = load_template()
-RESOURCES: Node = TEMPLATE["Resources"]
-ALARMS: dict[str, Node] = {
-    name: one["Properties"]
-    for name, one in RESOURCES.items()
-    if one["Type"] == "AWS::CloudWatch::Alarm"
-}
 METRICS = {name: of_alarm(alarm) for name, alarm in ALARMS.items()}
 
-RUNBOOK = (TEMPLATE_FILE.parent / "docs" / "operations.md").read_text()
 
-
-def sections(page: str) -> dict[str, str]:
-    """Return the sections of a page by the anchors that lead to them."""
-    parts = re.split(r"^##+ (.+)$", page, flags=re.MULTILINE)[1:]
-    return {
-        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-"): text
-        for title, text in zip(parts[::2], parts[1::2], strict=True)
-    }
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_tells_the_topic_when_it_begins_and_when_it_is_over(name: str) -> None:
+    assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert ALARMS[name]["OKActions"] == [{"Ref": "AlarmTopic"}]
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_tells_the_topic_and_leads_to_a_section_of_the_runbook(name: str) -> None:
-    alarm = ALARMS[name]
-    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
-    section = alarm["AlarmDescription"].partition("docs/operations.md#")[2]
-    assert section in sections(RUNBOOK)
+def test_an_alarm_leads_to_what_it_means_how_to_look_and_what_to_do(name: str) -> None:
+    text = SECTIONS[section(ALARMS[name])]
+    parts = re.findall(r"^\*(Meaning|Look|Do)\.\* \S", text, re.MULTILINE)
+    assert parts == ["Meaning", "Look", "Do"]
+
+
+def test_the_runbook_is_where_the_repository_has_it_unless_someone_says_otherwise() -> None:
+    default = load_template()["Parameters"]["RunbookUrl"]["Default"]
+    assert (TEMPLATE_FILE.parent / default).read_text() == RUNBOOK
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_watches_a_metric_that_aws_documents_or_our_own(name: str) -> None:
-    theirs = [one for one in METRICS[name] if one.namespace.startswith("AWS/")]
+def test_an_alarm_watches_what_aws_documents_or_what_reports_write(name: str) -> None:
     assert METRICS[name]
-    assert [one for one in theirs if not is_documented(one)] == []
+    for one in METRICS[name]:
+        assert is_documented(one) or one.series in written_by_reports(), one
+
+
+def test_stacks_of_one_account_do_not_write_the_same_metrics() -> None:
+    assert "${AWS::StackName}" in NAMESPACE
 
 
 def test_a_metric_of_another_kind_of_api_is_not_taken_for_an_http_apis() -> None:
@@ -60,12 +51,50 @@ def test_a_metric_of_another_kind_of_api_is_not_taken_for_an_http_apis() -> None
 def test_a_report_that_stays_away_is_an_alarm_too() -> None:
     dead_man = ALARMS["ReportMissingAlarm"]
     assert (dead_man["MetricName"], dead_man["TreatMissingData"]) == ("WindowsClosed", "breaching")
+    others = {name: one["TreatMissingData"] for name, one in ALARMS.items() if one != dead_man}
+    assert set(others.values()) == {"notBreaching"}
 
 
-def test_an_alarm_on_what_is_written_of_windows_is_right_even_when_one_was_written_twice() -> None:
-    dead_man = ALARMS["ReportMissingAlarm"]
-    assert (dead_man["Statistic"], dead_man["Period"]) == ("Maximum", 60)
-    assert RESOURCES["ReportMissingAlarm"]["Condition"] == "ReportsToCloudWatch"
+def test_an_alarm_on_what_a_window_says_is_right_even_when_a_window_is_written_twice() -> None:
+    by_run = {"TasksSwept", "SinkWindowsBehind"}
+    of_windows = [
+        one
+        for metrics in METRICS.values()
+        for one in metrics
+        if one.namespace == NAMESPACE and one.name not in by_run
+    ]
+    assert {one.name for one in of_windows} >= {"WindowsClosed", "OldestWaiting", "TasksFailed"}
+    assert {one.statistic for one in of_windows} == {"Average", "Maximum"}
+
+
+def test_an_alarm_on_reports_is_only_there_with_their_metrics() -> None:
+    by_window = {"ReportMissingAlarm", "TasksWaitAlarm", "TasksFailAlarm"}
+    conditions = {RESOURCES[name].get("Condition") for name in by_window}
+    assert conditions == {"ReportsToCloudWatch", "ReportsToCloudWatchOnAws"}
+
+
+def test_what_the_emulator_refuses_is_left_out_of_it() -> None:
+    for name, alarm in ALARMS.items():
+        if "Metrics" in alarm:
+            assert RESOURCES[name]["Condition"] in {"OnAws", "ReportsToCloudWatchOnAws"}
+
+
+@pytest.mark.parametrize("name", [name for name, one in ALARMS.items() if "Metrics" in one])
+def test_an_alarm_that_calculates_has_one_result_and_names_only_its_metrics(name: str) -> None:
+    queries = ALARMS[name]["Metrics"]
+    (result,) = [one for one in queries if one.get("ReturnData", True)]
+    named = set(re.findall(r"\b[a-z]\w*\b", result["Expression"]))
+    ids = [one["Id"] for one in queries]
+    assert len(set(ids)) == len(ids)
+    assert named <= set(ids)
+    assert named or "METRICS()" in result["Expression"]
+
+
+def test_the_ratio_of_failed_tasks_says_nothing_of_a_few_tasks() -> None:
+    queries = ALARMS["TasksFailAlarm"]["Metrics"]
+    expression = queries[0]["Expression"]
+    assert expression == "IF(failed + succeeded >= 2, failed / (failed + succeeded), 0)"
+    assert {one["MetricStat"]["Period"] for one in queries[1:]} == {300}
 
 
 @pytest.mark.parametrize("name", ["TableReadThrottlesAlarm", "TableWriteThrottlesAlarm"])
@@ -96,39 +125,3 @@ def test_every_function_that_serves_and_every_dead_letter_queue_is_watched() -> 
     for queue in queues:
         if "DeadLetter" in queue:
             assert ("ApproximateNumberOfMessagesVisible", f"{queue}.QueueName") in watched
-
-
-def own_namespace() -> str:
-    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    found: str = variables["POWERTOOLS_METRICS_NAMESPACE"]["Fn::Sub"]
-    return found
-
-
-def test_stacks_of_one_account_do_not_write_the_same_metrics() -> None:
-    assert "${AWS::StackName}" in own_namespace()
-
-
-def test_our_own_metrics_that_alarms_watch_are_emitted(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", own_namespace())
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "report")
-    window = Window.holding(SystemClock().now()).plus(-1)
-    report = compile_report(window, Tally(), window.end)
-    CloudWatchSink(SystemClock(), metrics=True).publish(report, Totals.of(report))
-    emit_run(0, [])
-    emitted = set()
-    for line in capsys.readouterr().out.splitlines():
-        document = json.loads(line)
-        for directive in document.get("_aws", {}).get("CloudWatchMetrics", []):
-            dimensions = [(name, document[name]) for name in directive["Dimensions"][0]]
-            for metric in directive["Metrics"]:
-                emitted.add((directive["Namespace"], metric["Name"], tuple(dimensions)))
-    ours = {
-        (one.namespace, one.name, one.dimensions)
-        for metrics in METRICS.values()
-        for one in metrics
-        if not one.namespace.startswith("AWS/")
-    }
-    assert ours
-    assert ours <= emitted
