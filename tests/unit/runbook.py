@@ -10,6 +10,13 @@ ALARMS: dict[str, Node] = {
     for name, one in RESOURCES.items()
     if one["Type"] == "AWS::CloudWatch::Alarm"
 }
+SERVING = [
+    name
+    for name, one in RESOURCES.items()
+    if one["Type"] == "AWS::Serverless::Function" and name != "CanaryFunction"
+]
+"""The functions; CodeDeploy calls the canary, and sees how it ends."""
+
 RUNBOOK = (TEMPLATE_FILE.parent / "docs" / "operations.md").read_text()
 
 

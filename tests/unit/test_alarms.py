@@ -6,7 +6,7 @@ import pytest
 
 from local.template import TEMPLATE_FILE, load_template
 from tests.unit.metrics import NAMESPACE, Metric, is_documented, of_alarm, written_by_reports
-from tests.unit.runbook import ALARMS, RESOURCES, RUNBOOK, SECTIONS, section
+from tests.unit.runbook import ALARMS, RESOURCES, RUNBOOK, SECTIONS, SERVING, section
 
 METRICS = {name: of_alarm(alarm) for name, alarm in ALARMS.items()}
 
@@ -34,6 +34,16 @@ def test_an_alarm_watches_what_aws_documents_or_what_reports_write(name: str) ->
     assert METRICS[name]
     for one in METRICS[name]:
         assert is_documented(one) or one.series in written_by_reports(), one
+
+
+@pytest.mark.parametrize("function", SERVING)
+def test_an_error_is_seen_that_is_as_old_as_the_functions_timeout(function: str) -> None:
+    alarm = ALARMS[f"{function}ErrorsAlarm"]
+    timeout = RESOURCES[function]["Properties"]["Timeout"]
+    if isinstance(timeout, dict):
+        timeout = load_template()["Parameters"][timeout["Ref"]]["MaxValue"]
+    assert alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]) == 1
+    assert alarm["EvaluationPeriods"] * alarm["Period"] >= timeout + 60
 
 
 def test_stacks_of_one_account_do_not_write_the_same_metrics() -> None:
@@ -115,12 +125,9 @@ def test_every_function_that_serves_and_every_dead_letter_queue_is_watched() -> 
         for one in metrics
         for _, value in one.dimensions
     }
-    kinds = {name: one["Type"] for name, one in RESOURCES.items()}
-    functions = [name for name, kind in kinds.items() if kind == "AWS::Serverless::Function"]
-    queues = [name for name, kind in kinds.items() if kind == "AWS::SQS::Queue"]
-    functions.remove("CanaryFunction")  # CodeDeploy calls it, and sees how it ends
-    assert len(functions) == len(queues) == 4
-    for function in functions:
+    queues = [name for name, one in RESOURCES.items() if one["Type"] == "AWS::SQS::Queue"]
+    assert len(SERVING) == len(queues) == 4
+    for function in SERVING:
         assert {("Errors", function), ("Throttles", function)} <= watched
     for queue in queues:
         if "DeadLetter" in queue:

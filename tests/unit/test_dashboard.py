@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from tests.unit.dashboard_body import RESOURCES, SCHEMA, body, exists, stack
 from tests.unit.metrics import NAMESPACE, Metric, is_documented, of_alarm, written_by_reports
-from tests.unit.runbook import ALARMS, SECTIONS, section
+from tests.unit.runbook import ALARMS, SECTIONS, SERVING, section
 
 STACKS = {
     "on-aws": stack(),
@@ -145,9 +145,8 @@ def test_every_function_queue_and_index_and_what_alarms_watch_is_shown() -> None
     # The most that any sink is behind is the highest of the lines by sink.
     assert {name for _, name, _ in watched - shown} == {"SinkWindowsBehind"}
     values = {value for _, _, dimensions in shown for _, value in dimensions}
+    assert values >= set(SERVING)
     for name, one in RESOURCES.items():
-        if one["Type"] == "AWS::Serverless::Function":
-            assert name in values
         if one["Type"] == "AWS::SQS::Queue":
             assert f"{name}.QueueName" in values
 
