@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from local.environment import REGION
+from tandem.adapters.dynamodb_sinks import DynamoDBSinkStore
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.domain.clock import whole_milliseconds
 from tandem.domain.ids import TaskId
@@ -19,16 +21,27 @@ from tests.stack.resources import Resources
 type Json = dict[str, Any]
 
 
-class Ground:
-    """What scenarios stand on, for as long as the `with` block runs.
+HEADERS = "headers"
+"""The secret with the headers of a collector of reports."""
 
-    One shard, so that what is overdue at once is sent in one call.
-    """
+PARAMETERS = {
+    # One shard, so that what is overdue at once is sent in one call.
+    "IndexShards": "1",
+    # All sinks of reports; nobody answers at the two that are addresses.
+    "ReportTopic": "true",
+    "ReportWebhookUrl": "https://127.0.0.1:9/",
+    "OtlpEndpoint": "http://127.0.0.1:9",
+    "OtlpHeadersSecret": f"arn:aws:secretsmanager:{REGION}:000000000000:secret:{HEADERS}-??????",
+}
+
+
+class Ground:
+    """What scenarios stand on, for as long as the `with` block runs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stack = ExitStack()
-        self.resources = Resources(folder, parameters={"IndexShards": "1"}, roles=True)
+        self.resources = Resources(folder, parameters=PARAMETERS, roles=True)
 
     def __enter__(self) -> Self:
         """Make the resources."""
@@ -37,6 +50,9 @@ class Ground:
         self.roles = Roles(self.resources)
         self._ids = self.resources.physical_ids()
         self.store = DynamoDBTaskStore(self.aws.dynamodb, self.resources.table, shards=1)
+        self.sinks = DynamoDBSinkStore(self.aws.dynamodb, self.resources.table)
+        self._close_topic()
+        self.aws.secrets_manager.create_secret(Name=HEADERS, SecretString='{"x-key": "1"}')
         return self
 
     def __exit__(
@@ -47,6 +63,24 @@ class Ground:
     ) -> None:
         """Stop the emulator, and what was started since."""
         self.stack.close()
+
+    def _close_topic(self) -> None:
+        """Give the topic a policy that allows nothing, as it has where TLS is required.
+
+        The policy that a topic is made with lets the whole account publish.
+        """
+        topic = self._ids["ReportsTopic"]
+        refused = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": topic,
+            "Condition": {"Bool": {"aws:SecureTransport": "true"}},
+        }
+        policy = {"Version": "2012-10-17", "Statement": [refused]}
+        self.aws.sns.set_topic_attributes(
+            TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(policy)
+        )
 
     def clear(self) -> None:
         """Empty the table and the queues."""

@@ -41,14 +41,18 @@ class Roles:
             reverse=True,
         )
         self._roles = {name: made[name] for name in made if name.endswith("Role")}
-        self._policies = {name: self._policy(name) for name in self._roles}
+        self._policies = [
+            (role, policy, self._document(role, policy))
+            for role, name in self._roles.items()
+            for policy in self._iam.list_role_policies(RoleName=name)["PolicyNames"]
+        ]
 
     def permissions(self) -> list[Permission]:
         """Return all that the roles allow."""
         return [
             Permission(role, action, self._short(arn))
-            for role, (_, policy) in self._policies.items()
-            for statement in policy["Statement"]
+            for role, _, document in self._policies
+            for statement in document["Statement"]
             for action in _listed(statement["Action"])
             for arn in _listed(statement["Resource"])
         ]
@@ -56,17 +60,20 @@ class Roles:
     @contextmanager
     def without(self, permission: Permission) -> Iterator[None]:
         """Take one permission from its role, for as long as the `with` block runs."""
-        name, whole = self._policies[permission.role]
-        less = [
-            part
-            for statement in whole["Statement"]
-            for part in self._without(statement, permission)
-        ]
-        self._write(permission.role, name, whole | {"Statement": less})
+        for role, policy, whole in self._policies:
+            less = [
+                part
+                for statement in whole["Statement"]
+                for part in self._without(statement, permission)
+            ]
+            if role == permission.role and less != whole["Statement"]:
+                self._write(role, policy, whole | {"Statement": less})
         try:
             yield
         finally:
-            self._write(permission.role, name, whole)
+            for role, policy, whole in self._policies:
+                if role == permission.role:
+                    self._write(role, policy, whole)
 
     def credentials(self, role: str) -> dict[str, str]:
         """Return the environment of a function in this role, as Lambda sets it.
@@ -81,16 +88,17 @@ class Roles:
             "AWS_SESSION_TOKEN": found["SessionToken"],
         }
 
-    def _policy(self, role: str) -> tuple[str, Document]:
-        name = self._roles[role]
-        [policy] = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
-        found = self._iam.get_role_policy(RoleName=name, PolicyName=policy)
-        return policy, found["PolicyDocument"]
+    def _document(self, role: str, policy: str) -> Document:
+        found = self._iam.get_role_policy(RoleName=self._roles[role], PolicyName=policy)
+        document: Document = found["PolicyDocument"]
+        return document
 
     def _write(self, role: str, policy: str, document: Document) -> None:
-        self._iam.put_role_policy(
-            RoleName=self._roles[role], PolicyName=policy, PolicyDocument=json.dumps(document)
-        )
+        names = {"RoleName": self._roles[role], "PolicyName": policy}
+        if document["Statement"]:
+            self._iam.put_role_policy(**names, PolicyDocument=json.dumps(document))
+        else:
+            self._iam.delete_role_policy(**names)
 
     def _without(self, statement: Document, taken: Permission) -> list[Document]:
         """Return what is left of a statement: its other actions, and this one elsewhere."""

@@ -5,6 +5,7 @@ from functools import partial
 
 from tests.stack import scenarios_api as api
 from tests.stack import scenarios_behind as behind
+from tests.stack.ground import HEADERS
 from tests.stack.permissions import Permission
 from tests.stack.scene import Scene
 
@@ -95,6 +96,15 @@ SCENARIOS: dict[Permission, Scenario] = {
             ("sqs:SendMessageBatch", "CallbackQueue"): behind.callbacks_are_swept,
             ("sqs:GetQueueAttributes", "TaskQueue"): behind.windows_are_closed,
             ("sqs:GetQueueAttributes", "DeadLetterQueue"): behind.windows_are_closed,
+            ("sns:Publish", "ReportsTopic"): behind.the_topic_is_told,
+            (
+                "secretsmanager:GetSecretValue",
+                "secret:ReportWebhookSecret",
+            ): partial(behind.a_report_is_about_to_be_sent, sink="webhook"),
+            (
+                "secretsmanager:GetSecretValue",
+                f"secret:{HEADERS}-??????",
+            ): partial(behind.a_report_is_about_to_be_sent, sink="otlp"),
         },
     ),
 }

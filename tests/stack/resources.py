@@ -29,8 +29,11 @@ RESOURCES = (
     "CallbackSecret",
     "TaskBucket",
 )
-IDENTITY = ("AWS::IAM::Role", "AWS::Logs::LogGroup")
+IDENTITY = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Logs::LogGroup")
 """The functions' roles, and what these name besides."""
+
+SINKS = ("ReportsTopic", "ReportWebhookSecret")
+"""What the report's role names when parameters ask for it."""
 
 OF_DEPLOYMENTS = ("CanaryRole", "DeploymentRole")
 """Roles that name functions, of which there are none here (test_canary.py has them)."""
@@ -69,6 +72,7 @@ class Resources:
             name
             for name, one in self._template["Resources"].items()
             if name in RESOURCES
+            or (roles and name in SINKS)
             or (roles and one["Type"] in IDENTITY and name not in OF_DEPLOYMENTS)
         ]
         self._outputs: dict[str, str] = {}

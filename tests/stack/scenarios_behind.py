@@ -148,3 +148,14 @@ def callbacks_are_swept(scene: Scene) -> None:
     tasks = [ended_an_hour_ago(scene), ended_an_hour_ago(scene)]
     scene.tick()
     assert sorted(scene.tasks_in("CallbackQueue")) == sorted(task.task_id for task in tasks)
+
+
+def the_topic_is_told(scene: Scene) -> None:
+    assert scene.tick()["closed"]
+    assert scene.sinks.cursors(["sns"])["sns"].error is None
+
+
+def a_report_is_about_to_be_sent(scene: Scene, sink: str) -> None:
+    assert scene.tick()["closed"]
+    error = scene.sinks.cursors([sink])[sink].error
+    assert error == "the connection failed: Connection refused"

@@ -7,7 +7,7 @@ from typing import Any
 
 from local.paths import BUILD
 from tests.factories.events import http_event
-from tests.stack.ground import Ground, Json
+from tests.stack.ground import HEADERS, Ground, Json
 from tests.stack.runtime import FunctionRuntime
 
 SCOPES = ("tasks:read", "tasks:write", "reports:read", "admin")
@@ -15,6 +15,7 @@ PROCESSORS = Path(__file__).parent / "processors"
 ENVIRONMENT = {
     "CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8",
     "CALLBACK_RETRY_SECONDS": "1",
+    "OTLP_HEADERS_SECRET": HEADERS,
     # What a function has read once it would not have to be allowed to read again.
     "POWERTOOLS_PARAMETERS_MAX_AGE": "0",
 }

@@ -11,7 +11,9 @@ from tests.stack.proofs import SCENARIOS, UNPROVED
 from tests.stack.runtime import InvocationFailed
 from tests.stack.scene import Scene
 
-DENIED = re.compile(r"AccessDenied|role may not read|\(403\)|\"error_code\": ?\"403\"")
+DENIED = re.compile(
+    r"AccessDenied|AuthorizationError|role may not read|\(403\)|\"error_code\": ?\"403\""
+)
 
 
 @pytest.fixture(scope="module")
