@@ -3,31 +3,23 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import Depends, FastAPI
+from tandem.startup import lasting
 
-from api import problems
-from api.lambda_handler import LambdaHandler
-from api.middleware import RequestFrame
-from api.negotiation import json_spoken
-from api.routes import (
-    batch,
-    callbacks,
-    dead_letters,
-    docs,
-    health,
-    heavy,
-    metrics,
-    process,
-    processors,
-    reports,
-    results,
-    tasks,
-    uploads,
-)
-from api.snapshot import get_ready
-from tandem.settings import settings
-from tandem.telemetry import logger
-from tandem.wiring import Wiring
+with lasting():
+    from fastapi import FastAPI
+    from fastapi.telemetry import TelemetryConfig
+
+    from api import problems
+    from api.lambda_handler import LambdaHandler
+    from api.middleware import RequestFrame
+    from api.resources import Resources
+    from api.snapshot import get_ready
+    from tandem.settings import settings
+    from tandem.telemetry import logger
+    from tandem.wiring import Wiring
+
+_NO_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False)
+"""Nothing takes FastAPI's own: logs and metrics are Powertools', traces Lambda's."""
 
 
 def create_app(wiring: Wiring) -> FastAPI:
@@ -47,32 +39,17 @@ def create_app(wiring: Wiring) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         openapi_url=None,
-        webhooks=callbacks.webhooks,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.wiring = wiring
+    app.state.resources = Resources(app.router)
     app.add_middleware(RequestFrame)
     problems.install(app)
-    app.include_router(docs.router)
-    for resource in (
-        health.open_router,
-        health.router,
-        process.router,
-        batch.router,
-        heavy.router,
-        tasks.router,
-        callbacks.router,
-        processors.router,
-        uploads.router,
-        reports.router,
-        dead_letters.router,
-    ):
-        app.include_router(resource, dependencies=[Depends(json_spoken)])
-    app.include_router(results.router)
-    app.include_router(metrics.router)
-    app.include_router(reports.picture_router)
     return app
 
 
-wiring = Wiring(settings())
-handler = LambdaHandler(create_app(wiring))
-get_ready(handler, wiring)
+with lasting():
+    wiring = Wiring(settings())
+    handler = LambdaHandler(create_app(wiring))
+    wiring.prepare()
+    get_ready(handler, wiring)

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from api.problems import Problem
 
@@ -22,6 +22,10 @@ async def json_spoken(request: Request) -> None:
         raise _unsupported(f"The body must be {_JSON}.", {"Accept": _JSON})
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise _unsupported("The body must not be encoded.", {"Accept-Encoding": "identity"})
+
+
+JSON_SPOKEN = Depends(json_spoken)
+"""For a router or a route: `APIRouter(dependencies=[JSON_SPOKEN])`."""
 
 
 def spoken(request: Request, media_type: str) -> None:

@@ -10,7 +10,9 @@ from pydantic.json_schema import models_json_schema
 from api.examples import add_examples
 from api.identity import RESOURCE_SERVER, SCOPES
 from api.links import add_links
-from api.problems import MEDIA_TYPE, ProblemDocument
+from api.problem_models import ProblemDocument
+from api.problems import MEDIA_TYPE
+from api.routes.callbacks import webhooks
 from tandem.settings import Settings
 
 type Json = dict[str, Any]
@@ -72,6 +74,8 @@ _HEADERS_OF = {
 
 def openapi_document(app: FastAPI, settings: Settings) -> Json:
     """Return the document of a deployment with these settings."""
+    app.state.resources.load()
+    app.webhooks = webhooks
     document = app.openapi()
     document["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
     document["servers"] = [{"url": "/"}]

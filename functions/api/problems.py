@@ -6,32 +6,12 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.methods import allowed
 from tandem.limits import DETAIL_CHARACTERS, INVALID_PARTS
 
 MEDIA_TYPE = "application/problem+json"
-
-
-class InvalidPart(BaseModel):
-    """One part of a request that is not as it should be."""
-
-    pointer: str = Field(description="JSON Pointer (RFC 6901) to it.", examples=["/body/input"])
-    detail: str
-
-
-class ProblemDocument(BaseModel):
-    """What every error answers with (RFC 9457)."""
-
-    type: str = Field(description="Stable name of the kind of problem.")
-    title: str
-    status: int
-    detail: str
-    request_id: str
-    errors: list[InvalidPart] | None = Field(None, description="Of an invalid request.")
-    task_id: str | None = Field(None, description="The task that it is about.")
 
 
 class Problem(HTTPException):

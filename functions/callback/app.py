@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from tandem.startup import lasting
 
-from callback.batch import run_batch
-from tandem.adapters.sqs_event import BatchAnswer
-from tandem.settings import settings
-from tandem.telemetry import logger
-from tandem.wiring import Wiring
+with lasting():
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
-wiring = Wiring(settings())
+    from callback.batch import run_batch
+    from tandem.adapters.sqs_event import BatchAnswer
+    from tandem.settings import settings
+    from tandem.telemetry import logger
+    from tandem.wiring import Wiring
+
+    wiring = Wiring(settings())
+    wiring.prepare("callback_deliveries")
 
 
 @logger.inject_lambda_context

@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from tandem.startup import lasting
 
-from tandem.cloudwatch import emit_run
-from tandem.services.sweep import found_overdue
-from tandem.settings import settings
-from tandem.telemetry import logger
-from tandem.wiring import Wiring
+with lasting():
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
-wiring = Wiring(settings())
+    from tandem.cloudwatch import emit_run
+    from tandem.services.sweep import found_overdue
+    from tandem.settings import settings
+    from tandem.telemetry import logger
+    from tandem.wiring import Wiring
+
+    wiring = Wiring(settings())
+    wiring.prepare("sweep", "publishing", "levels", "reports", "callbacks")
 
 
 @logger.inject_lambda_context

@@ -2,20 +2,25 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from tandem.ports import ReportSink
-from tandem.processing.pool import BoundedPool
-from tandem.services.publish import Publishing
 from tandem.telemetry import logger
 from tandem.watching import Watching
+
+if TYPE_CHECKING:
+    from tandem.ports import ReportSink
+    from tandem.services.publish import Publishing
 
 
 class Sending(Watching):
     """The sinks that are configured. Only ReportFunction asks for them, and pays for no other."""
 
     @cached_property
-    def publishing(self) -> Publishing:
+    def publishing(self) -> "Publishing":
         """Sends closed windows."""
+        from tandem.processing.pool import BoundedPool
+        from tandem.services.publish import Publishing
+
         sinks = self.sinks
         return Publishing(
             sinks,
@@ -27,18 +32,18 @@ class Sending(Watching):
         )
 
     @cached_property
-    def sinks(self) -> tuple[ReportSink, ...]:
+    def sinks(self) -> "tuple[ReportSink, ...]":
         """To whom windows are sent: always the log, and whom the settings name."""
         return (self.cloudwatch_sink, *self._configured_sinks())
 
     @cached_property
-    def cloudwatch_sink(self) -> ReportSink:
+    def cloudwatch_sink(self) -> "ReportSink":
         """The log, with or without metrics in it."""
         from tandem.cloudwatch import CloudWatchSink
 
         return CloudWatchSink(self.clock, metrics=self.settings.report_to_cloudwatch)
 
-    def _configured_sinks(self) -> Iterator[ReportSink]:
+    def _configured_sinks(self) -> "Iterator[ReportSink]":
         settings = self.settings
         if settings.report_topic_arn:
             from tandem.services.sinks import TopicSink

@@ -37,6 +37,7 @@ class Settings(BaseModel):
     tenant_tasks_per_second: float = Field(default=0, ge=0)
     tenant_tasks_burst: int = Field(default=100, ge=1)
     index_shards: int = Field(default=4, ge=1, le=100)
+    prepare_at_init: bool = False
     callback_queue_url: str = ""
     callback_dead_letter_queue_url: str = ""
     callback_secret: str = ""

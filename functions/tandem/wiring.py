@@ -1,92 +1,66 @@
-"""The services, each made on first use."""
+"""The services, each imported and made on first use."""
 
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tandem.domain.redelivery import Redelivery
-from tandem.ports import TaskStore
-from tandem.processing.catalogue import Catalogue, installed
-from tandem.sending import Sending
-from tandem.services.callback_letters import CallbackRemedy
-from tandem.services.callbacks import AnnouncingStore, Callbacks
-from tandem.services.dead_letters import DeadLetters, TaskRemedy
-from tandem.services.deliver import Deliveries
-from tandem.services.dispatch import Dispatch
-from tandem.services.execute import Execution
-from tandem.services.online import Online
-from tandem.services.payloads import Payloads
-from tandem.services.quota import Quota
-from tandem.services.results import Results
-from tandem.services.retention import Retention
-from tandem.services.settle import Settlement
-from tandem.services.submit import Submissions
-from tandem.services.sweep import Sweep
-from tandem.services.tasks import Tasks
-from tandem.services.webhook_keys import WebhookKeys
+from tandem.notifying import Notifying
 from tandem.telemetry import logger
 
 if TYPE_CHECKING:
-    from tandem.services.callback_deliveries import CallbackDeliveries
+    from tandem.ports import TaskStore
+    from tandem.processing.catalogue import Catalogue
+    from tandem.services.dead_letters import DeadLetters
+    from tandem.services.deliver import Deliveries
+    from tandem.services.dispatch import Dispatch
+    from tandem.services.execute import Execution
+    from tandem.services.online import Online
+    from tandem.services.payloads import Payloads
+    from tandem.services.quota import Quota
+    from tandem.services.results import Results
+    from tandem.services.retention import Retention
+    from tandem.services.settle import Settlement
+    from tandem.services.submit import Submissions
+    from tandem.services.sweep import Sweep
+    from tandem.services.tasks import Tasks
 
 
-class Wiring(Sending):
+class Wiring(Notifying):
     """What a function's handler calls. A function pays only for the parts that it touches."""
 
     @cached_property
-    def catalogue(self) -> Catalogue:
+    def catalogue(self) -> "Catalogue":
         """The processors there are."""
+        from tandem.processing.catalogue import installed
+
         return installed()
 
     @cached_property
-    def payloads(self) -> Payloads:
+    def payloads(self) -> "Payloads":
         """Inputs and outputs."""
+        from tandem.services.payloads import Payloads
+
         return Payloads(self.blobs)
 
     @cached_property
-    def task_store(self) -> TaskStore:
+    def task_store(self) -> "TaskStore":
         """Where tasks are kept, and by whose writes they end."""
+        from tandem.services.callbacks import AnnouncingStore
+
         return AnnouncingStore(self.store, self.callbacks)
 
     @cached_property
-    def callbacks(self) -> Callbacks:
-        """Gives the callbacks of tasks that ended to their queue."""
-        return Callbacks(
-            self.callback_store, self.callback_queue, self.clock, pool=self.pool, logger=logger
-        )
-
-    @cached_property
-    def callback_deliveries(self) -> "CallbackDeliveries":
-        """Sends callbacks."""
-        # Pydantic makes its models at import: only the function that sends them pays for that.
-        from tandem.services.callback_deliveries import CallbackDeliveries
-
-        waits = self.settings.callback_retry_seconds
-        return CallbackDeliveries(
-            self.store,
-            self.callback_store,
-            self.callback_inbox,
-            self.callback_sender,
-            self.webhook_keys,
-            clock=self.clock,
-            redelivery=Redelivery(tuple(timedelta(seconds=wait) for wait in waits)),
-            allowed=self.settings.callback_allowed_networks,
-            logger=logger,
-        )
-
-    @cached_property
-    def webhook_keys(self) -> WebhookKeys:
-        """What callbacks are signed with."""
-        return WebhookKeys(self.secrets, self.settings.need("callback_secret"))
-
-    @cached_property
-    def dispatch(self) -> Dispatch:
+    def dispatch(self) -> "Dispatch":
         """Sends tasks to the worker."""
+        from tandem.services.dispatch import Dispatch
+
         return Dispatch(self.queue, self.clock, logger)
 
     @cached_property
-    def submissions(self) -> Submissions:
+    def submissions(self) -> "Submissions":
         """Accepts tasks."""
+        from tandem.services.submit import Submissions
+
         return Submissions(
             self.task_store,
             self.dispatch,
@@ -97,13 +71,17 @@ class Wiring(Sending):
         )
 
     @cached_property
-    def retention(self) -> Retention:
+    def retention(self) -> "Retention":
         """How long finished tasks are kept."""
+        from tandem.services.retention import Retention
+
         return Retention(timedelta(days=self.settings.task_retention_days))
 
     @cached_property
-    def tasks(self) -> Tasks:
+    def tasks(self) -> "Tasks":
         """Reads, cancels and repeats tasks."""
+        from tandem.services.tasks import Tasks
+
         return Tasks(
             self.task_store,
             self.submissions,
@@ -114,8 +92,10 @@ class Wiring(Sending):
         )
 
     @cached_property
-    def sweep(self) -> Sweep:
+    def sweep(self) -> "Sweep":
         """Moves overdue tasks on."""
+        from tandem.services.sweep import Sweep
+
         return Sweep(
             self.task_store,
             self.dispatch,
@@ -126,8 +106,10 @@ class Wiring(Sending):
         )
 
     @cached_property
-    def execution(self) -> Execution:
+    def execution(self) -> "Execution":
         """Runs attempts."""
+        from tandem.services.execute import Execution
+
         return Execution(
             self.task_store,
             self.blobs,
@@ -138,13 +120,17 @@ class Wiring(Sending):
         )
 
     @cached_property
-    def results(self) -> Results:
+    def results(self) -> "Results":
         """Answers the same input again."""
+        from tandem.services.results import Results
+
         return Results(self.result_cache, self.blobs, self.clock, self.catalogue)
 
     @cached_property
-    def settlement(self) -> Settlement:
+    def settlement(self) -> "Settlement":
         """Records how attempts ended."""
+        from tandem.services.settle import Settlement
+
         return Settlement(
             self.task_store,
             self.payloads,
@@ -155,8 +141,10 @@ class Wiring(Sending):
         )
 
     @cached_property
-    def online(self) -> Online:
+    def online(self) -> "Online":
         """Runs tasks whose callers wait."""
+        from tandem.services.online import Online
+
         return Online(
             self.submissions,
             self.dispatch,
@@ -167,13 +155,17 @@ class Wiring(Sending):
         )
 
     @cached_property
-    def deliveries(self) -> Deliveries:
+    def deliveries(self) -> "Deliveries":
         """Handles the worker's messages."""
+        from tandem.services.deliver import Deliveries
+
         return Deliveries(self.execution, self.settlement, self.inbox, self.clock)
 
     @cached_property
-    def quota(self) -> Quota:
+    def quota(self) -> "Quota":
         """How much a tenant may submit."""
+        from tandem.services.quota import Quota
+
         return Quota(
             self.quota_store,
             self.clock,
@@ -182,16 +174,12 @@ class Wiring(Sending):
         )
 
     @cached_property
-    def dead_letters(self) -> DeadLetters:
+    def dead_letters(self) -> "DeadLetters":
         """Shows and redrives dead letters."""
+        from tandem.services.dead_letters import DeadLetters, TaskRemedy
+
         remedy = TaskRemedy(self.tasks, self.dispatch, self.clock)
         return DeadLetters(self.dead_letter_box, self.store, remedy)
-
-    @cached_property
-    def callback_letters(self) -> DeadLetters:
-        """Shows and redrives callbacks that were given up."""
-        remedy = CallbackRemedy(self.callback_store, self.callbacks)
-        return DeadLetters(self.callback_dead_letter_box, self.store, remedy)
 
     def close(self) -> None:
         """Wait for the threads, and end them."""

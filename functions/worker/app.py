@@ -3,16 +3,20 @@
 from datetime import timedelta
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from tandem.startup import lasting
 
-from tandem.adapters.sqs_event import BatchAnswer
-from tandem.limits import SETTLE_SECONDS
-from tandem.settings import settings
-from tandem.telemetry import logger
-from tandem.wiring import Wiring
-from worker.batch import run_batch
+with lasting():
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
-wiring = Wiring(settings())
+    from tandem.adapters.sqs_event import BatchAnswer
+    from tandem.limits import SETTLE_SECONDS
+    from tandem.settings import settings
+    from tandem.telemetry import logger
+    from tandem.wiring import Wiring
+    from worker.batch import run_batch
+
+    wiring = Wiring(settings())
+    wiring.prepare("deliveries")
 
 
 @logger.inject_lambda_context

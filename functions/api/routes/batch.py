@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from api.idempotency import IdempotencyKey, part_of, same_request
 from api.identity import Writer
 from api.models import BatchAnswer, BatchItem
+from api.negotiation import JSON_SPOKEN
 from api.problems import Problem
 from api.services import Services
 from api.strict_json import StrictJsonRoute
@@ -19,7 +20,7 @@ from tandem.ports import KeyUsed
 from tandem.services.submit import NewTask
 from tandem.services.views import TaskView
 
-router = APIRouter(tags=["processing"], route_class=StrictJsonRoute)
+router = APIRouter(tags=["processing"], route_class=StrictJsonRoute, dependencies=[JSON_SPOKEN])
 
 
 class Batch(BaseModel):

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from api.identity import Writer
+from api.negotiation import JSON_SPOKEN
 from api.problems import Problem
 from api.services import Services
 from tandem.domain.webhook import key_text
@@ -14,7 +15,7 @@ from tandem.ports import SecretsError
 from tandem.services.views import TaskEvent
 from tandem.telemetry import logger
 
-router = APIRouter(tags=["callbacks"])
+router = APIRouter(tags=["callbacks"], dependencies=[JSON_SPOKEN])
 
 webhooks = APIRouter()
 """What the API sends: it is in the OpenAPI document, and answers nothing."""

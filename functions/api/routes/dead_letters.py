@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.identity import Administrator
+from api.negotiation import JSON_SPOKEN
 from api.services import Services
 from api.strict_json import StrictJsonRoute
 from tandem.domain.ids import TenantId
@@ -17,7 +18,12 @@ from tandem.services.dead_letters import DeadLetters, Letter, LetterFilter, Redr
 from tandem.services.views import TaskView
 from tandem.telemetry import logger
 
-router = APIRouter(prefix="/dead-letters", tags=["dead letters"], route_class=StrictJsonRoute)
+router = APIRouter(
+    prefix="/dead-letters",
+    tags=["dead letters"],
+    route_class=StrictJsonRoute,
+    dependencies=[JSON_SPOKEN],
+)
 
 
 class DeadQueue(StrEnum):

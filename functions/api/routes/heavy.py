@@ -8,11 +8,12 @@ from pydantic import BaseModel
 
 from api.identity import Writer
 from api.models import Accepted
+from api.negotiation import JSON_SPOKEN
 from api.services import Services
 from api.submitting import enqueue
 from tandem.services.submit import NewTask
 
-router = APIRouter(tags=["processing"])
+router = APIRouter(tags=["processing"], dependencies=[JSON_SPOKEN])
 
 RUNNING = "Task is running"
 

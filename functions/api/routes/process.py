@@ -9,6 +9,7 @@ from api import answers
 from api.idempotency import REPLAYED, IdempotencyKey, same_request
 from api.identity import Writer
 from api.models import Accepted, ProcessedOnline
+from api.negotiation import JSON_SPOKEN
 from api.prefer import WaitSeconds, applied, ended
 from api.problems import Problem, invalid
 from api.services import Services
@@ -29,7 +30,7 @@ from tandem.ports import KeyUsed
 from tandem.services.online import Promoted
 from tandem.services.outcomes import Failed, Succeeded
 
-router = APIRouter(tags=["processing"], route_class=StrictJsonRoute)
+router = APIRouter(tags=["processing"], route_class=StrictJsonRoute, dependencies=[JSON_SPOKEN])
 
 ENQUEUED = "Task enqueued for offline processing"
 CONTINUED = "Task continues offline"

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Response
 from api.catalogue_models import Limits, ProcessorList, ProcessorView
 from api.etag import NOT_MODIFIED, IfNoneMatch, tagged
 from api.identity import Reader
+from api.negotiation import JSON_SPOKEN
 from api.services import Services
 from tandem import limits
 from tandem.processing.processor import AnyProcessor
 
-router = APIRouter(tags=["processors"])
+router = APIRouter(tags=["processors"], dependencies=[JSON_SPOKEN])
 
 
 @router.get(

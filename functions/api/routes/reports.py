@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api.etag import NOT_MODIFIED, IfNoneMatch, tagged
 from api.identity import Operator
 from api.instants import Instant
-from api.negotiation import spoken
+from api.negotiation import JSON_SPOKEN, spoken
 from api.problems import Problem, not_found
 from api.services import Services
 from tandem.domain.window import Window
@@ -15,14 +15,12 @@ from tandem.limits import PAGE_REPORTS
 from tandem.services.report_views import ReportList, ReportView
 
 router = APIRouter(prefix="/reports", tags=["reports"])
-picture_router = APIRouter(prefix="/reports", tags=["reports"])
-"""What is not answered as JSON."""
 
 _SVG = "image/svg+xml"
 _PICTURE_SECONDS = 15
 
 
-@router.get("", operation_id="list_reports")
+@router.get("", operation_id="list_reports", dependencies=[JSON_SPOKEN])
 async def list_reports(
     caller: Operator,
     services: Services,
@@ -42,6 +40,7 @@ async def list_reports(
 @router.get(
     "/latest",
     operation_id="get_latest_report",
+    dependencies=[JSON_SPOKEN],
     responses={404: {"description": "No window has been closed yet."}},
 )
 async def get_latest_report(caller: Operator, services: Services) -> ReportView:
@@ -53,7 +52,7 @@ async def get_latest_report(caller: Operator, services: Services) -> ReportView:
     return ReportView.of(found[0])
 
 
-@picture_router.get(
+@router.get(
     "/latest.svg",
     operation_id="get_last_hour_picture",
     response_class=Response,

@@ -10,6 +10,7 @@ from api.etag import NOT_MODIFIED, IfNoneMatch, tagged
 from api.idempotency import REPLAYED, IdempotencyKey, same_request
 from api.identity import Reader, Writer
 from api.models import Accepted, TaskDetail, TaskList
+from api.negotiation import JSON_SPOKEN
 from api.owned import TaskIdPath, owned_task
 from api.prefer import WaitSeconds, applied, ended
 from api.problems import Problem
@@ -26,7 +27,7 @@ from tandem.services.tasks import (
 )
 from tandem.services.views import TaskView
 
-router = APIRouter(prefix="/tasks", tags=["tasks"])
+router = APIRouter(prefix="/tasks", tags=["tasks"], dependencies=[JSON_SPOKEN])
 
 AGAIN = "Task enqueued again"
 

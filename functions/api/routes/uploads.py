@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from api.idempotency import REPLAYED, IdempotencyKey, same_request
 from api.identity import Reader, Writer
+from api.negotiation import JSON_SPOKEN
 from api.owned import UploadIdPath, owned_upload
 from api.problems import Problem
 from api.services import Services
@@ -15,7 +16,9 @@ from tandem.domain.ids import UploadId, new_upload_id
 from tandem.limits import UPLOAD_BYTES, UPLOAD_LIFETIME
 from tandem.ports import KeyUsed, upload_key
 
-router = APIRouter(prefix="/uploads", tags=["uploads"], route_class=StrictJsonRoute)
+router = APIRouter(
+    prefix="/uploads", tags=["uploads"], route_class=StrictJsonRoute, dependencies=[JSON_SPOKEN]
+)
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 import re
 
-_UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What XML 1.0 has not, and so SQS refuses: control characters, halves of surrogate pairs (which
 UTF-8 and so DynamoDB have not either), U+FFFE and U+FFFF."""
 

@@ -1,0 +1,39 @@
+import gc
+import importlib
+import sys
+
+import pytest
+
+from tandem.startup import lasting, without
+
+
+def test_no_garbage_is_looked_for_while_a_function_starts() -> None:
+    with lasting():
+        assert not gc.isenabled()
+        made = gc.get_count()[0]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
+    assert made >= 0
+    gc.unfreeze()
+
+
+def test_garbage_is_looked_for_again_after_a_start_that_failed() -> None:
+    with pytest.raises(ZeroDivisionError), lasting():
+        raise ZeroDivisionError
+    assert gc.isenabled()
+    gc.unfreeze()
+
+
+def test_a_module_is_as_if_it_were_not_installed_within_the_block_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    with without("wave"), pytest.raises(ModuleNotFoundError):
+        importlib.import_module("wave")
+    assert importlib.import_module("wave")
+
+
+def test_a_module_that_is_imported_already_stays() -> None:
+    with without("json"):
+        import json
+    assert sys.modules["json"] is json
