@@ -47,6 +47,7 @@ check: setup .venv-checkov/.passed ## Check style, types, the template, security
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict functions artifact checks local delivery benchmarks contract client
+	$(BIN)/python -m local.budget
 	$(BIN)/cfn-lint
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github

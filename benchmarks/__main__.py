@@ -20,7 +20,7 @@ from local.artifact import build, machine_architecture
 from local.errors import StackError
 from local.paths import PROJECT
 
-BENCHES = ("package", "cold", "warm", "snapstart", "worker", "throughput")
+BENCHES = ("package", "cold", "warm", "frameworks", "snapstart", "worker", "throughput")
 ON_REQUEST = ("reporting", "soak")
 """Measured only when they are named: they take some minutes."""
 RESULTS = Path(__file__).with_name("results.json")

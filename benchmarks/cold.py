@@ -11,13 +11,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from artifact.compiled import require_compiled
 from benchmarks import cases
+from benchmarks.bars import Bar
+from benchmarks.parts import HEAVY, breakdown, heavy_after_health
+from benchmarks.plain import make_plain
 from benchmarks.process import VALGRIND, import_cost, start_up_cost
 from local.paths import BUILD
 from tests.stack.function import Function
 from tests.stack.resources import Resources
 
 BASE = "`import fastapi` alone"
+PLAIN = "ApiFunction as a plain `sam build` has it, clients and Tracer at import"
 ROUNDS = 5
 """How often CPU time is measured, in turns: it swings. Instructions are counted once."""
 
@@ -31,10 +36,16 @@ class Start:
     name: str
     function: str
     prepare: Callable[[Resources], cases.Prepared]
+    lazy: bool = False
+    """Without the AWS client that is made at init."""
 
+
+LAZY = "ApiFunction, `GET /health`, no AWS client"
+PREPARED = "ApiFunction, `GET /health`, as deployed"
 
 STARTS = (
-    Start(name="ApiFunction, `GET /health`", function="ApiFunction", prepare=cases.get_health),
+    Start(name=LAZY, function="ApiFunction", prepare=cases.get_health, lazy=True),
+    Start(name=PREPARED, function="ApiFunction", prepare=cases.get_health),
     Start(
         name="ApiFunction, `POST /process-online`",
         function="ApiFunction",
@@ -58,12 +69,14 @@ class Row:
 def measure() -> dict[str, Any]:
     """Measure every start, from the built artifact and from a copy of it without `.pyc` files."""
     with TemporaryDirectory(prefix="artifact-") as folder:
-        bare = Path(folder, "bare")
-        # The three functions share one code tree: one copy serves them all.
+        bare, plain = Path(folder, "bare"), Path(folder, "plain")
+        # The functions share one code tree: one copy serves them all.
         shutil.copytree(
             BUILD / STARTS[0].function, bare, ignore=shutil.ignore_patterns("__pycache__")
         )
-        costs = _run({BASE: _import_fastapi} | _measures("", None) | _measures("bare ", bare))
+        make_plain(bare, plain)
+        measures = {BASE: _import_fastapi, PLAIN: partial(_plain, plain)}
+        costs = _run(measures | _measures("", None) | _measures("bare ", bare))
     base = costs[BASE]
     rows = [Row(name=BASE, cost=base, ratio=1.0, without_pyc=None)]
     rows += [
@@ -75,7 +88,14 @@ def measure() -> dict[str, Any]:
         )
         for start in STARTS
     ]
-    return {"unit": _unit(), "rows": [asdict(row) for row in rows]}
+    return {
+        "unit": _unit(),
+        "rows": [asdict(row) for row in rows],
+        "plain": costs[PLAIN],
+        "modules": require_compiled(BUILD / "ApiFunction"),
+        "heavy": heavy_after_health(),
+        "breakdown": breakdown(),
+    }
 
 
 def table(result: dict[str, Any]) -> str:
@@ -89,7 +109,42 @@ def table(result: dict[str, Any]) -> str:
         bare = row["without_pyc"]
         shown = f"{_shown(bare)} ({bare / row['cost']:.1f} x)" if bare else ""
         lines.append(f"| {row['name']} | {_shown(row['cost'])} | {row['ratio']:.2f} x | {shown} |")
+    if "plain" not in result:
+        return "\n".join(lines)
+    ratio = result["plain"] / result["rows"][0]["cost"]
+    lines.append(f"| {PLAIN} |  | {ratio:.2f} x | {_shown(result['plain'])} |")
+    lines += ["", f"| a cold `GET /health`, part by part | {unit} |", "| --- | ---: |"]
+    lines += [f"| {part} | {_shown(cost)} |" for part, cost in result["breakdown"].items()]
     return "\n".join(lines)
+
+
+def bars(result: dict[str, Any]) -> list[Bar]:
+    """Return the bars of a start; none of a result that an earlier version kept."""
+    if "plain" not in result:
+        return []
+    rows = {row["name"]: row for row in result["rows"]}
+    lazy, prepared = rows[LAZY], rows[PREPARED]
+    heavy = ", ".join(result["heavy"]) or "none"
+    return [
+        Bar.at_most(
+            f"API cold start with {result['modules']:,} `.pyc`, one for each module, over without",
+            0.40,
+            prepared["cost"] / prepared["without_pyc"],
+        ),
+        Bar.at_most("API cold, first `GET /health`, over `import fastapi`", 1.25, lazy["ratio"]),
+        Bar.at_most("the same with the client of the first `POST` made", 1.6, prepared["ratio"]),
+        Bar.at_most(
+            "the same over a plain `sam build` with clients and Tracer at import",
+            0.25,
+            prepared["cost"] / result["plain"],
+        ),
+        Bar(
+            figure=f"imported after `GET /health` of {', '.join(HEAVY)}",
+            bar="none",
+            measured=heavy,
+            met=not result["heavy"],
+        ),
+    ]
 
 
 def _unit() -> str:
@@ -109,7 +164,16 @@ def _first_answer(start: Start, folder: Path | None) -> float:
         function = made.function(start.function)
         if folder is not None:
             function = replace(function, folder=folder)
+        if start.lazy:
+            environment = {**function.environment, "PREPARE_AT_INIT": "false"}
+            function = replace(function, environment=environment)
         return start_up_cost(function, start.prepare(made))
+
+
+def _plain(folder: Path) -> float:
+    with cases.resources() as made:
+        function = replace(made.function("ApiFunction"), folder=folder, handler="plain.handler")
+        return start_up_cost(function, cases.get_health(made))
 
 
 def _import_fastapi() -> float:

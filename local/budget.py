@@ -1,0 +1,98 @@
+"""What each function imports, counted: `python -m local.budget` fails where it is more than before.
+
+What a start imports is most of what it costs, and a module more is easily added and hard to see.
+The functions run from their sources, over doubles, with no package but those of requirements.txt.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from local.paths import PROJECT
+
+BUDGET = Path(__file__).with_name("budget.json")
+"""For each function and step, what is imported that was not before."""
+PROGRAM = Path(__file__).with_name("imported.py")
+FUNCTIONS = ("api", "worker", "callback", "report")
+
+HEAVY = ("boto3", "botocore.session", "aws_xray_sdk", "cryptography", "email_validator", "duckdb")
+FORBIDDEN = dict.fromkeys(FUNCTIONS, HEAVY) | {"api": (*HEAVY, "botocore")}
+"""What no step may import: it costs as much as all the rest, and few invocations need it.
+
+Powertools imports the root of botocore, half a millisecond of it: ApiFunction's alone may not.
+"""
+
+type Steps = dict[str, list[str]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare what is imported with the budget, or write the budget; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m local.budget", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="take what is imported for the budget")
+    found = {function: imported(function) for function in FUNCTIONS}
+    if parser.parse_args(arguments).write:
+        BUDGET.write_text(json.dumps(found, indent=1) + "\n")
+    faults = over(found, json.loads(BUDGET.read_text()))
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    for function, steps in found.items():
+        counts = ", ".join(f"{len(names)} by {step}" for step, names in steps.items())
+        print(f"{function} imports {counts}")
+    return 1 if faults else 0
+
+
+def imported(function: str) -> Steps:
+    """Return the modules that each step of a function's start and first invocation imports."""
+    blocked = json.dumps(_not_shipped())
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM), function, blocked],
+        cwd=PROJECT / "functions",
+        env={"PYTHONPATH": f"{PROJECT / 'functions'}:{PROJECT}", "POWERTOOLS_SERVICE_NAME": "api"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(f"{function} did not start:\n{done.stderr}")
+    # The functions log to the same place.
+    line = next(line for line in done.stdout.splitlines() if line.startswith('{"import"'))
+    steps: Steps = json.loads(line)
+    return steps
+
+
+def over(found: dict[str, Steps], budget: dict[str, Steps]) -> list[str]:
+    """Return what is wrong, a line for each step that imports more than its budget has."""
+    faults = []
+    for function, steps in found.items():
+        known: set[str] = set()
+        for step, names in steps.items():
+            known |= set(budget.get(function, {}).get(step, ()))
+            if heavy := [name for name in names if name in FORBIDDEN[function]]:
+                faults.append(f"{function}: {step} imports {', '.join(heavy)}, which it may not.")
+            if new := [name for name in names if name not in known]:
+                faults.append(
+                    f"{function}: {step} imports {len(new)} modules more than before: "
+                    f"{', '.join(new)}. Import them where they are needed, inside the function; "
+                    "or, where every start needs them, run: python -m local.budget --write"
+                )
+    return faults
+
+
+def _not_shipped() -> list[str]:
+    """Return the modules of packages that this environment has and the functions' has not."""
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    shipped = {line.partition("==")[0] for line in lines if "==" in line and line[0].isalpha()}
+    return [
+        module
+        for module, packages in packages_distributions().items()
+        if module.isidentifier()
+        and not {package.lower().replace("_", "-") for package in packages} & shipped
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
