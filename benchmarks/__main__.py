@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen benches and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "bench", nargs="?", choices=BENCHES + ON_REQUEST, help="which; by default the first six"
+        "bench", nargs="?", choices=BENCHES + ON_REQUEST, help="which; by default the first seven"
     )
     bench: str | None = parser.parse_args(arguments).bench
     try:

@@ -75,7 +75,7 @@ def measure() -> dict[str, Any]:
             BUILD / STARTS[0].function, bare, ignore=shutil.ignore_patterns("__pycache__")
         )
         make_plain(bare, plain)
-        measures = {BASE: _import_fastapi, PLAIN: partial(_plain, plain)}
+        measures: dict[str, Measure] = {BASE: _import_fastapi, PLAIN: partial(_plain, plain)}
         costs = _run(measures | _measures("", None) | _measures("bare ", bare))
     base = costs[BASE]
     rows = [Row(name=BASE, cost=base, ratio=1.0, without_pyc=None)]

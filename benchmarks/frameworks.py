@@ -27,7 +27,10 @@ OUR_POST = "`POST`, 2 KB validated: this application's frame"
 THEIR_POST = "`POST`, 2 KB validated: Powertools' resolver with validation"
 THROUGH_THREE = "`POST`, 2 KB validated: our frame and three more ASGI middlewares"
 
+NOTHING = "`GET`: a handler that does nothing"
+
 HANDLERS = {
+    NOTHING: "benchmarks.compared.bare.handler",
     THEIR_GET: "benchmarks.compared.resolver.get",
     OUR_GET: "api.app.handler",
     THEIR_POST: "benchmarks.compared.resolver.post",
@@ -39,15 +42,20 @@ type Json = dict[str, Any]
 
 
 def measure() -> dict[str, Any]:
-    """Measure one request of each handler: many of them less none."""
+    """Measure one request of each handler, many less none, without the runtime client's part."""
     with _artifact() as folder, ThreadPoolExecutor(os.cpu_count() if VALGRIND else 1) as pool:
         none = {name: pool.submit(_cost, folder, name, 0) for name in HANDLERS}
         many = {name: pool.submit(_cost, folder, name, REQUESTS) for name in HANDLERS}
         costs = {
             name: (many[name].result() - none[name].result()) / REQUESTS * 1e3 for name in HANDLERS
         }
-    unit = "thousand instructions" if VALGRIND else "CPU ms"
-    return {"unit": unit, "requests": REQUESTS, "costs": {n: round(c, 3) for n, c in costs.items()}}
+    client = costs.pop(NOTHING)
+    return {
+        "unit": "thousand instructions" if VALGRIND else "CPU ms",
+        "requests": REQUESTS,
+        "client": round(client, 3),
+        "costs": {name: round(cost - client, 3) for name, cost in costs.items()},
+    }
 
 
 def table(result: dict[str, Any]) -> str:
@@ -58,6 +66,8 @@ def table(result: dict[str, Any]) -> str:
         theirs = costs[THEIR_GET if "GET" in name else THEIR_POST]
         shown = f"{cost:,.0f}" if VALGRIND else f"{cost:.2f}"
         lines.append(f"| {name} | {shown} | {cost / theirs:.2f} x |")
+    shown = f"{result['client']:,.0f}" if VALGRIND else f"{result['client']:.2f}"
+    lines.append(f"| Lambda's runtime client, in none of these | {shown} |  |")
     return "\n".join(lines)
 
 

@@ -12,9 +12,13 @@ type Steps = dict[str, Callable[[], object]]
 
 def modules() -> Iterator[str]:
     """Yield what is imported: of the standard library the packages alone, of the rest all."""
-    for name, module in sys.modules.items():
+    for name in list(sys.modules):
         top = name.partition(".")[0]
-        if module is not None and not top.startswith("_") and not name.startswith("tandem.testing"):
+        if (
+            sys.modules.get(name)
+            and not top.startswith("_")
+            and not name.startswith("tandem.testing")
+        ):
             yield top if top in sys.stdlib_module_names else name
 
 

@@ -28,6 +28,7 @@ RESOURCES: dict[str, tuple[str, ...]] = {
     "dead_letters": ("/dead-letters",),
     "results": ("/tasks",),
     "metrics": ("/metrics",),
+    "pictures": ("/reports/latest.svg",),
 }
 """The modules in `api.routes`, in the document's order, each with what its paths begin with."""
 

@@ -2,25 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 
-from api.etag import NOT_MODIFIED, IfNoneMatch, tagged
 from api.identity import Operator
 from api.instants import Instant
-from api.negotiation import JSON_SPOKEN, spoken
-from api.problems import Problem, not_found
+from api.negotiation import JSON_SPOKEN
+from api.problems import not_found
 from api.services import Services
 from tandem.domain.window import Window
 from tandem.limits import PAGE_REPORTS
 from tandem.services.report_views import ReportList, ReportView
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[JSON_SPOKEN])
 
-_SVG = "image/svg+xml"
-_PICTURE_SECONDS = 15
+NONE_YET = "report yet: the first is closed within two minutes"
 
 
-@router.get("", operation_id="list_reports", dependencies=[JSON_SPOKEN])
+@router.get("", operation_id="list_reports")
 async def list_reports(
     caller: Operator,
     services: Services,
@@ -40,7 +38,6 @@ async def list_reports(
 @router.get(
     "/latest",
     operation_id="get_latest_report",
-    dependencies=[JSON_SPOKEN],
     responses={404: {"description": "No window has been closed yet."}},
 )
 async def get_latest_report(caller: Operator, services: Services) -> ReportView:
@@ -48,47 +45,5 @@ async def get_latest_report(caller: Operator, services: Services) -> ReportView:
     del caller
     found = services.reports.latest(before=None, limit=1)
     if not found:
-        raise _none_yet()
+        raise not_found(NONE_YET)
     return ReportView.of(found[0])
-
-
-@router.get(
-    "/latest.svg",
-    operation_id="get_last_hour_picture",
-    response_class=Response,
-    responses={
-        200: {
-            "content": {_SVG: {"schema": {"type": "string"}}},
-            "description": "An SVG document of the last 60 windows, without scripts.",
-        },
-        304: NOT_MODIFIED,
-        404: {"description": "No window has been closed yet."},
-        406: {"description": "The caller takes no such picture."},
-    },
-)
-async def get_last_hour_picture(
-    caller: Operator, services: Services, request: Request, if_none_match: IfNoneMatch = None
-) -> Response:
-    """Answer with a picture of the last hour: what ended, how long it ran, what waits."""
-    del caller
-    spoken(request, _SVG)
-    from api.picture import hour, page
-    from api.picture.elements import STYLE_HASH
-
-    totals = services.reports.totals()
-    if totals is None:
-        raise _none_yet()
-    last = hour.last_minute(totals.closed_through, services.clock.now())
-    reports = services.reports.latest(before=last.plus(1), limit=hour.MINUTES)
-    headers = {
-        "Cache-Control": f"private, max-age={_PICTURE_SECONDS}",
-        "Content-Security-Policy": (
-            f"default-src 'none'; style-src {STYLE_HASH}; frame-ancestors 'none'; sandbox"
-        ),
-    }
-    picture = page.drawn(hour.Hour(reports, last))
-    return tagged(picture, if_none_match, headers, media_type=_SVG)
-
-
-def _none_yet() -> Problem:
-    return not_found("report yet: the first is closed within two minutes")

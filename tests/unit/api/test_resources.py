@@ -144,4 +144,5 @@ def test_starts_of_paths_are_no_starts_of_each_other_but_where_that_is_meant() -
         ("health", "deep_health"),
         ("process", "batch"),
         ("results", "tasks"),
+        ("reports", "pictures"),
     }
