@@ -75,14 +75,14 @@ class _OnFirstUse:
     def _make(self) -> Any:
         from botocore.config import Config
 
+        more = dict(self._more)
         usual: dict[str, Any] = {
             "connect_timeout": 2,
             "read_timeout": 10,
+            "retries": {"mode": "standard", "max_attempts": more.pop("max_attempts", 4)},
             "max_pool_connections": 64,
         }
-        more = dict(self._more)
-        retries = {"mode": "standard", "max_attempts": more.pop("max_attempts", 4)}
-        config = Config(**usual | more, retries=retries)
+        config = Config(**usual | more)
         if self._service == "s3":
             # boto3 adds what reads and writes files in parts; it costs a tenth of a client.
             from boto3.session import Session
