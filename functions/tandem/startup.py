@@ -1,5 +1,6 @@
 """What a start need not do."""
 
+import atexit
 import gc
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ def lasting() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+        # A process ends as any other: DuckDB complains of what is not taken down with it.
+        atexit.register(gc.unfreeze)
 
 
 @contextmanager
