@@ -3,7 +3,7 @@
 With SnapStart, Lambda starts one process when a version is published, keeps a snapshot of it, and
 goes on from there as often as it needs an environment: what was done before the snapshot is done in
 all of them, and what was random before it is the same in all. With provisioned concurrency a
-process waits for its first request. See docs/decisions/0023-snapstart.md.
+process waits for its first request. See docs/decisions/0019-snapstart.md.
 """
 
 import json
