@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from tandem.domain.clock import SystemClock
 from tandem.domain.counts import FinishedTask
 from tandem.domain.ids import new_task_id
 from tandem.domain.report import Levels, Report, compile_report
@@ -15,6 +16,8 @@ from tests.factories.tasks import ACME, NOON
 LEVELS = Levels(
     waiting=1, delayed=2, in_flight=3, dead_letters=4, oldest_waiting_seconds=5.5, swept=6
 )
+
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def make_report(
@@ -33,6 +36,7 @@ def make_report(
             attempts=2,
             bytes_in=100,
             bytes_out=10,
+            traceparent=TRACEPARENT,
             created_at=window.start,
             started_at=started,
             attempt_started_at=started,
@@ -41,6 +45,11 @@ def make_report(
         for outcome in outcomes
     ]
     return compile_report(window, Tally.of(tasks), window.end + timedelta(seconds=10))
+
+
+def recent_report(*outcomes: State) -> Report:
+    """Return the report of the last minute: CloudWatch drops what is older than two weeks."""
+    return make_report(*outcomes, window=Window.holding(SystemClock().now()).plus(-1))
 
 
 def full_report(*outcomes: State, window: Window | None = None) -> Report:

@@ -1,7 +1,6 @@
 """Rules, metrics and dashboard, checked with Prometheus' own tool and against each other."""
 
 import json
-import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import yaml
 from local import prometheus
 from local.paths import PROJECT
 from tests.unit.api.conftest import Api
+from tests.unit.runbook import SECTIONS
 
 MONITORING = PROJECT / "monitoring"
 
@@ -66,15 +66,10 @@ def alerts() -> list[dict[str, dict[str, str]]]:
 
 
 def test_every_alert_leads_to_a_section_of_the_runbook() -> None:
-    page = (PROJECT / "docs" / "operations.md").read_text()
-    sections = {
-        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
-        for title in re.findall(r"^##+ (.+)$", page, re.MULTILINE)
-    }
     for rule in alerts():
         file, _, section = rule["annotations"]["runbook"].partition("#")
         assert file == "docs/operations.md"
-        assert section in sections, rule["alert"]
+        assert section in SECTIONS, rule["alert"]
 
 
 def test_every_alert_is_tried() -> None:

@@ -4,20 +4,16 @@ import io
 import json
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import cache
 from unittest.mock import patch
 
 from local.template import Node, load_template
 from tandem.cloudwatch import CloudWatchSink, emit_run
 from tandem.domain.clock import SystemClock
-from tandem.domain.counts import FinishedTask
-from tandem.domain.report import Levels, Report, Totals, compile_report
+from tandem.domain.report import Levels, Report, Totals
 from tandem.domain.sink import SinkCursor, SinkState
-from tandem.domain.tally import Tally
-from tandem.domain.task import Mode, State
-from tandem.domain.window import Window
-from tests.factories.tasks import ACME, make_task
+from tandem.domain.task import State
+from tests.factories.reports import recent_report
 
 _VARIABLES = load_template()["Globals"]["Function"]["Environment"]["Variables"]
 NAMESPACE: str = _VARIABLES["POWERTOOLS_METRICS_NAMESPACE"]["Fn::Sub"]
@@ -139,28 +135,10 @@ def written_by_reports() -> frozenset[tuple[str, str, frozenset[tuple[str, str]]
 
 
 def _report() -> Report:
-    # CloudWatch drops what is older than two weeks, and Powertools warns of it.
-    window = Window.holding(SystemClock().now()).plus(-1)
-    tasks = [
-        FinishedTask(
-            task_id=make_task().task_id,
-            tenant=ACME,
-            processor="echo",
-            mode=Mode.OFFLINE,
-            outcome=outcome,
-            attempts=2,
-            traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            created_at=window.start,
-            started_at=window.start + timedelta(seconds=1),
-            attempt_started_at=window.start + timedelta(seconds=1),
-            finished_at=window.start + timedelta(seconds=4),
-        )
-        for outcome in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
-    ]
     levels = Levels(
         waiting=1, delayed=2, in_flight=3, dead_letters=4, oldest_waiting_seconds=5.0, swept=6
     )
-    return replace(compile_report(window, Tally.of(tasks), window.end), levels=levels)
+    return replace(recent_report(State.SUCCEEDED, State.FAILED, State.CANCELLED), levels=levels)
 
 
 def of_alarm(alarm: Node) -> list[Metric]:

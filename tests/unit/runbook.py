@@ -20,7 +20,7 @@ SERVING = [
 RUNBOOK = (TEMPLATE_FILE.parent / "docs" / "operations.md").read_text()
 
 
-def _sections(page: str) -> dict[str, str]:
+def sections_of(page: str) -> dict[str, str]:
     """Return the sections of a page by the anchors that lead to them."""
     parts = re.split(r"^##+ (.+)$", page, flags=re.MULTILINE)[1:]
     return {
@@ -29,7 +29,7 @@ def _sections(page: str) -> dict[str, str]:
     }
 
 
-SECTIONS = _sections(RUNBOOK)
+SECTIONS = sections_of(RUNBOOK)
 
 
 def section(alarm: Node) -> str:

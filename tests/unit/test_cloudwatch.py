@@ -1,6 +1,6 @@
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -8,36 +8,12 @@ import pytest
 
 from tandem.cloudwatch import CloudWatchSink, emit_run
 from tandem.domain.clock import SystemClock
-from tandem.domain.counts import FinishedTask
 from tandem.domain.histogram import RELATIVE_ERROR
-from tandem.domain.report import Levels, Report, Totals, compile_report
+from tandem.domain.report import Levels, Report, Totals
 from tandem.domain.sink import SinkCursor, SinkState
-from tandem.domain.tally import Tally
-from tandem.domain.task import Mode, State
+from tandem.domain.task import State
 from tandem.domain.window import Window
-from tests.factories.tasks import ACME, make_task
-
-
-def report_of(*outcomes: State) -> Report:
-    # CloudWatch drops what is older than two weeks, and Powertools warns of it.
-    window = Window.holding(SystemClock().now()).plus(-1)
-    tasks = [
-        FinishedTask(
-            task_id=make_task().task_id,
-            tenant=ACME,
-            processor="echo",
-            mode=Mode.OFFLINE,
-            outcome=outcome,
-            attempts=2,
-            traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            created_at=window.start,
-            started_at=window.start + timedelta(seconds=1),
-            attempt_started_at=window.start + timedelta(seconds=1),
-            finished_at=window.start + timedelta(seconds=4),
-        )
-        for outcome in outcomes
-    ]
-    return compile_report(window, Tally.of(tasks), window.end)
+from tests.factories.reports import recent_report
 
 
 @pytest.fixture
@@ -71,7 +47,7 @@ def emitted(report: Report, printed: pytest.CaptureFixture[str]) -> list[dict[st
 def test_a_window_is_emitted_in_all_and_by_processor_with_the_windows_time(
     printed: pytest.CaptureFixture[str],
 ) -> None:
-    report = report_of(State.SUCCEEDED, State.SUCCEEDED, State.FAILED)
+    report = recent_report(State.SUCCEEDED, State.SUCCEEDED, State.FAILED)
     whole, echo = emitted(report, printed)
     assert (whole["WindowsClosed"], whole["service"]) == ([1.0], "report")
     assert "processor" not in whole
@@ -90,14 +66,14 @@ def test_a_window_is_emitted_in_all_and_by_processor_with_the_windows_time(
 def test_a_window_that_is_emitted_again_says_the_same(
     printed: pytest.CaptureFixture[str],
 ) -> None:
-    report = replace(report_of(State.SUCCEEDED, State.FAILED), levels=LEVELS)
+    report = replace(recent_report(State.SUCCEEDED, State.FAILED), levels=LEVELS)
     assert emitted(report, printed) == emitted(report, printed)
 
 
 def test_levels_are_emitted_where_the_report_has_them(printed: pytest.CaptureFixture[str]) -> None:
-    (without,) = emitted(report_of(), printed)
+    (without,) = emitted(recent_report(), printed)
     assert "QueueWaiting" not in without
-    (line,) = emitted(replace(report_of(), levels=LEVELS), printed)
+    (line,) = emitted(replace(recent_report(), levels=LEVELS), printed)
     names = ("QueueWaiting", "QueueDelayed", "QueueInFlight", "DeadLetters", "OldestWaiting")
     assert [line[name] for name in names] == [[1.0], [2.0], [3.0], [4.0], [0.0]]
 
@@ -105,8 +81,8 @@ def test_levels_are_emitted_where_the_report_has_them(printed: pytest.CaptureFix
 def test_a_processor_is_emitted_whose_tasks_all_came_late(
     printed: pytest.CaptureFixture[str],
 ) -> None:
-    report = report_of()
-    late = report_of(State.SUCCEEDED)
+    report = recent_report()
+    late = recent_report(State.SUCCEEDED)
     _, echo = emitted(report.with_late({report.window.plus(-1): late.counts}), printed)
     assert (echo["processor"], echo["TasksSucceeded"]) == ("echo", [1.0])
     assert "RunTimeP50" not in echo
@@ -115,15 +91,15 @@ def test_a_processor_is_emitted_whose_tasks_all_came_late(
 def test_an_empty_window_still_says_that_it_was_closed(
     printed: pytest.CaptureFixture[str],
 ) -> None:
-    (whole,) = emitted(report_of(), printed)
+    (whole,) = emitted(recent_report(), printed)
     assert (whole["WindowsClosed"], whole["TasksFailed"]) == ([1.0], [0.0])
 
 
 def test_without_metrics_and_of_windows_that_cloudwatch_does_not_take_there_are_log_lines_alone(
     log: StringIO, printed: pytest.CaptureFixture[str]
 ) -> None:
-    publish(report_of(State.SUCCEEDED), metrics=False)
-    publish(replace(report_of(), window=report_of().window.plus(-14 * 24 * 60)))
+    publish(recent_report(State.SUCCEEDED), metrics=False)
+    publish(replace(recent_report(), window=recent_report().window.plus(-14 * 24 * 60)))
     assert metrics_of(printed) == []
     messages = [json.loads(line)["message"] for line in log.getvalue().splitlines()]
     assert messages == ["report", "counted", "report"]
@@ -146,7 +122,7 @@ def test_a_run_says_how_far_sinks_are_behind(printed: pytest.CaptureFixture[str]
 def test_the_longest_task_of_each_series_is_logged_under_its_own_correlation_id(
     log: StringIO, printed: pytest.CaptureFixture[str]
 ) -> None:
-    publish(report_of(State.SUCCEEDED, State.FAILED))
+    publish(recent_report(State.SUCCEEDED, State.FAILED))
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     counted = [line for line in lines if line["message"] == "counted"]
     assert {line["state"] for line in counted} == {"succeeded", "failed"}
@@ -158,7 +134,7 @@ def test_the_longest_task_of_each_series_is_logged_under_its_own_correlation_id(
 def test_a_report_is_one_line_that_says_how_much_ended_how_and_how_sinks_stand(
     log: StringIO, printed: pytest.CaptureFixture[str]
 ) -> None:
-    report = report_of(State.SUCCEEDED, State.SUCCEEDED, State.FAILED)
+    report = recent_report(State.SUCCEEDED, State.SUCCEEDED, State.FAILED)
     state = SinkState.of(SinkCursor(sink="sns", published_through=report.window), report.window)
     publish(replace(report, sinks=(state,)))
     (line,) = [
