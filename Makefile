@@ -39,9 +39,9 @@ deploy: setup ## Deploy to AWS (ENV=dev, staging or prod; PARAMETERS="Name=value
 destroy: setup ## Delete a deployment (ENV; prod: CONFIRM=tandem-prod), and say what stays
 	@$(BIN)/python -m delivery destroy $(ENV) --confirm "$(CONFIRM)"
 
-# Files are spread over the processors: the stack tests mostly wait.
+# Files are spread over one process more than there are processors: the stack tests mostly wait.
 test: setup ## Run all tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --durations 25
 
 check: setup .venv-checkov/.passed ## Check style, types, the template, security mistakes, vulnerabilities, the package's size
 	$(BIN)/ruff check .

@@ -57,7 +57,8 @@ def test_the_same_table_gives_the_same_columns_online_and_offline(app: DeployedA
 def test_every_permission_that_the_functions_use_is_granted(app: DeployedApp) -> None:
     sample.run_offline(app.machine, TABLE)
     app.invoke("report", {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
-    functions = app.description.functions
+    # The canary's own tests take its permissions away.
+    functions = app.description.functions.keys() - {"canary"}
     logged = [str(entry) for name in functions for entry in app.log_entries(name)]
     assert logged
     assert [entry for entry in logged if "AccessDenied" in entry] == []
