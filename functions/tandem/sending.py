@@ -9,6 +9,7 @@ from tandem.watching import Watching
 
 if TYPE_CHECKING:
     from tandem.ports import ReportSink
+    from tandem.processing.pool import BoundedPool
     from tandem.services.publish import Publishing
 
 
@@ -18,18 +19,23 @@ class Sending(Watching):
     @cached_property
     def publishing(self) -> "Publishing":
         """Sends closed windows."""
-        from tandem.processing.pool import BoundedPool
         from tandem.services.publish import Publishing
 
-        sinks = self.sinks
         return Publishing(
-            sinks,
+            self.sinks,
             self.sink_store,
             self.report_store,
             self.clock,
-            pool=BoundedPool(len(sinks)),
+            pool=self.sink_pool,
             logger=logger,
         )
+
+    @cached_property
+    def sink_pool(self) -> "BoundedPool":
+        """A thread for each sink."""
+        from tandem.processing.pool import BoundedPool
+
+        return BoundedPool(len(self.sinks))
 
     @cached_property
     def sinks(self) -> "tuple[ReportSink, ...]":

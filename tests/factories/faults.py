@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
+from tandem.processing.pool import BoundedPool
 from tandem.testing import MemoryWiring
 
 PORTS = (
@@ -41,6 +43,7 @@ class Fault:
     """A call to stop before, by its name."""
     calls: list[str] = field(default_factory=list)
     stopped: bool = False
+    _counting: Lock = field(default_factory=Lock)
 
     def stop(self) -> None:
         """Stop the process."""
@@ -53,8 +56,9 @@ class Fault:
         def faulty(*arguments: Any, **options: Any) -> Any:
             if self.stopped:
                 raise Stopped  # other threads of the process are gone as well
-            number = len(self.calls)
-            self.calls.append(name)
+            with self._counting:
+                number = len(self.calls)
+                self.calls.append(name)
             if (number == self.at and not self.after) or name == self.before:
                 self.stop()
             answer = call(*arguments, **options)
@@ -87,3 +91,5 @@ class FaultyWiring(MemoryWiring):
         super().__init__(healthy.settings, clock=healthy.clock, catalogue=healthy.catalogue)
         for name in PORTS:
             setattr(self, name, FaultyPort(name, getattr(healthy, name), fault))
+        # One sink after the other: beside each other they would make other calls in each run.
+        self.sink_pool = BoundedPool(1)
