@@ -137,7 +137,7 @@ def follow_saves(make: Callable[[], HotReload], say: Callable[[str], None], stop
         SOURCES,
         *(PROJECT / name for name in DEPLOYED_ONLY),
         watch_filter=DefaultFilter(),
-        debounce=SETTLE_MS * 4,
+        debounce=SETTLE_MS * 2,
         step=SETTLE_MS,
         stop_event=stop,
         rust_timeout=1000,
