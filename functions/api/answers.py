@@ -8,7 +8,6 @@ from fastapi import Response
 
 from api.models import Accepted, ProcessedOnline
 from api.problems import Problem
-from tandem.domain.retry import Permanent
 from tandem.domain.task import Task, TaskError
 from tandem.limits import ANSWER_BYTES
 from tandem.ports import CachedResult
@@ -18,7 +17,6 @@ from tandem.services.views import TaskView
 _POLL_SECONDS = "1"
 ONLINE = "Processed online"
 OFFLINE = "Processed offline"
-_CALLERS_FAULT = frozenset({Permanent.__name__, "ValidationError"})
 
 
 def accepted(task: Task, message: str, headers: dict[str, str] | None = None) -> Response:
@@ -68,18 +66,36 @@ def age_of(result: CachedResult, now: datetime) -> dict[str, str]:
     return {"Age": str(max(int((now - result.made_at).total_seconds()), 0))}
 
 
-def failed(task: Task, error: TaskError | None) -> Problem:
-    """Return the problem of a task that ended without an output."""
+def failed(task: Task, error: TaskError | None, headers: dict[str, str] | None = None) -> Problem:
+    """Return the problem of a task that ended without an output.
+
+    It is the caller's fault or, with 500, the processor's, as was decided when the task failed.
+    """
     if error is None:
         detail = f"The task was {task.state}."
-        return Problem(HTTPStatus.CONFLICT, "task-cancelled", detail, task_id=task.task_id)
-    callers = error.type in _CALLERS_FAULT
+        return Problem(
+            HTTPStatus.CONFLICT, "task-cancelled", detail, headers=headers, task_id=task.task_id
+        )
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    if not error.callers:
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        _count_fault()
     return Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY if callers else HTTPStatus.INTERNAL_SERVER_ERROR,
+        status,
         "task-failed",
         f"{error.type}: {error.message}",
+        headers=headers,
         task_id=task.task_id,
     )
+
+
+def _count_fault() -> None:
+    """Emit that a processor's fault is answered with 500: no reason to take a release back."""
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+    metrics = EphemeralMetrics()
+    metrics.add_metric("ProcessorFaults", MetricUnit.Count, 1)
+    metrics.flush_metrics()
 
 
 def over_quota(exceeded: QuotaExceeded) -> Problem:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from tandem.processing.processor import AnyProcessor
+from tandem.processing.processor import AnyProcessor, OnlineMode
 
 
 class RetryView(BaseModel):
@@ -13,6 +13,7 @@ class RetryView(BaseModel):
     attempts: int
     min_backoff_seconds: float
     max_backoff_seconds: float
+    crashes: int = Field(description="Ends with its process, beside others, that cost no attempt.")
 
 
 class ProcessorView(BaseModel):
@@ -21,6 +22,7 @@ class ProcessorView(BaseModel):
     name: str
     summary: str
     time_limit_seconds: float
+    online: OnlineMode = Field(description="What `POST /process-online` does with it.")
     retry: RetryView
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
@@ -32,10 +34,12 @@ class ProcessorView(BaseModel):
             name=processor.name,
             summary=processor.summary,
             time_limit_seconds=processor.time_limit_seconds,
+            online=processor.online,
             retry=RetryView(
                 attempts=processor.retry.attempts,
                 min_backoff_seconds=processor.retry.min_backoff_seconds,
                 max_backoff_seconds=processor.retry.max_backoff_seconds,
+                crashes=processor.retry.crashes,
             ),
             input_schema=processor.input.model_json_schema(),
             output_schema=processor.output.model_json_schema(mode="serialization"),

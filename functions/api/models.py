@@ -43,7 +43,7 @@ class CallbackView(BaseModel):
 class TaskDetail(TaskView):
     """A task with its attempts."""
 
-    history: list[AttemptView]
+    history: list[AttemptView] = Field(description="Its latest attempts, 20 at the most.")
     callback: CallbackView | None = Field(description="Whom its end is told; None when nobody.")
 
     @staticmethod
@@ -51,12 +51,12 @@ class TaskDetail(TaskView):
         """Return the view of a task and its attempts."""
         history = [
             AttemptView(
-                number=number,
+                number=record.number,
                 started_at=record.started_at,
                 ended_at=record.ended_at,
                 error=error_view(record.error),
             )
-            for number, record in enumerate(task.history, 1)
+            for record in task.attempt_records
         ]
         callback = CallbackView.of(task.callback) if task.callback else None
         return TaskDetail(**task_fields(task), history=history, callback=callback)

@@ -15,7 +15,7 @@ from tandem.domain.callback_url import InvalidCallbackUrl, parse_callback_url
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import Mode, Task
 from tandem.limits import RUN_AFTER
-from tandem.ports import CachedResult, KeyUsed, Once
+from tandem.ports import CachedResult, Contended, KeyUsed, Once
 from tandem.services.quota import QuotaExceeded
 from tandem.services.submit import NewTask
 
@@ -63,6 +63,19 @@ def enqueue(
     except KeyUsed as used:
         task = made_before(services, same_request(new.once, used.before))
         return answers.accepted(task, message, REPLAYED)
+    except Contended:
+        raise key_in_flight() from None
+
+
+def key_in_flight(**members: str) -> Problem:
+    """Return the problem of a key whose request is being processed at this moment."""
+    return Problem(
+        HTTPStatus.CONFLICT,
+        "idempotency-key-in-flight",
+        "The request with this Idempotency-Key is being processed.",
+        headers={"Retry-After": "1"},
+        **members,
+    )
 
 
 def take_quota(services: Services, tenant: TenantId, tasks: int = 1) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tandem.adapters.sqs_event import BatchAnswer, answer, read_deliveries
 from tandem.ports import Delivery, SecretsError
-from tandem.services.deliver import Redeliver
+from tandem.services.redelivery import Redeliver, hide
 from tandem.telemetry import logger
 from tandem.trace import described, trace_id
 from tandem.wiring import Wiring
@@ -22,18 +22,20 @@ def run_batch(event: dict[str, Any], wiring: Wiring) -> BatchAnswer:
 
 
 def _sent(wiring: Wiring, delivery: Delivery) -> bool:
-    """Send one callback, and return whether its message is done with."""
+    """Send one callback, and return whether its message is done with; else it comes again."""
     logger.thread_safe_append_keys(
         message_id=delivery.message_id, correlation_id=trace_id(delivery.traceparent)
     )
+    wait = None
     try:
         wiring.callback_deliveries.handle(delivery)
-    except Redeliver:
-        return False
+    except Redeliver as again:
+        wait = again.wait
     except SecretsError as error:
         logger.error("callback not signed", reason=str(error))
-        return False
     except Exception as error:  # noqa: BLE001 - one message's failure is not its batch's
         logger.error("message failed", **described(error))
-        return False
-    return True
+    else:
+        return True
+    hide(wiring.callback_inbox, delivery, wait, logger)
+    return False

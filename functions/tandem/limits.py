@@ -48,8 +48,9 @@ PREFER_WAIT_SECONDS = 20.0
 LEASE_MARGIN = timedelta(seconds=5)
 """How long an attempt may still record its end after its deadline."""
 
-LEASE = timedelta(seconds=30)
-"""How long an attempt holds its task; it is extended while the worker lives."""
+LEASE = timedelta(seconds=65)
+"""How long an attempt holds its task: enough for the usual time limit of a minute. One that may
+take longer is given its whole time, in one more write, before its processor starts."""
 
 DUE_MARGIN = timedelta(minutes=15)
 """How long a queued task may wait for the worker before it counts as overdue. Each time that it is
@@ -78,6 +79,9 @@ LETTERS_HIDDEN = timedelta(seconds=60)
 
 PAGE_LETTERS = 100
 """Dead letters in one answer, or in one redrive."""
+
+LETTERS_LOOKED_AT = 1000
+"""Failed tasks that one redrive looks at for those that are wanted: the oldest ones."""
 
 BATCH_TASKS = 100
 """Tasks in one batch submit."""

@@ -9,8 +9,8 @@ from tandem.telemetry import logger
 
 if TYPE_CHECKING:
     from tandem.services.callback_deliveries import CallbackDeliveries
+    from tandem.services.callback_letters import CallbackLetters
     from tandem.services.callbacks import Callbacks
-    from tandem.services.dead_letters import DeadLetters
     from tandem.services.webhook_keys import WebhookKeys
 
 
@@ -53,10 +53,10 @@ class Notifying(Sending):
         return WebhookKeys(self.secrets, self.settings.need("callback_secret"))
 
     @cached_property
-    def callback_letters(self) -> "DeadLetters":
+    def callback_letters(self) -> "CallbackLetters":
         """Shows and redrives callbacks that were given up."""
-        from tandem.services.callback_letters import CallbackRemedy
-        from tandem.services.dead_letters import DeadLetters
+        from tandem.services.callback_letters import CallbackLetters
 
-        remedy = CallbackRemedy(self.callback_store, self.callbacks)
-        return DeadLetters(self.callback_dead_letter_box, self.store, remedy)
+        return CallbackLetters(
+            self.callback_dead_letter_box, self.store, self.callback_store, self.callbacks
+        )

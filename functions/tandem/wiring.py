@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tandem.services.online import Online
     from tandem.services.payloads import Payloads
     from tandem.services.quota import Quota
+    from tandem.services.recovery import Recovery
     from tandem.services.results import Results
     from tandem.services.retention import Retention
     from tandem.services.settle import Settlement
@@ -99,11 +100,19 @@ class Wiring(Notifying):
         return Sweep(
             self.task_store,
             self.dispatch,
-            self.inbox,
+            self.recovery,
             self.clock,
             pool=self.pool,
             retention=self.retention,
+            logger=logger,
         )
+
+    @cached_property
+    def recovery(self) -> "Recovery":
+        """Moves on tasks whose attempts died."""
+        from tandem.services.recovery import Recovery
+
+        return Recovery(self.task_store, self.clock, self.retention)
 
     @cached_property
     def execution(self) -> "Execution":
@@ -159,7 +168,15 @@ class Wiring(Notifying):
         """Handles the worker's messages."""
         from tandem.services.deliver import Deliveries
 
-        return Deliveries(self.execution, self.settlement, self.inbox, self.clock)
+        return Deliveries(
+            self.execution,
+            self.settlement,
+            self.recovery,
+            inbox=self.inbox,
+            dispatch=self.dispatch,
+            clock=self.clock,
+            logger=logger,
+        )
 
     @cached_property
     def quota(self) -> "Quota":
@@ -176,10 +193,11 @@ class Wiring(Notifying):
     @cached_property
     def dead_letters(self) -> "DeadLetters":
         """Shows and redrives dead letters."""
-        from tandem.services.dead_letters import DeadLetters, TaskRemedy
+        from tandem.services.dead_letters import DeadLetters
 
-        remedy = TaskRemedy(self.tasks, self.dispatch, self.clock)
-        return DeadLetters(self.dead_letter_box, self.store, remedy)
+        return DeadLetters(
+            self.store, self.dead_letter_box, self.tasks, self.dispatch, logger=logger
+        )
 
     def close(self) -> None:
         """Wait for the threads, and end them."""

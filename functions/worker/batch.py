@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,8 @@ from typing import Any
 from tandem.adapters.sqs_event import BatchAnswer, answer, read_deliveries
 from tandem.ports import Delivery
 from tandem.services.attempt import Attempt
-from tandem.services.deliver import Redeliver
+from tandem.services.deliver import EndedElsewhere, MustRunAlone
+from tandem.services.redelivery import Redeliver
 from tandem.telemetry import logger
 from tandem.trace import described, trace_id
 from tandem.wiring import Wiring
@@ -26,6 +27,8 @@ ACKNOWLEDGE_EVERY = timedelta(seconds=1)
 """How long what has ended waits for the rest of its batch, before it is acknowledged alone."""
 
 _WATCH_SECONDS = 0.25
+
+_AT_ONCE = timedelta(0)
 
 
 def run_batch(event: dict[str, Any], wiring: Wiring, *, until: datetime) -> BatchAnswer:
@@ -58,6 +61,7 @@ class Batch:
     What has ended while others go on is acknowledged from here: it waits for none of them. A
     message whose attempt is past its deadline is ended from here too: its thread cannot be
     stopped, and is left behind with its pool. One that no thread took in time was never started.
+    Tasks that must run alone are run at last, one after the other.
 
     The threads share sets and lists by single operations, each of which Python does as a whole.
     """
@@ -65,10 +69,12 @@ class Batch:
     def __init__(self, deliveries: list[Delivery], wiring: Wiring, until: datetime) -> None:
         messages = [Message(delivery) for delivery in deliveries]
         self._waiting = deque(messages)
+        self._undecided = set(messages)
         self._open = set(messages)
+        self._must_run_alone: deque[tuple[Message, timedelta]] = deque()
+        self._in_company = len(messages) > 1
         self._done: list[str] = []
         self._again: list[Delivery] = []
-        self._left_behind = False
         self._wiring = wiring
         self._until = until
         self._began = wiring.clock.now()
@@ -76,6 +82,28 @@ class Batch:
 
     def run(self) -> list[Delivery]:
         """Run all messages and return those to be delivered again."""
+        self._run_to_the_end()
+        while self._must_run_alone:
+            # What the others did is recorded, and their messages are gone: whatever this one does
+            # to the process, it does to itself.
+            self._acknowledge()
+            self._in_company = False
+            message, limit = self._must_run_alone.popleft()
+            if self._wiring.clock.now() + limit > self._until and not self._fresh:
+                self._end(message, Redeliver())
+                continue
+            self._waiting.append(message)
+            self._open.add(message)
+            self._run_to_the_end()
+        return self._again
+
+    @property
+    def _fresh(self) -> bool:
+        """Whether the function has its whole time before it."""
+        return self._wiring.clock.now() - self._began < FRESH
+
+    def _run_to_the_end(self) -> None:
+        """Run the messages that wait, side by side, until each has ended."""
         threads = min(len(self._waiting), self._wiring.pool.size)
         running = {self._wiring.pool.submit(self._work_through) for _ in range(threads)}
         while self._open:
@@ -83,9 +111,8 @@ class Batch:
             for thread in ended:
                 thread.result()
             self._watch()
-        if self._left_behind and not all(map(Future.done, running)):
+        if any(not thread.done() for thread in running):
             self._wiring.pool.replace()
-        return self._again
 
     def _work_through(self) -> None:
         """Run one message after the other, each in a context of its own."""
@@ -100,17 +127,19 @@ class Batch:
     def _handle(self, message: Message) -> None:
         now = self._wiring.clock.now()
         if now + LEAST_TIME > self._until:
-            raise Redeliver
+            raise Redeliver(_AT_ONCE)
         self._wiring.deliveries.handle(
             message.delivery,
             until=self._until,
-            fresh=now - self._began < FRESH,
+            fresh=self._fresh,
+            alone=not self._in_company,
+            in_company=self._in_company or self._wiring.pool.left_behind > 0,
             started=message.started,
         )
 
     def _time_out(self, message: Message) -> None:
         if message.attempt is not None:
-            self._wiring.deliveries.time_out(message.delivery, message.attempt)
+            self._wiring.deliveries.time_out(message.attempt)
 
     def _end_by(self, work: Callable[[Message], None], message: Message) -> None:
         """Do a message's last work, and note whether it must be delivered again."""
@@ -120,24 +149,31 @@ class Batch:
         )
         try:
             work(message)
-        except Redeliver:
-            self._end(message, again=True)
+        except EndedElsewhere:
+            return
+        except MustRunAlone as marked:
+            self._must_run_alone.append((message, marked.time_limit))
+            self._open.discard(message)
+        except Redeliver as again:
+            self._end(message, again)
         except Exception as error:  # noqa: BLE001 - one message's failure is not its batch's
             logger.error("message failed", **described(error))
-            self._end(message, again=True)
+            self._end(message, Redeliver())
         else:
-            self._end(message, again=False)
+            self._end(message, None)
 
-    def _end(self, message: Message, *, again: bool) -> None:
+    def _end(self, message: Message, again: Redeliver | None) -> None:
         """Note how a message ended; what its thread does afterwards changes nothing."""
         try:
-            self._open.remove(message)
+            self._undecided.remove(message)
         except KeyError:
             return
-        if again:
-            self._again.append(message.delivery)
-        else:
+        if again is None:
             self._done.append(message.delivery.receipt_handle)
+        else:
+            self._wiring.deliveries.redeliver(message.delivery, again)
+            self._again.append(message.delivery)
+        self._open.discard(message)
 
     def _watch(self) -> None:
         """See to the messages that have not ended."""
@@ -147,15 +183,12 @@ class Batch:
             self._acknowledge()
 
     def _see_to(self, message: Message) -> None:
-        """Extend what runs, and end what is out of time."""
+        """End what is out of time."""
         attempt = message.attempt
         if attempt is None:
             if self._wiring.clock.now() >= self._until:
-                self._end(message, again=True)
-        elif not attempt.overdue:
-            self._wiring.deliveries.extend(message.delivery, attempt)
-        elif attempt.close():
-            self._left_behind = True
+                self._end(message, Redeliver(_AT_ONCE))
+        elif attempt.overdue and attempt.close():
             copy_context().run(self._end_by, self._time_out, message)
 
     def _acknowledge(self) -> None:

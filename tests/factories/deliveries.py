@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from tandem.ports import Delivery
-from tandem.services.deliver import Redeliver
+from tandem.services.redelivery import Redeliver, hide
+from tandem.telemetry import logger
 from tandem.testing import MemoryWiring, Message
 
 
@@ -18,11 +19,13 @@ def delivery_of(message: Message) -> Delivery:
 
 
 def deliver(wiring: MemoryWiring, message: Message) -> bool:
-    """Handle one message as the event source mapping does; return whether it was acknowledged."""
+    """Handle one message as a batch of its own does; return whether it was acknowledged."""
+    delivery = delivery_of(message)
     until = wiring.clock.now() + timedelta(seconds=100)
     try:
-        wiring.deliveries.handle(delivery_of(message), until=until)
-    except Redeliver:
+        wiring.deliveries.handle(delivery, until=until, alone=True)
+    except Redeliver as again:
+        wiring.deliveries.redeliver(delivery, again)
         return False
     wiring.queue.delete(message)
     return True
@@ -39,9 +42,11 @@ def deliver_callbacks(wiring: MemoryWiring) -> list[bool]:
 
 
 def _deliver_callback(wiring: MemoryWiring, message: Message) -> bool:
+    delivery = delivery_of(message)
     try:
-        wiring.callback_deliveries.handle(delivery_of(message))
-    except Redeliver:
+        wiring.callback_deliveries.handle(delivery)
+    except Redeliver as again:
+        hide(wiring.callback_inbox, delivery, again.wait, logger)
         return False
     wiring.callback_queue.delete(message)
     return True

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tandem.domain.changes import Change
 from tandem.domain.ids import TenantId, new_task_id
 from tandem.domain.task import AttemptRecord, InlinePayload, Mode, State, Task
 from tandem.domain.transitions import claim, succeed
@@ -29,15 +30,22 @@ def make_task(created_at: datetime = NOON, **fields: Any) -> Task:
     task = replace(task, **fields)
     if task.history:
         return task
-    return replace(task, history=(AttemptRecord(created_at),) * task.attempts)
+    ended = task.attempts - (task.state is State.RUNNING)
+    history = tuple(AttemptRecord(number, created_at) for number in range(1, ended + 1))
+    return replace(task, history=history)
+
+
+def start(*, now: datetime, lease_until: datetime) -> Change:
+    """Return the change by which a task's next attempt starts, with nothing else beside it."""
+    return claim(now=now, lease_until=lease_until, alone=True, in_company=False)
 
 
 def finish_at(store: TaskStore, task: Task, moment: datetime, *, ran_seconds: float = 0) -> Task:
     """Put a task, run it and end it at the given moment; return it."""
     store.put(task)
     started = moment - timedelta(seconds=ran_seconds)
-    held = store.change(task.task_id, claim(now=started, lease_until=moment + timedelta(minutes=1)))
+    held = store.change(task.task_id, start(now=started, lease_until=moment + timedelta(minutes=1)))
     expires_at = moment.replace(microsecond=0) + timedelta(days=30)
     output = InlinePayload("{}")
-    end = succeed(held.fence, now=moment, expires_at=expires_at, output=output)
+    end = succeed(held, now=moment, expires_at=expires_at, output=output)
     return store.change(task.task_id, end)

@@ -1,6 +1,8 @@
 """Whatever happens in whatever order, a task ends once, and nothing is lost."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,12 +24,13 @@ from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.adapters.readers import from_item
 from tandem.domain.ids import TaskId
-from tandem.domain.task import State, Task
+from tandem.domain.task import HISTORY_RECORDS, State, Task
 from tandem.ports import ChangeRefused
 from tandem.processing import Permanent, TaskContext
 from tandem.services.attempt import Attempt
+from tandem.services.deliver import read_task_id
 from tandem.services.tasks import AlreadyFinished, NotFinished
-from tandem.testing import FakeClock, MemoryWiring
+from tandem.testing import FakeClock, MemoryWiring, Message
 from tests.factories.deliveries import deliver
 from tests.factories.processors import Number, make_wiring, new_work
 from tests.factories.tasks import ACME
@@ -36,8 +39,27 @@ from tests.factories.template import table_schema
 GOOD, TRANSIENT, REFUSED = range(3)
 
 
-class Stopped(BaseException):
-    """The process is gone: no handler of ours may catch it."""
+class LossyStore:
+    """A task store whose next write is made twice, with something else in between."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.between: Callable[[], Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._store, name)
+        if name not in ("put", "change", "claim_key"):
+            return value
+
+        def write(*arguments: Any, **options: Any) -> Any:
+            between, self.between = self.between, None
+            answer = value(*arguments, **options)
+            if between is None:
+                return answer
+            between()
+            return value(*arguments, **options)
+
+        return write
 
 
 class Lifecycle(RuleBasedStateMachine):
@@ -49,9 +71,11 @@ class Lifecycle(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.wiring = self.make()
+        self.lossy = LossyStore(self.wiring.store)
+        store: Any = self.lossy
+        self.wiring.store = store
         assert isinstance(self.wiring.clock, FakeClock)
         self.clock = self.wiring.clock
-        self.crash = False
         self.final: dict[TaskId, Task] = {}
         self.went_back = 0
         self.report()
@@ -68,8 +92,6 @@ class Lifecycle(RuleBasedStateMachine):
         return task
 
     def process(self, data: Number, ctx: TaskContext) -> Number:
-        if self.crash:
-            raise Stopped
         if data.value == TRANSIENT and ctx.attempt < 3:
             raise ConnectionError
         if data.value == REFUSED:
@@ -88,13 +110,42 @@ class Lifecycle(RuleBasedStateMachine):
         task = self.wiring.submissions._record(new_work(self.wiring, b'{"value":0}'))
         return task.task_id
 
-    @rule(crash=st.booleans())
-    def deliver(self, *, crash: bool) -> None:
+    @rule()
+    def deliver(self) -> None:
         for message in self.wiring.queue.receive():
-            self.crash = crash
-            with suppress(Stopped):
-                deliver(self.wiring, message)
-            self.crash = False
+            deliver(self.wiring, message)
+
+    @rule(in_company=st.booleans())
+    def deliver_to_a_worker_that_dies(self, *, in_company: bool) -> None:
+        for message in self.wiring.queue.receive():
+            self.claim_for_nothing(message, in_company=in_company)
+
+    def claim_for_nothing(self, message: Message, *, in_company: bool) -> None:
+        task_id = read_task_id(message.body)
+        assert task_id is not None
+        with suppress(ChangeRefused):
+            self.wiring.execution.claim(
+                task_id,
+                until=self.clock.now() + timedelta(seconds=100),
+                alone=not in_company,
+                in_company=in_company,
+            )
+
+    @rule(between=st.sampled_from(["nothing", "cancel", "sweep", "deliver"]))
+    def lose_the_answer_of_the_next_write(self, between: str) -> None:
+        """Let the next write be made twice, as an SDK does that got no answer to the first."""
+        self.lossy.between = {
+            "nothing": lambda: None,
+            "cancel": self.cancel_all,
+            "sweep": self.sweep,
+            "deliver": self.deliver,
+        }[between]
+
+    def cancel_all(self) -> None:
+        for task in self.all_tasks():
+            if not task.state.final:
+                with suppress(AlreadyFinished):
+                    self.wiring.tasks.cancel(ACME, task.task_id)
 
     @rule(task_id=tasks)
     def duplicate(self, task_id: TaskId) -> None:
@@ -108,14 +159,11 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(target=attempts, task_id=tasks)
     def start_and_stand_still(self, task_id: TaskId) -> object:
         """Claim a task as a worker does that is then not heard of for a while."""
-        task = self.task(task_id)
-        if (
-            task.state is not State.QUEUED
-            or (task.not_before or task.created_at) > self.clock.now()
-        ):
-            return multiple()
         until = self.clock.now() + timedelta(seconds=100)
-        return self.wiring.execution.claim(task_id, until=until)
+        try:
+            return self.wiring.execution.claim(task_id, until=until, in_company=True)
+        except ChangeRefused:
+            return multiple()
 
     @rule(attempt=consumes(attempts))
     def a_worker_that_stood_still_goes_on(self, attempt: Attempt) -> None:
@@ -160,7 +208,11 @@ class Lifecycle(RuleBasedStateMachine):
     @invariant()
     def a_final_task_never_changes(self) -> None:
         for task_id, task in self.final.items():
-            assert self.task(task_id) == task
+            now = self.task(task_id)
+            assert replace(now, listed_at=None, retried_as=None) == replace(
+                task, listed_at=None, retried_as=None
+            )
+            assert now.retried_as == task.retried_as or task.retried_as is None
         for task in self.all_tasks():
             if task.state.final:
                 self.final.setdefault(task.task_id, task)
@@ -174,22 +226,31 @@ class Lifecycle(RuleBasedStateMachine):
     @invariant()
     def attempts_are_counted_as_they_were_made(self) -> None:
         for task in self.all_tasks():
-            assert len(task.history) == task.attempts <= task.max_attempts
+            numbers = [record.number for record in task.attempt_records]
+            latest = range(1, task.attempts + 1)[-HISTORY_RECORDS:]
+            assert numbers[-HISTORY_RECORDS:] == list(latest)
+            assert task.attempts <= task.max_attempts == 3 + task.uncounted
+
+    @invariant()
+    def a_failed_task_waits_on_the_list_until_it_is_done_again(self) -> None:
+        for task in self.all_tasks():
+            failed = task.state is State.FAILED
+            assert (task.listed_at is not None) == (failed and task.retried_as is None)
 
     @invariant()
     def only_the_latest_attempt_ends_a_task(self) -> None:
         for task in self.all_tasks():
             if task.state is State.SUCCEEDED:
                 assert task.history[-1].ended_at == task.finished_at
+                assert task.history[-1].number == task.attempts
 
     def teardown(self) -> None:
         """Let time pass, with a worker and a schedule that live: everything ends."""
-        self.crash = False
         for _ in range(400):
             if all(task.state.final for task in self.all_tasks()):
                 break
             self.sweep()
-            self.deliver(crash=False)
+            self.deliver()
             self.clock.advance(600)
         unfinished = [task for task in self.all_tasks() if not task.state.final]
         assert unfinished == []

@@ -19,6 +19,8 @@ from tandem.limits import BATCH_TASKS
 from tandem.ports import KeyUsed
 from tandem.services.submit import NewTask
 from tandem.services.views import TaskView
+from tandem.telemetry import logger
+from tandem.trace import described
 
 router = APIRouter(tags=["processing"], route_class=StrictJsonRoute, dependencies=[JSON_SPOKEN])
 
@@ -51,10 +53,14 @@ async def process_offline_batch(
         check_run_after(one.run_after, f"/body/tasks/{index}/run_after", services)
         check_callback_url(one.callback_url, f"/body/tasks/{index}/callback_url", services)
     take_quota(services, caller.tenant, len(body.tasks))
-    news = [
-        new_task(one, caller, services, request, part_of(once, index))
-        for index, one in enumerate(body.tasks)
-    ]
+
+    def submit(index: int) -> NewTask | Exception:
+        try:
+            return new_task(body.tasks[index], caller, services, request, part_of(once, index))
+        except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
+            return error
+
+    news = services.pool.map(submit, range(len(body.tasks)))
     outcomes = services.submissions.offline_many(news)
     items = [
         _batch_item(services, new, outcome) for new, outcome in zip(news, outcomes, strict=True)
@@ -64,13 +70,18 @@ async def process_offline_batch(
     return BatchAnswer(items=items)
 
 
-def _batch_item(services: Services, new: NewTask, outcome: Task | Exception) -> BatchItem:
+def _batch_item(
+    services: Services, new: NewTask | Exception, outcome: Task | Exception
+) -> BatchItem:
     if isinstance(outcome, Task):
         return BatchItem(task=TaskView.of(outcome))
-    if isinstance(outcome, KeyUsed):
+    if isinstance(outcome, KeyUsed) and isinstance(new, NewTask):
         try:
             task = made_before(services, same_request(new.once, outcome.before))
-        except Problem as problem:
-            return BatchItem(error=problem.detail)
-        return BatchItem(task=TaskView.of(task), replayed=True)
+            return BatchItem(task=TaskView.of(task), replayed=True)
+        except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
+            outcome = error
+    if isinstance(outcome, Problem):
+        return BatchItem(error=outcome.detail)
+    logger.error("not submitted", **described(outcome))
     return BatchItem(error="The task could not be recorded; submit it again.")

@@ -2,21 +2,25 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.identity import Administrator
 from api.negotiation import JSON_SPOKEN
 from api.services import Services
 from api.strict_json import StrictJsonRoute
-from tandem.domain.ids import TenantId
+from tandem.domain.ids import TaskId, TenantId, parse_uuid
+from tandem.domain.task import Mode, State
 from tandem.limits import PAGE_LETTERS
 from tandem.processing import WholeNumber
-from tandem.services.dead_letters import DeadLetters, Letter, LetterFilter, Redrive
-from tandem.services.views import TaskView
+from tandem.services.dead_letters import DeadLetters, Letter, LetterFilter, Redrive, Redriven
+from tandem.services.dead_letters import Request as RedriveHow
 from tandem.telemetry import logger
+
+if TYPE_CHECKING:
+    from tandem.services.callback_letters import CallbackLetters
 
 router = APIRouter(
     prefix="/dead-letters",
@@ -26,6 +30,17 @@ router = APIRouter(
 )
 
 
+def _known(text: str) -> str:
+    known = parse_uuid(text)
+    if known is None:
+        message = "It is no task id."
+        raise ValueError(message)
+    return known
+
+
+TaskIdText = Annotated[str, Field(max_length=64), AfterValidator(_known)]
+
+
 class DeadQueue(StrEnum):
     """Whose dead letters."""
 
@@ -33,44 +48,64 @@ class DeadQueue(StrEnum):
     CALLBACKS = "callbacks"
 
 
-class LetterView(BaseModel):
-    """A dead letter, and the task that it names."""
+_OF_TASK = (
+    *("tenant", "processor", "mode", "state", "attempts"),
+    *("created_at", "requested_by", "retry_of"),
+)
 
-    letter_id: str
+
+class LetterView(BaseModel):
+    """A failed task, or a message that the queue gave up."""
+
+    task_id: str | None = Field(description="The task; null for a message that names none.")
+    letter_id: str | None = Field(description="Of a message; null for a failed task.")
     reason: str
     error: str
-    sent_at: datetime
-    body: str = Field(description="The message as it was, cut to 1,000 characters.")
+    since: datetime | None = Field(description="When it failed, or was given up.")
     tenant: str | None
-    task: TaskView | None
+    processor: str | None
+    mode: Mode | None
+    state: State | None = Field(description="Of the task, by now.")
+    attempts: int | None
+    created_at: datetime | None
+    requested_by: str | None = Field(description="The operator who redrove it before.")
+    retry_of: str | None = Field(description="The finished task that it did again.")
+    body: str | None = Field(description="Of a message, cut to 1,000 characters.")
 
     @staticmethod
-    def of(one: Letter) -> "LetterView":
+    def of(letter: Letter) -> "LetterView":
         """Return the view of a letter."""
+        message = letter.message
         return LetterView(
-            letter_id=one.letter.letter_id,
-            reason=one.letter.reason,
-            error=one.letter.error,
-            sent_at=one.letter.sent_at,
-            body=one.letter.body[:1000],
-            tenant=one.task.tenant if one.task else None,
-            task=TaskView.of(one.task) if one.task else None,
+            task_id=letter.task_id,
+            letter_id=message.letter_id if message else None,
+            reason=letter.reason,
+            error=letter.error,
+            since=letter.since,
+            body=message.body[:1000] if message else None,
+            **{name: getattr(letter.task, name, None) for name in _OF_TASK},
         )
 
 
 class LetterList(BaseModel):
-    """Some of the dead letters, oldest first. The queue shows a sample when there are many."""
+    """Failed tasks, oldest first. The first page has messages that name none of them, too."""
 
     letters: list[LetterView]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
 
 
 class RedriveRequest(BaseModel):
-    """Which letters to redrive; all that the queue shows when nothing is named."""
+    """Which letters to redrive; with nothing named, the oldest ones."""
 
     model_config = ConfigDict(extra="forbid")
 
     queue: DeadQueue = DeadQueue.TASKS
-    letter_ids: list[str] = Field(default=[], max_length=PAGE_LETTERS)
+    task_ids: list[TaskIdText] = Field(
+        default=[], max_length=PAGE_LETTERS, description="These failed tasks."
+    )
+    letter_ids: list[Annotated[str, Field(max_length=128)]] = Field(
+        default=[], max_length=PAGE_LETTERS, description="These messages."
+    )
     reason: str | None = None
     processor: str | None = None
     tenant: str | None = None
@@ -83,7 +118,8 @@ class RedriveRequest(BaseModel):
 class RedrivenView(BaseModel):
     """What became of a letter, or would."""
 
-    letter_id: str
+    failed_task_id: str | None = Field(description="The letter's task.")
+    letter_id: str | None = Field(description="Of a message; null for a failed task.")
     done: Redrive
     task_id: str | None = Field(description="The task that does the work now.")
 
@@ -100,41 +136,50 @@ async def list_dead_letters(
     caller: Administrator,
     services: Services,
     limit: Annotated[int, Query(ge=1, le=PAGE_LETTERS)] = 20,
+    cursor: Annotated[str | None, Query(max_length=256)] = None,
     queue: DeadQueue = DeadQueue.TASKS,
 ) -> LetterList:
-    """Answer with dead letters; none is taken from the queue."""
+    """Answer with failed tasks that wait for a decision, and messages that name none."""
     del caller
-    letters = _letters_of(services, queue).peek(limit)
-    return LetterList(letters=[LetterView.of(one) for one in letters])
+    page = _letters_of(services, queue).peek(limit, cursor)
+    return LetterList(
+        letters=[LetterView.of(letter) for letter in page.letters], next_cursor=page.next_cursor
+    )
 
 
 @router.post("/redrive", operation_id="redrive_dead_letters")
 async def redrive_dead_letters(
     body: RedriveRequest, caller: Administrator, services: Services, request: Request
 ) -> RedriveAnswer:
-    """Give the tasks of dead letters another chance: a dry run unless `dry_run` is false."""
-    redriven = _letters_of(services, body.queue).redrive(
-        LetterFilter(
-            letter_ids=frozenset(body.letter_ids),
-            reason=body.reason,
-            processor=body.processor,
-            tenant=TenantId(body.tenant) if body.tenant else None,
-        ),
+    """Do failed tasks again, each once, as new tasks: a dry run unless `dry_run` is false."""
+    wanted = LetterFilter(
+        task_ids=tuple(TaskId(task_id) for task_id in dict.fromkeys(body.task_ids)),
+        letter_ids=frozenset(body.letter_ids),
+        reason=body.reason,
+        processor=body.processor,
+        tenant=TenantId(body.tenant) if body.tenant else None,
+    )
+    how = RedriveHow(
         limit=body.limit,
         dry_run=body.dry_run,
         requested_by=caller.tenant,
         traceparent=request.state.traceparent,
     )
+    redriven = _letters_of(services, body.queue).redrive(wanted, how)
     if not body.dry_run:
         logger.info("redriven", queue=body.queue, requested_by=caller.tenant, letters=len(redriven))
-    return RedriveAnswer(
-        dry_run=body.dry_run,
-        letters=[
-            RedrivenView(letter_id=one.letter.letter_id, done=one.done, task_id=one.task_id)
-            for one in redriven
-        ],
+    return RedriveAnswer(dry_run=body.dry_run, letters=[_view(one) for one in redriven])
+
+
+def _view(redriven: Redriven) -> RedrivenView:
+    letter = redriven.letter
+    return RedrivenView(
+        failed_task_id=letter.task_id,
+        letter_id=letter.message.letter_id if letter.message else None,
+        done=redriven.done,
+        task_id=redriven.task_id,
     )
 
 
-def _letters_of(services: Services, queue: DeadQueue) -> DeadLetters:
+def _letters_of(services: Services, queue: DeadQueue) -> "DeadLetters | CallbackLetters":
     return services.callback_letters if queue is DeadQueue.CALLBACKS else services.dead_letters

@@ -11,7 +11,7 @@ from api.identity import Writer
 from api.models import Accepted, ProcessedOnline
 from api.negotiation import JSON_SPOKEN
 from api.prefer import WaitSeconds, applied, ended
-from api.problems import Problem, invalid
+from api.problems import invalid
 from api.services import Services
 from api.strict_json import StrictJsonRoute
 from api.submission import AnySubmission
@@ -20,13 +20,14 @@ from api.submitting import (
     check_run_after,
     enqueue,
     kept_result,
+    key_in_flight,
     made_before,
     new_task,
     take_quota,
 )
 from api.time_left import within_time_left
-from tandem.domain.task import Mode, State
-from tandem.ports import KeyUsed
+from tandem.domain.task import Mode, State, Task
+from tandem.ports import Contended, KeyUsed
 from tandem.services.online import Promoted
 from tandem.services.outcomes import Failed, Succeeded
 
@@ -63,22 +64,28 @@ async def process_online(
     """
     if body.run_after is not None:
         raise invalid("/body/run_after", "An online task runs now.")
+    online = services.catalogue[body.processor].online
+    if online == "never":
+        detail = f"{body.processor} runs offline only: send it to /process-offline."
+        raise invalid("/body/processor", detail)
     check_callback_url(body.callback_url, "/body/callback_url", services)
     take_quota(services, caller.tenant)
     new = new_task(body, caller, services, request, once)
     kept = kept_result(new, services, request)
+    budget = within_time_left(request, services.settings.online_budget_seconds)
     try:
         if kept is not None:
             task = services.submissions.answered(new, Mode.ONLINE, kept)
             output = services.payloads.read(kept.output)
             return answers.processed(task, output, answers.age_of(kept, services.clock.now()))
-        answer = await services.online.process(
-            new,
-            body.input,
-            budget_seconds=within_time_left(request, services.settings.online_budget_seconds),
-        )
+        if online == "wait":
+            task = services.submissions.waited_for(new)
+            return await _answer_by(services, task, budget)
+        answer = await services.online.process(new, body.input, budget_seconds=budget)
     except KeyUsed as used:
         return _answer_online_again(services, same_request(once, used.before))
+    except Contended:
+        raise key_in_flight() from None
     if isinstance(answer, Promoted):
         return answers.accepted(answer.task, CONTINUED)
     if isinstance(answer.outcome, Succeeded):
@@ -125,26 +132,32 @@ async def _ended_or(accepted: Response, services: Services, wait_seconds: float)
     accepted.headers.update(applied(wait_seconds))
     if not task.state.final:
         return accepted
-    if task.output is None:
-        raise answers.failed(task, task.error)
-    output = services.payloads.read(task.output)
     kept = {name: accepted.headers[name] for name in _KEPT if name in accepted.headers}
+    if task.output is None:
+        raise answers.failed(task, task.error, kept)
+    output = services.payloads.read(task.output)
     return answers.processed(task, output, kept, message=answers.OFFLINE)
 
 
 def _answer_online_again(services: Services, task_id: str) -> Response:
     """Return the answer that the key's task has by now."""
     task = made_before(services, task_id)
-    if task.state is State.RUNNING:
-        raise Problem(
-            HTTPStatus.CONFLICT,
-            "idempotency-key-in-flight",
-            "The request with this Idempotency-Key is being processed.",
-            headers={"Retry-After": "1"},
-            task_id=task.task_id,
-        )
-    if task.state is State.QUEUED:
-        return answers.accepted(task, CONTINUED, REPLAYED)
+    if task.state is State.RUNNING and task.attempts == 1:
+        raise key_in_flight(task_id=task.task_id)
+    return _answer_online(services, task, REPLAYED)
+
+
+async def _answer_by(services: Services, task: Task, wait_seconds: float) -> Response:
+    """Return the answer of a task that the worker runs: its end, or where to follow it."""
+    return _answer_online(services, await ended(services, task, wait_seconds))
+
+
+def _answer_online(
+    services: Services, task: Task, headers: dict[str, str] | None = None
+) -> Response:
+    """Return the answer that a task has by now."""
+    if not task.state.final:
+        return answers.accepted(task, CONTINUED, headers)
     if task.output is None:
-        raise answers.failed(task, task.error)
-    return answers.processed(task, services.payloads.read(task.output), REPLAYED)
+        raise answers.failed(task, task.error, headers)
+    return answers.processed(task, services.payloads.read(task.output), headers)

@@ -13,12 +13,12 @@ from api.models import Accepted, TaskDetail, TaskList
 from api.negotiation import JSON_SPOKEN
 from api.owned import TaskIdPath, owned_task
 from api.prefer import WaitSeconds, applied, ended
-from api.problems import Problem
+from api.problems import Problem, not_found
 from api.services import Services
-from api.submitting import take_quota
+from api.submitting import key_in_flight, take_quota
 from tandem.domain.task import State
 from tandem.limits import PAGE_TASKS
-from tandem.ports import KeyUsed, TaskFilter
+from tandem.ports import AlreadyRetried, Contended, KeyUsed, TaskFilter
 from tandem.services.tasks import (
     AlreadyFinished,
     InputGone,
@@ -89,7 +89,7 @@ async def cancel_task(
         raise Problem(
             HTTPStatus.CONFLICT,
             "task-finished",
-            f"The task {finished.task.state} before, and never changes.",
+            f"The task has {finished.task.state} already, and cannot be cancelled.",
             task_id=owned.task_id,
         ) from None
     if not task.state.final:
@@ -127,6 +127,10 @@ async def retry_task(
     except InputGone:
         detail = "The task's input has expired: submit it anew."
         raise Problem(HTTPStatus.GONE, "input-gone", detail, task_id=owned.task_id) from None
+    except Contended:
+        raise key_in_flight() from None
+    except AlreadyRetried:
+        raise not_found("task") from None
     except KeyUsed as used:
         made = owned_task(same_request(once, used.before), caller, services)
         return answers.accepted(made, AGAIN, REPLAYED)

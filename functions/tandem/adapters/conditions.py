@@ -4,14 +4,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.items import Item, encode, index_keys
-from tandem.domain.changes import AttemptEnd, Change, Guard
+from tandem.domain.changes import Change, Guard
 from tandem.domain.ids import TaskId
-from tandem.domain.task import AttemptRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute
 
-_INDEX_KEYS_OF = {"due_at": ("due_shard",)}
+_INDEX_KEYS_OF = {"due_at": ("due_shard",), "listed_at": ("view", "view_order")}
 
 
 class Expression:
@@ -29,10 +28,10 @@ class Expression:
         self._assign("state", encode("state", change.to))
         for field, value in change.sets.items():
             self._field(task_id, field, value, shards)
+        if change.write_field is not None:
+            self._assign(change.write_field, encode("", change.write_id))
         if change.counts_sweep:
             self._count("sweeps")
-        if change.ends_attempt is not None:
-            self._end_attempt(change.ends_attempt)
         if change.starts_attempt_at is not None:
             self._start_attempt(change.starts_attempt_at)
 
@@ -66,6 +65,9 @@ class Expression:
         if guard.cancel_requested is not None:
             exists = "attribute_exists" if guard.cancel_requested else "attribute_not_exists"
             terms.append(f"{exists}({self._name('cancel_requested_at')})")
+        if guard.alone is not None:
+            exists = "attribute_exists" if guard.alone else "attribute_not_exists"
+            terms.append(f"{exists}({self._name('alone')})")
         if guard.attempts_left is not None:
             compared = "<" if guard.attempts_left else ">="
             terms.append(f"{self._name('attempts')} {compared} {self._name('max_attempts')}")
@@ -82,7 +84,7 @@ class Expression:
         self._set.append(f"{self._name(attribute)} = {self._value(value)}")
 
     def _field(self, task_id: TaskId, field: str, value: Any, shards: int) -> None:
-        if value is None:
+        if value is None or value is False:
             gone = (field, *_INDEX_KEYS_OF.get(field, ()))
             self._remove.extend(self._name(attribute) for attribute in gone)
             return
@@ -96,16 +98,6 @@ class Expression:
         started = self._name("started_at")
         self._set.append(f"{started} = if_not_exists({started}, {moment})")
         self._set.append(f"{self._name('attempt_started_at')} = {moment}")
-        history, none = self._name("history"), self._value({"L": []})
-        record = self._encoded("", (AttemptRecord(now),))
-        earlier = f"if_not_exists({history}, {none})"
-        self._set.append(f"{history} = list_append({earlier}, {record})")
-
-    def _end_attempt(self, end: AttemptEnd) -> None:
-        record = f"{self._name('history')}[{end.attempt - 1}]"
-        self._set.append(f"{record}.{self._name('ended_at')} = {self._encoded('', end.at)}")
-        if end.error is not None:
-            self._set.append(f"{record}.{self._name('error')} = {self._encoded('', end.error)}")
 
     def _count(self, attribute: str) -> None:
         name = self._name(attribute)

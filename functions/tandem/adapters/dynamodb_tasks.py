@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.conditions import Expression
-from tandem.adapters.items import due_partition, encode, owner_partition, task_key, to_item
+from tandem.adapters.contention import REFUSED, persist
+from tandem.adapters.failed_tasks import FailedTasks
+from tandem.adapters.items import (
+    due_partition,
+    encode,
+    later_partition,
+    owner_partition,
+    task_key,
+    to_item,
+)
 from tandem.adapters.listing import Listing
 from tandem.adapters.once_keys import key_put, made_before
 from tandem.adapters.readers import due_from_item, from_item, waiting_since
@@ -12,10 +21,11 @@ from tandem.domain.changes import Change
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, State, Task
 from tandem.ports import (
+    AlreadyRetried,
     ChangeRefused,
+    Follows,
     KeyUsed,
     Once,
-    TaskExists,
     TaskFilter,
     TaskPage,
 )
@@ -32,56 +42,100 @@ class DynamoDBTaskStore:
         self._table = table
         self._shards = shards
 
-    def put(self, task: Task, *, once: Once | None = None) -> None:
-        """Record a new task, and its key with it, or raise TaskExists or KeyUsed."""
+    def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
+        """Record a new task, its key and what it follows, or raise KeyUsed or AlreadyRetried."""
         put: Any = {
             "TableName": self._table,
             "Item": to_item(task, self._shards),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
-        if once is not None:
-            self._put_both(put, key_put(self._table, once, task.task_id))
+        if once is not None or follows is not None:
+            self._put_together(task.task_id, put, once, follows)
             return
         try:
-            self._client.put_item(**put)
+            persist(self._client, lambda: self._client.put_item(**put))
         except self._client.exceptions.ConditionalCheckFailedException:
-            raise TaskExists from None
+            # An id is used once: the SDK repeated a put whose answer was lost.
+            return
 
     def claim_key(self, once: Once, made: str) -> None:
         """Record a key, or raise KeyUsed."""
+        put = key_put(self._table, once, made)
         try:
-            self._client.put_item(**key_put(self._table, once, made))
+            persist(self._client, lambda: self._client.put_item(**put))
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise KeyUsed(made_before(error.response)) from None
+            before = made_before(error.response)
+            if before.made != made:
+                raise KeyUsed(before) from None
 
-    def _put_both(self, task_put: Any, key_put: Any) -> None:
+    def _put_together(
+        self, task_id: TaskId, task_put: Any, once: Once | None, follows: Follows | None
+    ) -> None:
+        actions: list[Any] = [{"Put": task_put}]
+        if once is not None:
+            actions.append({"Put": key_put(self._table, once, task_id)})
+        if follows is not None:
+            actions.append({"Update": self._leave_list(follows, task_id)})
         try:
-            self._client.transact_write_items(TransactItems=[{"Put": task_put}, {"Put": key_put}])
+            persist(
+                self._client,
+                lambda: self._client.transact_write_items(
+                    TransactItems=actions, ClientRequestToken=task_id
+                ),
+            )
         except self._client.exceptions.TransactionCanceledException as error:
-            for_task, for_key = error.response["CancellationReasons"]
-            if for_key.get("Code") == "ConditionalCheckFailed":
-                raise KeyUsed(made_before(for_key)) from None
-            if for_task.get("Code") == "ConditionalCheckFailed":
-                raise TaskExists from None
-            raise
+            reasons: Any = iter(error.response["CancellationReasons"][1:])
+            for_key, for_failed = (next(reasons) if part else {} for part in (once, follows))
+            if for_key.get("Code") == REFUSED:
+                before = made_before(for_key)
+                if before.made != task_id:
+                    raise KeyUsed(before) from None
+            elif for_failed.get("Code") == REFUSED:
+                retried_as = for_failed.get("Item", {}).get("retried_as", {}).get("S")
+                if retried_as != task_id:
+                    raise AlreadyRetried(retried_as) from None
+            elif error.response["CancellationReasons"][0].get("Code") != REFUSED:
+                raise
+
+    def _leave_list(self, follows: Follows, task_id: TaskId) -> Any:
+        """Return the update that takes a failed task off the list, for the task that follows it."""
+        condition = "attribute_exists(pk)"
+        if follows.first:
+            condition = "attribute_exists(listed_at) AND attribute_not_exists(retried_as)"
+        return {
+            "TableName": self._table,
+            "Key": task_key(follows.task_id),
+            "ConditionExpression": condition,
+            "UpdateExpression": "SET retried_as = if_not_exists(retried_as, :new) "
+            "REMOVE listed_at, #view, view_order",
+            "ExpressionAttributeNames": {"#view": "view"},
+            "ExpressionAttributeValues": {":new": {"S": task_id}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
 
     def change(self, task_id: TaskId, change: Change) -> Task:
         """Change a task and return it as it then is, or raise ChangeRefused."""
         expression = Expression(task_id, change, self._shards)
         try:
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key=task_key(task_id),
-                ConditionExpression=expression.condition,
-                UpdateExpression=expression.update,
-                ExpressionAttributeNames=expression.names,
-                ExpressionAttributeValues=expression.values,
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            answer = persist(
+                self._client,
+                lambda: self._client.update_item(
+                    TableName=self._table,
+                    Key=task_key(task_id),
+                    ConditionExpression=expression.condition,
+                    UpdateExpression=expression.update,
+                    ExpressionAttributeNames=expression.names,
+                    ExpressionAttributeValues=expression.values,
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ),
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             item: Any = error.response.get("Item")
-            raise ChangeRefused(from_item(item) if item else None) from None
+            task = from_item(item) if item else None
+            if task is None or not change.made(task):
+                raise ChangeRefused(task) from None
+            return task
         return from_item(answer["Attributes"])
 
     def get(self, task_id: TaskId) -> Task | None:
@@ -97,18 +151,33 @@ class DynamoDBTaskStore:
         return self._shards
 
     def overdue(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
-        """Return up to `limit` tasks of a part that are in flight and due, longest due first."""
+        """Return up to `limit` tasks of a part that are in flight and late, longest due first."""
+        return self._due(due_partition(shard), now, limit)
+
+    def come_due(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
+        """Return up to `limit` tasks of a part that were to run later, and whose time has come."""
+        return self._due(later_partition(shard), now, limit)
+
+    def _due(self, partition: str, now: datetime, limit: int) -> "list[DueTask]":
         answer = self._client.query(
             TableName=self._table,
             IndexName="by_due",
             KeyConditionExpression="due_shard = :shard AND due_at <= :now",
             ExpressionAttributeValues={
-                ":shard": {"S": due_partition(shard)},
+                ":shard": {"S": partition},
                 ":now": encode("due_at", now),
             },
             Limit=limit,
         )
         return [due_from_item(item) for item in answer["Items"]]
+
+    def failed(self, *, limit: int, cursor: str | None = None) -> TaskPage:
+        """Return up to `limit` failed tasks that wait for a decision, oldest failure first."""
+        return FailedTasks(self._client, self._table, self._shards).page(limit, cursor)
+
+    def count_failed(self, shard: int) -> int:
+        """Return about how many failed tasks of a part wait for a decision."""
+        return FailedTasks(self._client, self._table, self._shards).count(shard)
 
     def oldest_waiting(self, shard: int, now: datetime) -> datetime | None:
         """Return since when the queued task of a part waits that waits for longest, about.

@@ -2,8 +2,10 @@
 
 Attributes have the names of the task's fields. Beside them stand the keys: `pk`; `owner` and
 `created` (index by_owner); `due_shard` (by_due, with due_at); `finish_shard` and `finished`
-(by_finish); `callback_shard` (by_callback, with finished), until the queue has the callback. All
-but the first are sparse: a task that is not of the kind lacks their keys.
+(by_finish); `callback_shard` (by_callback, with finished), until the queue has the callback; `view`
+and `view_order` (by_view): a failed task stands in the view of those that wait for a decision. All
+but the first are sparse: a task that is not of the kind lacks their keys. A flag that is not set,
+and a field without a value, has no attribute.
 """
 
 from dataclasses import fields
@@ -52,6 +54,23 @@ def due_partition(shard: int) -> str:
     return f"due#{shard}"
 
 
+def later_partition(shard: int) -> str:
+    """Return the partition of by_due that holds a shard of the tasks whose time is to come.
+
+    They are due when their time has come, and are not late then: so they stand apart.
+    """
+    return f"later#{shard}"
+
+
+def view_partition(view: str, shard: int) -> str:
+    """Return the partition of by_view that holds a shard of a view."""
+    return f"{view}#{shard}"
+
+
+FAILED_VIEW = "failed"
+"""The failed tasks that wait for a decision, in the order of their failures."""
+
+
 def callback_partition(shard: int) -> str:
     """Return the partition of by_callback that holds a shard of the callbacks not yet queued."""
     return f"callback#{shard}"
@@ -72,6 +91,11 @@ def index_keys(task_id: TaskId, field: str, value: Any, shards: int) -> Item:
         }
     if field == "callback":
         return {"callback_shard": {"S": callback_partition(shard)}}
+    if field == "listed_at":
+        return {
+            "view": {"S": view_partition(FAILED_VIEW, shard)},
+            "view_order": {"S": f"{to_text(value)}#{task_id}"},
+        }
     return {}
 
 
@@ -82,13 +106,15 @@ def to_item(task: Task, shards: int) -> Item:
     item["created"] = {"S": f"{to_text(task.created_at)}#{task.task_id}"}
     for field in fields(task):
         value = getattr(task, field.name)
-        if field.name != "task_id" and value is not None:
+        if field.name != "task_id" and value is not None and value is not False:
             item[field.name] = encode(field.name, value)
             item |= index_keys(task.task_id, field.name, value, shards)
+    if task.due_at is not None and task.due_at == task.not_before:
+        item["due_shard"] = {"S": later_partition(shard_of(task.task_id, shards))}
     return item
 
 
-def encode(field: str, value: Any) -> "Attribute":
+def encode(field: str, value: Any) -> "Attribute":  # noqa: PLR0911 - one for each kind of value
     """Return the attribute for a field's value."""
     if field == "expires_at":
         # DynamoDB's time to live reads whole seconds since 1970.
@@ -97,9 +123,12 @@ def encode(field: str, value: Any) -> "Attribute":
         return {"S": to_text(value)}
     if isinstance(value, StrEnum | str):
         return {"S": str(value)}
+    if isinstance(value, bool):
+        return {"BOOL": value}
     if isinstance(value, int):
         return {"N": str(value)}
     if isinstance(value, tuple):
         return {"L": [encode("", part) for part in value]}
     parts = {name.name: getattr(value, name.name) for name in fields(value)}
-    return {"M": {name: encode(name, part) for name, part in parts.items() if part is not None}}
+    held = {name: part for name, part in parts.items() if part is not None and part is not False}
+    return {"M": {name: encode(name, part) for name, part in held.items()}}

@@ -39,6 +39,11 @@ def from_item(item: Mapping[str, Any]) -> Task:
         created_at=from_text(plain["created_at"]),
         expires_at=_expiry(plain.get("expires_at")),
         attempts=plain["attempts"],
+        uncounted=plain.get("uncounted", 0),
+        max_crashes=plain.get("max_crashes", 0),
+        crashes=plain.get("crashes", 0),
+        alone=plain.get("alone", False),
+        in_company=plain.get("in_company", False),
         history=tuple(_attempt(record) for record in plain.get("history", ())),
         sweeps=plain.get("sweeps", 0),
         due_at=_moment(plain, "due_at"),
@@ -52,12 +57,19 @@ def from_item(item: Mapping[str, Any]) -> Task:
         file=cast("StoredPayload | None", _payload(plain.get("file"))),
         error=_error(plain),
         cancel_requested_at=_moment(plain, "cancel_requested_at"),
+        own_fault=plain.get("own_fault", False),
+        listed_at=_moment(plain, "listed_at"),
+        retried_as=plain.get("retried_as"),
         retry_of=plain.get("retry_of"),
+        first_task=plain.get("first_task"),
         requested_by=plain.get("requested_by"),
         traceparent=plain.get("traceparent"),
         cache_key=plain.get("cache_key"),
         cached_from=plain.get("cached_from"),
         callback=_callback(plain.get("callback")),
+        claim_id=plain.get("claim_id"),
+        release_id=plain.get("release_id"),
+        end_id=plain.get("end_id"),
     )
 
 
@@ -118,7 +130,10 @@ def _error(plain: Mapping[str, Any]) -> TaskError | None:
 
 def _attempt(record: Mapping[str, Any]) -> AttemptRecord:
     return AttemptRecord(
-        from_text(record["started_at"]), _moment(record, "ended_at"), _error(record)
+        record["number"],
+        from_text(record["started_at"]),
+        _moment(record, "ended_at"),
+        _error(record),
     )
 
 

@@ -10,12 +10,20 @@ MAX_ATTEMPTS = 8
 store ends a task before the queue's redrive policy takes its message away."""
 
 
+MAX_CRASHES = 2
+"""The most crashes in company that cost a task no attempt."""
+
+
 class Permanent(Exception):
     """The task can never succeed: trying again would change nothing."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class OwnFault(Permanent):
+    """Trying again would change nothing, and the caller is not at fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +43,18 @@ class Retry:
     max_backoff_seconds: float = 900.0
     throws: tuple[type[Exception], ...] = ()
     """Errors that are not retried, beside `Permanent`."""
+    crashes: int = MAX_CRASHES
+    """How many attempts may end with their process at no cost, while other tasks ran beside them:
+    any of these may have ended it. Then the task runs alone, and a crash counts as an attempt. With
+    `Retry(attempts=1, crashes=0)` a task is never started twice."""
 
     def __post_init__(self) -> None:
         """Refuse a policy that the queue could not carry out."""
         if not 1 <= self.attempts <= MAX_ATTEMPTS:
             message = f"attempts must be from 1 to {MAX_ATTEMPTS}"
+            raise ValueError(message)
+        if not 0 <= self.crashes <= MAX_CRASHES:
+            message = f"crashes must be from 0 to {MAX_CRASHES}"
             raise ValueError(message)
         if not 0 <= self.min_backoff_seconds <= self.max_backoff_seconds <= 3600:
             message = "backoff must hold 0 <= min_backoff_seconds <= max_backoff_seconds <= 3600"

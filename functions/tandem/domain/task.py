@@ -7,6 +7,12 @@ from enum import StrEnum
 from tandem.domain.callback import Callback
 from tandem.domain.ids import TaskId, TenantId
 
+HISTORY_RECORDS = 20
+"""Attempts that a task's history holds: the latest. An item must stay below 400 KB."""
+
+HISTORY_ERROR_CHARACTERS = 250
+"""An error's message as the history keeps it."""
+
 
 class Mode(StrEnum):
     """How a task was asked for."""
@@ -70,12 +76,22 @@ class TaskError:
 
     type: str
     message: str
+    permanent: bool = False
+    """Trying again cannot help. The retry policy decides that once; all others read it here."""
+    own: bool = False
+    """The processor or the deployment is at fault, though trying again cannot help."""
+
+    @property
+    def callers(self) -> bool:
+        """Whether the caller is at fault, and only the caller can mend it."""
+        return self.permanent and not self.own
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One attempt of a task as it went; without an end it runs, or died without a word."""
+    """One attempt of a task as it went; without an end it runs, or died with its process."""
 
+    number: int
     started_at: datetime
     ended_at: datetime | None = None
     error: TaskError | None = None
@@ -123,8 +139,18 @@ class Task:
     expires_at: datetime | None = None
     """From when the store may forget it: only a final task is ever forgotten."""
     attempts: int = 0
+    uncounted: int = 0
+    """Of its attempts, those that cost it none: each raised `max_attempts` by one."""
+    max_crashes: int = 2
+    """How many attempts may end with their process in company at no cost."""
+    crashes: int = 0
+    """How many attempts ended with their process."""
+    alone: bool = False
+    """The worker runs it when nothing else runs in its process: an attempt ended with one."""
+    in_company: bool = False
+    """Whether other work ran in the process of its latest attempt."""
     history: tuple[AttemptRecord, ...] = ()
-    """Its attempts, in their order."""
+    """Its latest attempts that have ended, in their order: at most `HISTORY_RECORDS`."""
     sweeps: int = 0
     """How often it was found overdue."""
     due_at: datetime | None = None
@@ -144,8 +170,16 @@ class Task:
     """Of the latest attempt that failed."""
     cancel_requested_at: datetime | None = None
     """When the owner asked a running task to stop."""
+    own_fault: bool = False
+    """It failed, and not by its caller's fault."""
+    listed_at: datetime | None = None
+    """Since when it waits on the list of failed tasks; None when it does not."""
+    retried_as: TaskId | None = None
+    """The task that does this failed one again: the first one, when its owner made several."""
     retry_of: TaskId | None = None
     """The finished task that this one does again."""
+    first_task: TaskId | None = None
+    """The first of the chain of tasks that `retry_of` links; None for the first itself."""
     requested_by: str | None = None
     """The operator who redrove it."""
     traceparent: str | None = None
@@ -156,6 +190,22 @@ class Task:
     """The task whose stored result this one was answered with."""
     callback: Callback | None = None
     """Whom its end is told."""
+    claim_id: str | None = None
+    release_id: str | None = None
+    end_id: str | None = None
+    """The `Change.write_id` of the latest write of each kind that decides something."""
+
+    @property
+    def attempt_records(self) -> tuple[AttemptRecord, ...]:
+        """Its latest attempts, in their order, with the one that runs."""
+        if self.state is not State.RUNNING or self.attempt_started_at is None:
+            return self.history
+        return (*self.history, AttemptRecord(self.attempts, self.attempt_started_at))
+
+    @property
+    def origin(self) -> TaskId:
+        """The first task of its chain."""
+        return self.first_task or self.task_id
 
     @property
     def fence(self) -> Fence:

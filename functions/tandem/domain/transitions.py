@@ -1,41 +1,69 @@
 """Every change that Tandem makes to a task."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tandem.domain.changes import AttemptEnd, Change, Guard
-from tandem.domain.task import Fence, Payload, Progress, State, StoredPayload, TaskError
+from tandem.domain.changes import Change, Guard
+from tandem.domain.ids import TaskId
+from tandem.domain.task import (
+    HISTORY_ERROR_CHARACTERS,
+    HISTORY_RECORDS,
+    AttemptRecord,
+    Payload,
+    Progress,
+    State,
+    StoredPayload,
+    Task,
+    TaskError,
+)
+
+CRASHED = TaskError("Crashed", "the attempt ended with its process, and recorded no result")
 
 
-def claim(*, now: datetime, lease_until: datetime) -> Change:
-    """Start the next attempt of a queued task, or of one whose attempt died with its lease."""
+def claim(*, now: datetime, lease_until: datetime, alone: bool, in_company: bool) -> Change:
+    """Start the next attempt of a queued task.
+
+    Args:
+        now: when it starts.
+        lease_until: until when it holds the task.
+        alone: whether nothing else is to run beside it: else a task that is marked is refused.
+        in_company: whether other work runs in its process, or may have been left there.
+    """
+    guard = Guard(
+        state=State.QUEUED, ready_at=now, attempts_left=True, alone=None if alone else False
+    )
     return Change(
-        guards=(
-            Guard(state=State.QUEUED, ready_at=now, attempts_left=True),
-            _dead(now, attempts_left=True, cancel_requested=False),
-        ),
+        guards=(guard,),
         to=State.RUNNING,
-        sets={"lease_until": lease_until, "due_at": lease_until, "not_before": None},
+        sets={
+            "lease_until": lease_until,
+            "due_at": lease_until,
+            "not_before": None,
+            "in_company": in_company,
+        },
         starts_attempt_at=now,
+        write_field="claim_id",
     )
 
 
-def extend_lease(fence: Fence, *, lease_until: datetime) -> Change:
+def extend_lease(task: Task, *, lease_until: datetime) -> Change:
     """Let the attempt hold the task for longer."""
     return Change(
-        guards=(_held(fence),),
+        guards=(_held(task),),
         to=State.RUNNING,
         sets={"lease_until": lease_until, "due_at": lease_until},
+        write_field="claim_id",
     )
 
 
-def report_progress(fence: Fence, progress: Progress) -> Change:
+def report_progress(task: Task, progress: Progress) -> Change:
     """Record how far the attempt is."""
-    return Change(guards=(_held(fence),), to=State.RUNNING, sets={"progress": progress})
+    return Change(guards=(_held(task),), to=State.RUNNING, sets={"progress": progress})
 
 
 def succeed(
-    fence: Fence,
+    task: Task,
     *,
     now: datetime,
     expires_at: datetime,
@@ -45,61 +73,57 @@ def succeed(
     """End the task with the attempt's output."""
     result = {"output": output, "file": file, "error": None, "progress": None}
     return Change(
-        guards=(_held(fence),),
+        guards=(_held(task),),
         to=State.SUCCEEDED,
-        sets=_ended(now, expires_at) | result,
-        ends_attempt=AttemptEnd(fence.attempt, now, None),
+        sets=ended(now, expires_at) | result | history(task, now, None),
+        write_field="end_id",
     )
 
 
-def fail(fence: Fence, *, now: datetime, expires_at: datetime, error: TaskError) -> Change:
-    """End the task with the attempt's error."""
+def fail(task: Task, *, now: datetime, expires_at: datetime, error: TaskError) -> Change:
+    """End the task with the attempt's error, and put it on the list of failed tasks."""
     return Change(
-        guards=(_held(fence),),
+        guards=(_held(task),),
         to=State.FAILED,
-        sets=_ended(now, expires_at) | {"error": error},
-        ends_attempt=AttemptEnd(fence.attempt, now, error),
+        sets=failed(now, expires_at, error) | history(task, now, error),
+        write_field="end_id",
     )
 
 
-def give_up(*, now: datetime, expires_at: datetime, error: TaskError) -> Change:
-    """End a task that no attempt holds any more and that has none left."""
+def give_up_queued(*, now: datetime, expires_at: datetime) -> Change:
+    """End a task that waits and has no attempt left."""
     return Change(
-        guards=(
-            _dead(now, attempts_left=False, cancel_requested=False),
-            Guard(state=State.QUEUED, attempts_left=False),
-        ),
+        guards=(Guard(state=State.QUEUED, attempts_left=False),),
         to=State.FAILED,
-        sets=_ended(now, expires_at) | {"error": error},
+        sets=failed(now, expires_at, CRASHED),
+        write_field="end_id",
     )
 
 
 def retry_later(
-    fence: Fence, *, now: datetime, not_before: datetime, due_at: datetime, error: TaskError
+    task: Task, *, now: datetime, not_before: datetime, due_at: datetime, error: TaskError
 ) -> Change:
     """Queue the task for its next attempt, unless its owner asked it to stop."""
     return Change(
-        guards=(_held(fence, cancel_requested=False),),
+        guards=(_held(task, cancel_requested=False),),
         to=State.QUEUED,
-        sets={"lease_until": None, "not_before": not_before, "due_at": due_at, "error": error},
-        ends_attempt=AttemptEnd(fence.attempt, now, error),
+        sets={"lease_until": None, "not_before": not_before, "due_at": due_at, "error": error}
+        | history(task, now, error),
+        write_field="release_id",
     )
 
 
 def hand_back(
-    fence: Fence, *, now: datetime, due_at: datetime, max_attempts: int, why: TaskError
+    task: Task, *, now: datetime, not_before: datetime, due_at: datetime, why: TaskError
 ) -> Change:
     """Queue the task again, with one more attempt allowed for the one that it lost."""
     return Change(
-        guards=(_held(fence, cancel_requested=False),),
+        guards=(_held(task, cancel_requested=False),),
         to=State.QUEUED,
-        sets={
-            "lease_until": None,
-            "not_before": now,
-            "due_at": due_at,
-            "max_attempts": max_attempts,
-        },
-        ends_attempt=AttemptEnd(fence.attempt, now, why),
+        sets={"lease_until": None, "not_before": not_before, "due_at": due_at}
+        | uncounted(task)
+        | history(task, now, why),
+        write_field="release_id",
     )
 
 
@@ -108,7 +132,8 @@ def cancel_queued(*, now: datetime, expires_at: datetime) -> Change:
     return Change(
         guards=(Guard(state=State.QUEUED),),
         to=State.CANCELLED,
-        sets=_ended(now, expires_at) | {"cancel_requested_at": now},
+        sets=ended(now, expires_at) | {"cancel_requested_at": now},
+        write_field="end_id",
     )
 
 
@@ -121,59 +146,58 @@ def request_cancel(*, now: datetime) -> Change:
     )
 
 
-def stop(fence: Fence, *, now: datetime, expires_at: datetime, error: TaskError | None) -> Change:
+def stop(task: Task, *, now: datetime, expires_at: datetime, error: TaskError | None) -> Change:
     """End a running task that was asked to stop: its attempt did."""
     return Change(
-        guards=(_held(fence, cancel_requested=True),),
+        guards=(_held(task, cancel_requested=True),),
         to=State.CANCELLED,
-        sets=_ended(now, expires_at),
-        ends_attempt=AttemptEnd(fence.attempt, now, error),
+        sets=ended(now, expires_at) | history(task, now, error),
+        write_field="end_id",
     )
 
 
-def stop_dead(*, now: datetime, expires_at: datetime) -> Change:
-    """End a running task that was asked to stop: its attempt died."""
-    return Change(
-        guards=(_dead(now, cancel_requested=True),),
-        to=State.CANCELLED,
-        sets=_ended(now, expires_at),
-    )
+def send_again(*, seen_due_at: datetime, due_at: datetime, late: bool = True) -> Change:
+    """Give a queued task a new due time: its message is to be sent now.
 
-
-def send_again(*, seen_due_at: datetime, due_at: datetime) -> Change:
-    """Give an overdue queued task a new due time: its message is to be sent again."""
+    Args:
+        seen_due_at: the due time that it was found with.
+        due_at: the new one.
+        late: whether it should have run before, which is counted; else its time has only come.
+    """
     return Change(
         guards=(Guard(state=State.QUEUED, due_at=seen_due_at, attempts_left=True),),
         to=State.QUEUED,
         sets={"due_at": due_at},
-        counts_sweep=True,
+        counts_sweep=late,
+        write_field="release_id",
     )
 
 
-def reclaim(*, now: datetime, due_at: datetime, error: TaskError) -> Change:
-    """Queue a task again whose attempt died with its lease."""
-    return Change(
-        guards=(_dead(now, attempts_left=True, cancel_requested=False),),
-        to=State.QUEUED,
-        sets={"lease_until": None, "not_before": now, "due_at": due_at, "error": error},
-        counts_sweep=True,
-    )
+def leave_list(retried_as: TaskId) -> dict[str, Any]:
+    """Return what a failed task gets when another task does it again: it waits no more."""
+    return {"listed_at": None, "retried_as": retried_as}
 
 
-def _held(fence: Fence, *, cancel_requested: bool | None = None) -> Guard:
-    return Guard(state=State.RUNNING, fence=fence, cancel_requested=cancel_requested)
+def _held(task: Task, *, cancel_requested: bool | None = None) -> Guard:
+    return Guard(state=State.RUNNING, fence=task.fence, cancel_requested=cancel_requested)
 
 
-def _dead(now: datetime, *, attempts_left: bool | None = None, cancel_requested: bool) -> Guard:
-    return Guard(
-        state=State.RUNNING,
-        lease_expired_at=now,
-        attempts_left=attempts_left,
-        cancel_requested=cancel_requested,
-    )
+def uncounted(task: Task) -> dict[str, Any]:
+    """Return what a task gets whose attempt is not to cost it one."""
+    return {"uncounted": task.uncounted + 1, "max_attempts": task.max_attempts + 1}
 
 
-def _ended(now: datetime, expires_at: datetime) -> dict[str, Any]:
+def failed(now: datetime, expires_at: datetime, error: TaskError) -> dict[str, Any]:
+    """Return what a task gets that fails: it is on the list of failed tasks."""
+    return ended(now, expires_at) | {
+        "error": error,
+        "own_fault": not error.callers,
+        "listed_at": now,
+    }
+
+
+def ended(now: datetime, expires_at: datetime) -> dict[str, Any]:
+    """Return what a task gets that ends."""
     return {
         "finished_at": now,
         "expires_at": expires_at,
@@ -181,3 +205,15 @@ def _ended(now: datetime, expires_at: datetime) -> dict[str, Any]:
         "lease_until": None,
         "not_before": None,
     }
+
+
+def history(task: Task, ended_at: datetime | None, error: TaskError | None) -> dict[str, Any]:
+    """Return the task's history with its running attempt ended: as many records as an item holds.
+
+    Only the attempt that holds a task, or who recovers it, writes it: so it is written whole.
+    """
+    if error is not None:
+        error = replace(error, message=error.message[:HISTORY_ERROR_CHARACTERS])
+    started_at = task.attempt_started_at or task.created_at
+    record = AttemptRecord(task.attempts, started_at, ended_at, error)
+    return {"history": (*task.history, record)[-HISTORY_RECORDS:]}

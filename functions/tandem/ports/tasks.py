@@ -9,8 +9,16 @@ from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, State, Task
 
 
-class TaskExists(Exception):
-    """A task of this id is recorded already."""
+class Contended(Exception):
+    """Others wrote the same thing again and again at this moment; nothing was written."""
+
+
+class AlreadyRetried(Exception):
+    """Another task does the failed one again, or it is gone; nothing was recorded."""
+
+    def __init__(self, retried_as: TaskId | None) -> None:
+        super().__init__(retried_as)
+        self.retried_as = retried_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +80,31 @@ class TaskPage:
     """Where the next page starts; None after the last one."""
 
 
-class TaskStore(Protocol):
-    """Keeps tasks. Each call is one atomic step."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follows:
+    """The failed task that a new one does again: it leaves the list of failed tasks."""
 
-    def put(self, task: Task, *, once: Once | None = None) -> None:
-        """Record a new task, and with it, in the same step, the key that it is made under.
+    task_id: TaskId
+    first: bool
+    """Whether the new task must be the first that does so."""
+
+
+class TaskStore(Protocol):
+    """Keeps tasks. Each call is one atomic step.
+
+    A call that is made again, since its answer was lost, does what the first one did.
+    """
+
+    def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
+        """Record a new task and, in the same step, the key that it is made under.
+
+        With `follows`, the failed task leaves the list in that step, too. A task of the same id can
+        only be the same one: ids are never used twice.
 
         Raises:
-            TaskExists: its id is taken.
             KeyUsed: something was made under the key before, and it has not expired.
+            AlreadyRetried: the new task must be the first to follow, and is not.
+            Contended: others used the key, or the failed task, all the while.
         """
         ...
 
@@ -110,7 +134,22 @@ class TaskStore(Protocol):
         ...
 
     def overdue(self, shard: int, now: datetime, *, limit: int) -> list[DueTask]:
-        """Return up to `limit` tasks of a part that are in flight and due, longest due first."""
+        """Return up to `limit` tasks of a part that are in flight and late, longest due first."""
+        ...
+
+    def come_due(self, shard: int, now: datetime, *, limit: int) -> list[DueTask]:
+        """Return up to `limit` tasks of a part that were to run later, and whose time has come."""
+        ...
+
+    def failed(self, *, limit: int, cursor: str | None = None) -> TaskPage:
+        """Return up to `limit` failed tasks that wait for a decision, oldest failure first.
+
+        A task can show up a moment after it failed. One that has left the list is never shown.
+        """
+        ...
+
+    def count_failed(self, shard: int) -> int:
+        """Return about how many failed tasks of a part wait for a decision: a bounded count."""
         ...
 
     def oldest_waiting(self, shard: int, now: datetime) -> datetime | None:

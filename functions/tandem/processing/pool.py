@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from threading import Lock
+from typing import Any
 
 
 class BoundedPool:
@@ -15,14 +16,25 @@ class BoundedPool:
     def __init__(self, size: int) -> None:
         self.size = size
         self._executor: ThreadPoolExecutor | None = None
+        self._running: set[Future[Any]] = set()
+        self._left: set[Future[Any]] = set()
         self._lock = Lock()
+
+    @property
+    def left_behind(self) -> int:
+        """How many threads `replace` left that have not ended yet."""
+        self._left = {future for future in self._left if not future.done()}
+        return len(self._left)
 
     def submit[T](self, work: Callable[[], T]) -> Future[T]:
         """Queue work for a thread and return its future."""
         with self._lock:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(self.size, thread_name_prefix="tandem")
-            return self._executor.submit(copy_context().run, work)
+            future = self._executor.submit(copy_context().run, work)
+            self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        return future
 
     def map[T, R](self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Return the work's results for the items, in their order.
@@ -47,6 +59,8 @@ class BoundedPool:
         """Leave the threads to what they are stuck in or still do; the next use makes new ones."""
         with self._lock:
             executor, self._executor = self._executor, None
+            self._left |= {future for future in self._running if future.running()}
+            self._running = set()
         if executor is not None:
             executor.shutdown(wait=False)
 

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel
 
@@ -16,6 +16,10 @@ MAX_TIME_LIMIT_SECONDS = 840
 
 MAX_CACHE_SECONDS = 24 * 60 * 60
 """Below the shortest retention of a task, so that what is cached is still there."""
+
+
+OnlineMode = Literal["promote", "wait", "never"]
+"""What `POST /process-online` does with a processor."""
 
 
 class NotAProcessor(TypeError):
@@ -37,6 +41,7 @@ class Processor[I: BaseModel, O: BaseModel]:
     """How long an output answers the same input again; 0 runs it every time."""
     version: int = 1
     """Counts up when the same input may give another output: what is cached is then void."""
+    online: OnlineMode = "promote"
 
 
 AnyProcessor = Processor[Any, Any]
@@ -49,6 +54,7 @@ def processor[I: BaseModel, O: BaseModel](
     time_limit: float = 60,
     cache_for: float = 0,
     version: int = 1,
+    online: OnlineMode = "promote",
 ) -> Callable[[Callable[[I, TaskContext], O | Awaitable[O]]], Processor[I, O]]:
     """Make a function of an input model and a `TaskContext` a processor.
 
@@ -59,6 +65,10 @@ def processor[I: BaseModel, O: BaseModel](
         cache_for: for a pure function, how many seconds its output answers the same input of the
             same tenant again, without a run.
         version: to be counted up when the same input may give another output.
+        online: what a request that waits for the answer does. With "promote" the API runs the
+            processor; past the request's time budget, or after the API's process died, the worker
+            starts it again. With "wait" only the worker runs it, and the request waits for its end
+            as long as the budget lasts. With "never" such a request is refused.
 
     Raises:
         NotAProcessor: the name, a limit, or the function's annotations do not fit.
@@ -70,7 +80,7 @@ def processor[I: BaseModel, O: BaseModel](
     """
 
     def decorate(function: Callable[[I, TaskContext], O | Awaitable[O]]) -> Processor[I, O]:
-        _check(name, time_limit, cache_for)
+        _check(name, time_limit, cache_for, online)
         input_model, output_model = _models(name, function)
         summary = (inspect.getdoc(function) or name).partition("\n")[0]
         return Processor(
@@ -83,12 +93,13 @@ def processor[I: BaseModel, O: BaseModel](
             time_limit_seconds=time_limit,
             cache_seconds=cache_for,
             version=version,
+            online=online,
         )
 
     return decorate
 
 
-def _check(name: str, time_limit: float, cache_for: float) -> None:
+def _check(name: str, time_limit: float, cache_for: float, online: str) -> None:
     words = name.split("-")
     if len(name) > 64 or not all(w.isascii() and w.isalnum() and w == w.lower() for w in words):
         message = f"{name!r} must be lower-case words joined by hyphens, 64 characters at most"
@@ -98,6 +109,9 @@ def _check(name: str, time_limit: float, cache_for: float) -> None:
         raise NotAProcessor(message)
     if not 0 <= cache_for <= MAX_CACHE_SECONDS:
         message = f"{name}: cache_for must be from 0 to {MAX_CACHE_SECONDS} s"
+        raise NotAProcessor(message)
+    if online not in get_args(OnlineMode):
+        message = f"{name}: online must be one of {', '.join(get_args(OnlineMode))}"
         raise NotAProcessor(message)
 
 

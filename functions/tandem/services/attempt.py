@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -12,14 +11,15 @@ from typing import BinaryIO
 
 from tandem.domain.changes import Change
 from tandem.domain.clock import Clock
-from tandem.domain.ids import UploadId, parse_uuid
+from tandem.domain.ids import TaskId, UploadId, parse_uuid
 from tandem.domain.retry import Permanent
-from tandem.domain.task import Fence, Progress, State, StoredPayload, Task
+from tandem.domain.task import Progress, State, StoredPayload, Task
 from tandem.domain.text import storable
 from tandem.domain.transitions import extend_lease, report_progress
-from tandem.limits import CANCEL_CHECK, LEASE, LEASE_MARGIN
+from tandem.limits import CANCEL_CHECK, LEASE_MARGIN
 from tandem.ports import BlobMissing, BlobStore, ChangeRefused, TaskStore, upload_key
 from tandem.processing.context import Abandoned, Logger, Pool, SavedFile
+from tandem.trace import described
 
 PROGRESS_EVERY = timedelta(seconds=1)
 PROGRESS_CHARACTERS = 200
@@ -60,6 +60,11 @@ class Attempt:
         self._looked_at = clock.now()
 
     @property
+    def task_id(self) -> TaskId:
+        """The task's id."""
+        return self.task.task_id
+
+    @property
     def attempt(self) -> int:
         """Which attempt this is, from 1."""
         return self.task.attempts
@@ -83,8 +88,11 @@ class Attempt:
             closed, self._closed = self._closed, True
         return not closed
 
-    def write(self, make: Callable[[Fence], Change]) -> Task:
+    def write(self, make: Callable[[Task], Change]) -> Task:
         """Change the task under the attempt's fence, and return it as it then is.
+
+        Args:
+            make: returns the change of the task as this attempt knows it.
 
         Raises:
             ChangeRefused: the attempt does not hold the task, or the change is not allowed.
@@ -92,27 +100,32 @@ class Attempt:
         with self._writing:
             if self.task.lease_until is None:
                 raise ChangeRefused(self.task)
-            self.task = self._store.change(self.task.task_id, make(self.task.fence))
+            self.task = self._store.change(self.task.task_id, make(self.task))
             return self.task
 
-    def extend(self) -> bool:
-        """Hold the task for longer when the lease is half over, and return whether it was.
+    def hold(self) -> None:
+        """Hold the task until the deadline and its margin, where the claim's lease ends before.
+
+        It is written once, before the processor starts: no neighbour, and no service that does not
+        answer, can take the task from an attempt that lives.
 
         Raises:
             ChangeRefused: the attempt does not hold the task any more.
         """
-        now, until = self._clock.now(), self.task.lease_until
-        if until is None or until - now > LEASE / 2 or now + LEASE_MARGIN > self.deadline:
-            return False
-        self._note(self.write(partial(extend_lease, lease_until=now + LEASE)))
-        return True
+        needed = self.deadline + LEASE_MARGIN
+        if self.task.lease_until is not None and self.task.lease_until < needed:
+            self.write(lambda task: extend_lease(task, lease_until=needed))
 
     def check_cancelled(self) -> None:
         """Raise Abandoned when the work should not go on."""
         if self._closed or self.overdue:
             raise Abandoned
         if self._due("_looked_at", CANCEL_CHECK):
-            task = self._store.get(self.task.task_id)
+            try:
+                task = self._store.get(self.task.task_id)
+            except Exception as error:  # noqa: BLE001 - a look that fails must not fail the work
+                self.logger.warning("not looked for a cancel", **described(error))
+                return
             if task is None or task.attempts != self.attempt or task.state is not State.RUNNING:
                 self.close()
                 raise Abandoned
@@ -128,10 +141,12 @@ class Attempt:
             return
         progress = Progress(done, total, storable(message, PROGRESS_CHARACTERS))
         try:
-            self._note(self.write(partial(report_progress, progress=progress)))
+            self._note(self.write(lambda task: report_progress(task, progress)))
         except ChangeRefused:
             self.close()
             raise Abandoned from None
+        except Exception as error:  # noqa: BLE001 - what only shows must not fail the work
+            self.logger.warning("progress not recorded", **described(error))
 
     def _note(self, task: Task) -> None:
         if task.cancel_requested_at is not None:

@@ -22,7 +22,8 @@ from tandem.ports import (
     Unreachable,
 )
 from tandem.processing.context import Logger
-from tandem.services.deliver import Redeliver, read_task_id
+from tandem.services.deliver import read_task_id
+from tandem.services.redelivery import Redeliver
 from tandem.services.views import TaskEvent
 from tandem.services.webhook_keys import WebhookKeys
 
@@ -107,8 +108,7 @@ class CallbackDeliveries:
             self._record(task, replace(tried, state=CallbackState.FAILED))
             return
         self._record(task, replace(tried, state=CallbackState.PENDING))
-        self._inbox.postpone(delivery.receipt_handle, wait)
-        raise Redeliver
+        raise Redeliver(wait)
 
     def _post(self, task: Task, url: str) -> _Refused | None:
         """Send the callback, and return why it was not taken; None when it was."""

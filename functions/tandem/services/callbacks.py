@@ -8,7 +8,16 @@ from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, Task
 from tandem.limits import CALLBACK_MARGIN, SWEEP_TASKS
-from tandem.ports import CallbackStore, Envelope, Once, TaskFilter, TaskPage, TaskQueue, TaskStore
+from tandem.ports import (
+    CallbackStore,
+    Envelope,
+    Follows,
+    Once,
+    TaskFilter,
+    TaskPage,
+    TaskQueue,
+    TaskStore,
+)
 from tandem.processing.context import Logger
 from tandem.processing.pool import BoundedPool
 from tandem.trace import described
@@ -80,9 +89,9 @@ class AnnouncingStore:
         self._store = store
         self._callbacks = callbacks
 
-    def put(self, task: Task, *, once: Once | None = None) -> None:
+    def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
         """As the store's; a task may be final from the start."""
-        self._store.put(task, once=once)
+        self._store.put(task, once=once, follows=follows)
         self._announce(task)
 
     def change(self, task_id: TaskId, change: Change) -> Task:
@@ -111,6 +120,18 @@ class AnnouncingStore:
     def overdue(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
         """As the store's."""
         return self._store.overdue(shard, now, limit=limit)
+
+    def come_due(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
+        """As the store's."""
+        return self._store.come_due(shard, now, limit=limit)
+
+    def failed(self, *, limit: int, cursor: str | None = None) -> TaskPage:
+        """As the store's."""
+        return self._store.failed(limit=limit, cursor=cursor)
+
+    def count_failed(self, shard: int) -> int:
+        """As the store's."""
+        return self._store.count_failed(shard)
 
     def oldest_waiting(self, shard: int, now: datetime) -> datetime | None:
         """As the store's."""

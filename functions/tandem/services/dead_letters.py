@@ -1,45 +1,113 @@
-"""Looking at dead letters, and giving their tasks another chance."""
+"""Failed tasks and messages that wait for a decision, and another chance for them."""
 
-import hashlib
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from itertools import islice
 
-from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import State, Task
-from tandem.limits import KEY_LIFETIME, LETTERS_HIDDEN
-from tandem.ports import DeadLetter, DeadLetterBox, KeyUsed, Once, TaskStore
+from tandem.domain.task import Mode, State, Task, TaskError
+from tandem.limits import LETTERS_HIDDEN, LETTERS_LOOKED_AT, PAGE_LETTERS
+from tandem.ports import AlreadyRetried, DeadLetter, DeadLetterBox, TaskStore
+from tandem.processing.context import Logger
 from tandem.services.deliver import read_task_id
 from tandem.services.dispatch import Dispatch
 from tandem.services.tasks import InputGone, ProcessorGone, Tasks
+from tandem.trace import described
+
+
+class Reason(StrEnum):
+    """Why a task failed."""
+
+    PERMANENT = "permanent"
+    """Trying again would change nothing."""
+    ATTEMPTS_EXHAUSTED = "attempts-exhausted"
+    """Its last attempt failed, or died."""
+    FAILED_ONLINE = "failed-online"
+    """It failed while its caller waited, who was told: such a task is tried once."""
+
+
+def reason_of(task: Task) -> Reason:
+    """Return why a failed task did."""
+    if task.error is not None and task.error.permanent:
+        return Reason.PERMANENT
+    if task.mode is Mode.ONLINE and task.attempts < task.max_attempts:
+        return Reason.FAILED_ONLINE
+    return Reason.ATTEMPTS_EXHAUSTED
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter with the task that it names, as far as there is one."""
+    """A failed task, or a message that the queue gave up."""
 
-    letter: DeadLetter
     task: Task | None
+    """The failed task; of a message, the task that it names, if there is one."""
+    message: DeadLetter | None = None
+
+    @property
+    def task_id(self) -> TaskId | None:
+        """The task; None when the message names none."""
+        if self.task is not None:
+            return self.task.task_id
+        if self.message is None:
+            return None
+        return self.message.task_id or read_task_id(self.message.body)
+
+    @property
+    def reason(self) -> str:
+        """Why it is here."""
+        if self.message is not None:
+            return self.message.reason
+        return reason_of(self.task) if self.task else ""
+
+    @property
+    def error(self) -> str:
+        """The error in one line."""
+        if self.message is not None:
+            return self.message.error
+        error = (self.task and self.task.error) or TaskError("Unknown", "")
+        return f"{error.type}: {error.message}"
+
+    @property
+    def since(self) -> datetime | None:
+        """When the task failed, or the message was given up."""
+        if self.message is not None:
+            return self.message.sent_at
+        return self.task.listed_at if self.task else None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterPage:
+    """Some of the letters."""
+
+    letters: list[Letter]
+    next_cursor: str | None
+    """Where the next page starts; None after the last one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterFilter:
-    """Which letters are redriven."""
+    """Which letters are redriven: all that nothing rules out."""
 
+    task_ids: tuple[TaskId, ...] = ()
+    """These failed tasks, and no messages unless `letter_ids` names some."""
     letter_ids: frozenset[str] = frozenset()
-    """These only; all when there are none."""
+    """These messages, and no tasks unless `task_ids` names some."""
     reason: str | None = None
     processor: str | None = None
     tenant: TenantId | None = None
 
-    def matches(self, one: Letter) -> bool:
-        """Return whether a letter is one of them."""
-        task = one.task
+    @property
+    def by_id(self) -> bool:
+        """Whether it names what it wants."""
+        return bool(self.task_ids or self.letter_ids)
+
+    def matches(self, letter: Letter) -> bool:
+        """Return whether a letter has the reason, processor and tenant that are asked for."""
+        task = letter.task
         return (
-            (not self.letter_ids or one.letter.letter_id in self.letter_ids)
-            and self.reason in (None, one.letter.reason)
+            self.reason in (None, letter.reason)
             and (self.processor is None or (task is not None and task.processor == self.processor))
             and (self.tenant is None or (task is not None and task.tenant == self.tenant))
         )
@@ -49,143 +117,160 @@ class Redrive(StrEnum):
     """What becomes of a letter."""
 
     NEW_TASK = "new-task"
-    """Its task is final: a new one, linked by `retry_of`, does the work again."""
+    """A new task, linked by `retry_of`, does the failed one again."""
+    ALREADY = "already-retried"
+    """Its owner or an operator had it done again before: it is done again once."""
     SENT_AGAIN = "sent-again"
-    """Its task is in flight, or it is a callback: its message is sent again."""
+    """The message's task is in flight, or it is a callback: it is sent again."""
+    SETTLED = "settled"
+    """The message's task has ended: the message is removed."""
     KEPT = "kept"
     """It names no task, or one whose processor or input is gone: nobody can do it again."""
+    ERROR = "error"
+    """An error stopped it, and it waits as before: ask again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
     """A letter, and what became of it or would."""
 
-    letter: DeadLetter
+    letter: Letter
     done: Redrive
-    task_id: TaskId | None
+    task_id: TaskId | None = None
     """The task that now does the work."""
 
 
-class Remedy(Protocol):
-    """What gives the work of a kind of letter another chance."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """How a redrive is carried out."""
 
-    def plan(self, one: Letter) -> Redriven:
-        """Return what would become of a letter."""
-        ...
-
-    def carry_out(
-        self, one: Letter, plan: Redriven, *, requested_by: str, traceparent: str
-    ) -> Redriven:
-        """Do as planned, the same once for each letter, and return what became of it."""
-        ...
+    limit: int
+    """How many letters at most."""
+    dry_run: bool
+    """Whether to return what would become of them, and change nothing."""
+    requested_by: str
+    """The operator, kept with each new task."""
+    traceparent: str
+    """The trace that the new tasks belong to."""
 
 
 class DeadLetters:
-    """The operators' view of what was given up."""
+    """The operators' view of what was given up.
 
-    def __init__(self, box: DeadLetterBox, store: TaskStore, remedy: Remedy) -> None:
-        self._box = box
-        self._store = store
-        self._remedy = remedy
+    A failed task is its own dead letter: the write that fails it puts it on the list. The queue of
+    dead letters holds only messages that name no task, or that no handler could be given.
+    """
 
-    def peek(self, limit: int) -> list[Letter]:
-        """Return up to `limit` letters, oldest first, and take none from the queue."""
-        letters = self._box.look(limit, hide=timedelta(0))
-        oldest_first = sorted(letters, key=lambda letter: letter.sent_at)
-        return [self._with_task(letter) for letter in oldest_first]
-
-    def redrive(
+    def __init__(
         self,
-        wanted: LetterFilter,
+        store: TaskStore,
+        box: DeadLetterBox,
+        tasks: Tasks,
+        dispatch: Dispatch,
         *,
-        limit: int,
-        dry_run: bool,
-        requested_by: str,
-        traceparent: str,
-    ) -> list[Redriven]:
-        """Give the tasks of letters another chance, and return what became of each.
-
-        A letter is removed only when its work is on its way. A run that is stopped half-way can be
-        repeated: the same letter never makes a second task.
-
-        Args:
-            wanted: which letters.
-            limit: how many letters to look at.
-            dry_run: return what would become of them, and change nothing.
-            requested_by: the operator, kept with each new task.
-            traceparent: the trace that the new tasks belong to.
-        """
-        hide = timedelta(0) if dry_run else LETTERS_HIDDEN
-        letters = [self._with_task(letter) for letter in self._box.look(limit, hide=hide)]
-        redriven = []
-        for one in letters:
-            if wanted.matches(one):
-                plan = self._remedy.plan(one)
-                if not dry_run:
-                    plan = self._carry_out(one, plan, requested_by, traceparent)
-                redriven.append(plan)
-            elif not dry_run:
-                self._box.put_back(one.letter)
-        return redriven
-
-    def _with_task(self, letter: DeadLetter) -> Letter:
-        task_id = letter.task_id or read_task_id(letter.body)
-        return Letter(letter, self._store.get(task_id) if task_id else None)
-
-    def _carry_out(
-        self, one: Letter, plan: Redriven, requested_by: str, traceparent: str
-    ) -> Redriven:
-        if plan.done is not Redrive.KEPT:
-            plan = self._remedy.carry_out(
-                one, plan, requested_by=requested_by, traceparent=traceparent
-            )
-        if plan.done is Redrive.KEPT:
-            self._box.put_back(one.letter)
-        else:
-            self._box.remove(one.letter)
-        return plan
-
-
-class TaskRemedy:
-    """Does a letter's task again, or sends it again while it is in flight."""
-
-    def __init__(self, tasks: Tasks, dispatch: Dispatch, clock: Clock) -> None:
+        logger: Logger,
+    ) -> None:
+        self._store = store
+        self._box = box
         self._tasks = tasks
         self._dispatch = dispatch
-        self._clock = clock
+        self._logger = logger
 
-    def plan(self, one: Letter) -> Redriven:
-        """Return what would become of a letter."""
-        if one.task is None or one.task.state is State.CANCELLED:
-            return Redriven(one.letter, Redrive.KEPT, None)
-        if one.task.state.final:
-            return Redriven(one.letter, Redrive.NEW_TASK, None)
-        return Redriven(one.letter, Redrive.SENT_AGAIN, one.task.task_id)
+    def peek(self, limit: int, cursor: str | None = None) -> LetterPage:
+        """Return up to `limit` failed tasks, oldest first; the first page has messages, too."""
+        page = self._store.failed(limit=limit, cursor=cursor)
+        letters = [Letter(task) for task in page.tasks]
+        if cursor is None:
+            looked = self._box.look(limit, hide=timedelta(0))
+            messages = [self._with_task(message) for message in looked]
+            letters += [one for one in messages if one.task is None or not one.task.listed_at]
+        return LetterPage(letters, page.next_cursor)
 
-    def carry_out(
-        self, one: Letter, plan: Redriven, *, requested_by: str, traceparent: str
-    ) -> Redriven:
-        """Do as planned, and return what became of the letter."""
-        if one.task is None:
-            return replace(plan, done=Redrive.KEPT)
-        if plan.done is Redrive.SENT_AGAIN:
-            self._dispatch.send(one.task)
-            return plan
+    def redrive(self, wanted: LetterFilter, request: Request) -> list[Redriven]:
+        """Give failed tasks, and messages, another chance; return what became of each.
+
+        A failed task is done again once, ever. So a run that is stopped half-way, or is asked for
+        twice, can be repeated.
+        """
+        tasks = islice(self._tasks_of(wanted), request.limit)
+        redriven = [self._redrive_task(letter, request) for letter in tasks]
+        if wanted.letter_ids or not wanted.by_id:
+            redriven += self._messages(wanted, request)
+        return redriven
+
+    def _tasks_of(self, wanted: LetterFilter) -> Iterator[Letter]:
+        """Yield the failed tasks that are wanted, of the oldest `LETTERS_LOOKED_AT`."""
+        if wanted.by_id:
+            named = (self._store.get(task_id) for task_id in wanted.task_ids)
+            tasks = [task for task in named if task is not None and task.state is State.FAILED]
+            yield from filter(wanted.matches, map(Letter, tasks))
+            return
+        cursor = None
+        for _ in range(LETTERS_LOOKED_AT // PAGE_LETTERS):
+            page = self._store.failed(limit=PAGE_LETTERS, cursor=cursor)
+            yield from filter(wanted.matches, map(Letter, page.tasks))
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _redrive_task(self, letter: Letter, request: Request) -> Redriven:
         try:
-            task_id = self._again(one.letter, one.task, requested_by, traceparent)
+            return Redriven(letter, Redrive.NEW_TASK, self._again(letter.task, request))
+        except AlreadyRetried as already:
+            return Redriven(letter, Redrive.ALREADY, already.retried_as)
         except (ProcessorGone, InputGone):
-            return replace(plan, done=Redrive.KEPT)
-        return replace(plan, task_id=task_id)
+            return Redriven(letter, Redrive.KEPT)
+        except Exception as error:  # noqa: BLE001 - one letter's failure is not the others'
+            self._logger.error("not redriven", task_id=letter.task_id, **described(error))
+            return Redriven(letter, Redrive.ERROR)
 
-    def _again(self, letter: DeadLetter, task: Task, requested_by: str, traceparent: str) -> TaskId:
-        """Submit the task again, once for each letter whatever happens in between."""
-        now = self._clock.now()
-        key = hashlib.sha256(f"redrive\0{letter.letter_id}".encode()).hexdigest()
-        once = Once(key, task.task_id, now, now + 14 * KEY_LIFETIME)
+    def _again(self, listed: Task | None, request: Request) -> TaskId | None:
+        """Submit a failed task again, and return the new one; None in a dry run."""
+        # A listing leaves the input out.
+        task = self._store.get(listed.task_id) if listed and not request.dry_run else listed
+        if task is None or task.retried_as is not None:
+            raise AlreadyRetried(task.retried_as if task else None)
+        self._tasks.check_again(task)
+        if request.dry_run:
+            return None
+        return self._tasks.again(
+            task, traceparent=request.traceparent, redriven_by=request.requested_by
+        ).task_id
+
+    def _messages(self, wanted: LetterFilter, request: Request) -> list[Redriven]:
+        hide = timedelta(0) if request.dry_run else LETTERS_HIDDEN
+        redriven = []
+        for message in self._box.look(request.limit, hide=hide):
+            named = not wanted.letter_ids or message.letter_id in wanted.letter_ids
+            letter = self._with_task(message) if named else None
+            if letter is not None and wanted.matches(letter):
+                redriven.append(self._redrive_message(letter, message, request))
+            elif not request.dry_run:
+                self._box.put_back(message)
+        return redriven
+
+    def _redrive_message(self, letter: Letter, message: DeadLetter, request: Request) -> Redriven:
+        task = letter.task
+        if task is None:
+            done = Redriven(letter, Redrive.KEPT)
+        elif task.state.final:
+            done = Redriven(letter, Redrive.SETTLED)
+        else:
+            done = Redriven(letter, Redrive.SENT_AGAIN, task.task_id)
+        if request.dry_run:
+            return done
         try:
-            new = self._tasks.again(
-                task, traceparent=traceparent, once=once, requested_by=requested_by
-            )
-        except KeyUsed as used:
-            return TaskId(used.before.made)
-        return new.task_id
+            if task is None:
+                self._box.put_back(message)
+                return done
+            if done.done is Redrive.SENT_AGAIN:
+                self._dispatch.send(task)
+            self._box.remove(message)
+        except Exception as error:  # noqa: BLE001 - one letter's failure is not the others'
+            self._logger.error("not redriven", task_id=task and task.task_id, **described(error))
+            return Redriven(letter, Redrive.ERROR)
+        return done
+
+    def _with_task(self, message: DeadLetter) -> Letter:
+        task_id = message.task_id or read_task_id(message.body)
+        return Letter(self._store.get(task_id) if task_id else None, message)

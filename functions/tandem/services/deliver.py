@@ -7,38 +7,60 @@ from datetime import datetime, timedelta
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, parse_uuid
 from tandem.domain.task import State, Task, TaskError
-from tandem.limits import LEASE, LEASE_MARGIN
 from tandem.ports import ChangeRefused, Delivery, Inbox
+from tandem.processing.context import Logger
 from tandem.services.attempt import Attempt
+from tandem.services.dispatch import Dispatch
 from tandem.services.execute import Execution
 from tandem.services.outcomes import Outcome
+from tandem.services.recovery import Recovery
+from tandem.services.redelivery import Redeliver, hide
 from tandem.services.settle import Settlement
 
 MAX_BODY_CHARACTERS = 1024
 """A message holds an id: anything longer is not one of ours."""
 
-
 OUT_OF_TIME = TaskError("OutOfTime", "the worker had too little time left to start it")
 
 
-class Redeliver(Exception):
-    """The message is not done with: the queue must deliver it again."""
+class MustRunAlone(Exception):
+    """The message's task runs when nothing else does in this process: hand it in again then."""
+
+    def __init__(self, time_limit: timedelta) -> None:
+        super().__init__(time_limit)
+        self.time_limit = time_limit
+        """How long it may take."""
+
+
+class EndedElsewhere(Exception):
+    """The attempt was given up at its deadline: whoever did so sees to the message."""
 
 
 class Deliveries:
     """Handles messages: each ends acknowledged, delivered again later, or as a dead letter.
 
-    The order of effects makes every crash harmless: the task's end is recorded before its dead
-    letter is sent, and the letter is sent before the message is acknowledged.
+    A message may be acknowledged when an attempt holds its task or has ended it: the store knows
+    when that task is due, and the sweep finds it. A message only makes that sooner.
     """
 
     def __init__(
-        self, execution: Execution, settlement: Settlement, inbox: Inbox, clock: Clock
+        self,
+        execution: Execution,
+        settlement: Settlement,
+        recovery: Recovery,
+        *,
+        inbox: Inbox,
+        dispatch: Dispatch,
+        clock: Clock,
+        logger: Logger,
     ) -> None:
         self._execution = execution
         self._settlement = settlement
+        self._recovery = recovery
         self._inbox = inbox
+        self._dispatch = dispatch
         self._clock = clock
+        self._logger = logger
 
     def handle(
         self,
@@ -46,6 +68,8 @@ class Deliveries:
         *,
         until: datetime,
         fresh: bool = True,
+        alone: bool = False,
+        in_company: bool = False,
         started: Callable[[Attempt], None] | None = None,
     ) -> None:
         """Run the message's task and return when the message can be acknowledged.
@@ -55,88 +79,80 @@ class Deliveries:
             until: when the function stops; an attempt is given up before.
             fresh: whether the function has all of its time; else a task that may need more than
                 is left is handed back at no cost.
+            alone: whether a task may be started that must run alone.
+            in_company: whether other work runs in this process.
             started: called with the attempt before its processor runs.
 
         Raises:
             Redeliver: the message must be delivered again.
+            MustRunAlone: the task was not started: others run.
+            EndedElsewhere: somebody else sees to the message.
         """
         task_id = read_task_id(delivery.body)
         if task_id is None:
             self._dead_letter(delivery, None, "unparsable", "the message names no task")
             return
         try:
-            attempt = self._execution.claim(task_id, until=until)
+            attempt = self._execution.claim(
+                task_id, until=until, alone=alone, in_company=in_company
+            )
         except ChangeRefused as refused:
-            self._refused(delivery, task_id, refused.task)
+            self._refused(delivery, task_id, refused.task, alone=alone)
             return
         if started is not None:
             started(attempt)
         if not fresh and attempt.deadline >= until:
-            self._settled(delivery, self._settlement.hand_back(attempt, OUT_OF_TIME))
+            self._wait_for(self._settlement.hand_back(attempt, OUT_OF_TIME))
             return
         outcome = self._execution.run(attempt)
         if not attempt.close():
-            raise Redeliver
-        self._settle(delivery, attempt, outcome)
+            raise EndedElsewhere
+        self._settle(attempt, outcome)
 
-    def time_out(self, delivery: Delivery, attempt: Attempt) -> None:
+    def time_out(self, attempt: Attempt) -> None:
         """End an attempt, closed by the caller, that outran its deadline; as `handle` otherwise."""
-        self._settle(delivery, attempt, self._execution.timed_out(attempt))
+        self._settle(attempt, self._execution.timed_out(attempt))
 
-    def extend(self, delivery: Delivery, attempt: Attempt) -> None:
-        """Hold the task of a running attempt, and its message, for longer when it is time."""
-        try:
-            if attempt.extend():
-                self._inbox.postpone(delivery.receipt_handle, LEASE + LEASE_MARGIN)
-        except ChangeRefused:
-            attempt.close()
+    def redeliver(self, delivery: Delivery, again: Redeliver) -> None:
+        """Hide a message until it is to be delivered again; never fails."""
+        if not hide(self._inbox, delivery, again.wait, self._logger) and again.task is not None:
+            self._dispatch.send(again.task)
 
-    def _settle(self, delivery: Delivery, attempt: Attempt, outcome: Outcome) -> None:
+    def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         try:
             task = self._settlement.settle(attempt, outcome)
-        except ChangeRefused as refused:
-            if refused.task is not None and not refused.task.state.final:
-                # Another attempt has the task, perhaps by this very message: keep the message.
-                raise Redeliver from None
+        except ChangeRefused:
+            # Another attempt holds the task, or it has ended.
             return
-        self._settled(delivery, task)
+        self._wait_for(task)
 
-    def _settled(self, delivery: Delivery, task: Task) -> None:
+    def _wait_for(self, task: Task) -> None:
+        """Ask for another delivery when the task waits for one."""
         if task.state is State.QUEUED:
-            self._postpone(delivery, task.not_before)
-        elif task.state is State.FAILED:
-            error = task.error or TaskError("Unknown", "")
-            reason = "attempts-exhausted" if task.attempts >= task.max_attempts else "permanent"
-            self._dead_letter(delivery, task.task_id, reason, f"{error.type}: {error.message}")
+            raise Redeliver(self._until(task.not_before), task=task)
 
-    def _refused(self, delivery: Delivery, task_id: TaskId, task: Task | None) -> None:
-        redelivered = delivery.receive_count > 1
+    def _refused(
+        self, delivery: Delivery, task_id: TaskId, task: Task | None, *, alone: bool
+    ) -> None:
         if task is None:
             self._dead_letter(delivery, task_id, "unknown-task", "there is no such task")
-        elif task.state is State.FAILED and redelivered:
-            # Perhaps the worker stopped between the task's end and its dead letter.
-            self._settled(delivery, task)
         elif task.state is State.QUEUED and task.attempts < task.max_attempts:
-            self._postpone(delivery, task.not_before)
-        elif task.state in (State.QUEUED, State.RUNNING):
-            self._held(delivery, task, redelivered=redelivered)
+            if task.alone and not alone and not self._until(task.not_before):
+                raise MustRunAlone(self._execution.time_limit(task))
+            self._wait_for(task)
+        elif task.state is State.RUNNING and not self._until(task.lease_until):
+            # Its attempt died: it runs again where its message is.
+            self._wait_for(self._recover(task))
 
-    def _held(self, delivery: Delivery, task: Task, *, redelivered: bool) -> None:
-        """Handle a message whose task is held by an attempt, or was by one that died."""
+    def _recover(self, task: Task) -> Task:
+        try:
+            return self._recovery.recover(task)
+        except ChangeRefused as refused:
+            return refused.task or task
+
+    def _until(self, moment: datetime | None) -> timedelta:
         now = self._clock.now()
-        if task.lease_until is None or task.lease_until <= now:
-            try:
-                self._settled(delivery, self._settlement.end_dead(task.task_id))
-            except ChangeRefused:
-                self._postpone(delivery, now + LEASE_MARGIN)
-        elif redelivered:
-            # Perhaps the very message of an attempt that died: look again when its lease is over.
-            self._postpone(delivery, task.lease_until)
-
-    def _postpone(self, delivery: Delivery, until: datetime | None) -> None:
-        delay = max((until or self._clock.now()) - self._clock.now(), timedelta(0))
-        self._inbox.postpone(delivery.receipt_handle, delay)
-        raise Redeliver
+        return max((moment or now) - now, timedelta(0))
 
     def _dead_letter(
         self, delivery: Delivery, task_id: TaskId | None, reason: str, error: str

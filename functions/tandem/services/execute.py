@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,23 +11,32 @@ from pydantic import BaseModel, ValidationError
 
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId
-from tandem.domain.retry import Permanent, Retry
+from tandem.domain.retry import OwnFault, Retry
 from tandem.domain.task import Task, TaskError
 from tandem.domain.text import storable
 from tandem.domain.transitions import claim
 from tandem.limits import ERROR_CHARACTERS, LEASE
-from tandem.ports import BlobStore, TaskStore
+from tandem.ports import BlobMissing, BlobStore, TaskStore
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.context import Abandoned, Logger, Pool
+from tandem.processing.output import dump_output
 from tandem.processing.processor import AnyProcessor
 from tandem.services.attempt import Attempt
-from tandem.services.outcomes import STOPPED, TIMED_OUT, Failed, Outcome, Succeeded
+from tandem.services.outcomes import STOPPED, TIMED_OUT, Failed, Outcome, Postponed, Succeeded
 from tandem.services.payloads import Payloads
 from tandem.trace import described
 
-_ENDS_ATTEMPT = (Exception, SystemExit, asyncio.CancelledError)
-"""Whatever a processor raises ends its attempt, and no more: a library that calls `sys.exit` must
-not end the function, with the other messages of its batch."""
+UNKNOWN_PATIENCE = timedelta(hours=24)
+"""For how long a task waits for its processor: a deployment reaches one function after the other,
+and one that took a processor away by mistake is taken back."""
+
+_UNKNOWN_LONGEST = timedelta(minutes=15)
+UNKNOWN_SECONDS = 10
+"""The time limit of an attempt whose processor is not there: it only says so."""
+
+
+class InputExpired(OwnFault):
+    """The bucket's lifecycle deleted the input before the task ran."""
 
 
 class Execution:
@@ -50,31 +60,45 @@ class Execution:
         self._pool = pool
         self._logger = logger
 
-    def claim(self, task_id: TaskId, *, until: datetime) -> Attempt:
+    def claim(
+        self, task_id: TaskId, *, until: datetime, alone: bool = False, in_company: bool = False
+    ) -> Attempt:
         """Start the next attempt of a task, which may run until its limit or the given time.
 
-        It holds the task for a lease; `Attempt.extend` makes that longer while it runs.
+        It holds the task until its deadline, and a margin to record its end.
+
+        Args:
+            task_id: the task.
+            until: when the function stops.
+            alone: whether a task may be started that must run alone.
+            in_company: whether other work runs in this process.
 
         Raises:
-            ChangeRefused: the task is held, waits, is final, has no attempt left, or is unknown.
+            ChangeRefused: the task is held, waits, is final, has no attempt left, must run alone,
+                or is unknown.
         """
         now = self._clock.now()
-        task = self._store.change(task_id, claim(now=now, lease_until=now + LEASE))
-        return self.begin(task, until=until)
+        change = claim(now=now, lease_until=now + LEASE, alone=alone, in_company=in_company)
+        attempt = self.begin(self._store.change(task_id, change), until=until)
+        attempt.hold()
+        return attempt
 
     def begin(self, task: Task, *, until: datetime) -> Attempt:
         """Return the attempt that holds a task."""
-        processor = self._catalogue.get(task.processor)
-        limit = processor.time_limit_seconds if processor else 0
         return Attempt(
             task,
-            deadline=min(until, self._clock.now() + timedelta(seconds=limit)),
+            deadline=min(until, self._clock.now() + self.time_limit(task)),
             store=self._store,
             blobs=self._blobs,
             clock=self._clock,
             pool=self._pool,
             logger=self._logger,
         )
+
+    def time_limit(self, task: Task) -> timedelta:
+        """Return how long an attempt at a task may take."""
+        processor = self._catalogue.get(task.processor)
+        return timedelta(seconds=processor.time_limit_seconds if processor else UNKNOWN_SECONDS)
 
     def run(self, attempt: Attempt, data: BaseModel | None = None) -> Outcome:
         """Run the processor and return how it ended; never raises what the processor raised.
@@ -86,24 +110,39 @@ class Execution:
         task = attempt.task
         processor = self._catalogue.get(task.processor)
         if processor is None:
-            # Perhaps not yet: a deployment reaches the functions one after the other.
-            error = TaskError("UnknownProcessor", f"there is no processor {task.processor!r}")
-            return Failed(error, Retry().delay(attempt.attempt))
+            return self._unknown(task)
         try:
             if data is None:
-                data = processor.input.model_validate_json(self._payloads.read(task.input))
+                data = processor.input.model_validate_json(self._input_of(task))
             return Succeeded(_call(processor, data, attempt))
         except Abandoned:
             return STOPPED if attempt.cancel_requested else self.timed_out(attempt)
-        except _ENDS_ATTEMPT as error:
+        except BaseException as error:  # noqa: BLE001 - a Rust extension's panic, `sys.exit`, …: it
+            # ends this attempt and no more, not the function with the rest of its batch.
             return self._failed(processor, attempt, error)
+
+    def _input_of(self, task: Task) -> bytes:
+        try:
+            return self._payloads.read(task.input)
+        except BlobMissing:
+            message = "the task's input has expired"
+            raise InputExpired(message) from None
+
+    def _unknown(self, task: Task) -> Outcome:
+        """Return that the task waits for its processor or, after a day of that, has failed."""
+        error = TaskError("UnknownProcessor", f"there is no processor {task.processor!r}")
+        if task.started_at is not None and self._clock.now() - task.started_at > UNKNOWN_PATIENCE:
+            return Failed(replace(error, permanent=True, own=True), None)
+        wait = timedelta(seconds=2 ** min(task.uncounted, 10))
+        return Postponed(error, min(wait, _UNKNOWN_LONGEST))
 
     def timed_out(self, attempt: Attempt) -> Failed:
         """Return how an attempt ends that ran past its deadline."""
-        processor = self._catalogue[attempt.task.processor]
+        processor = self._catalogue.get(attempt.task.processor)
+        retry = processor.retry if processor else Retry()
         allowed = attempt.deadline - (attempt.task.attempt_started_at or attempt.deadline)
         message = f"the attempt took longer than its {allowed.total_seconds():.3g} s"
-        return Failed(TaskError(TIMED_OUT, message), processor.retry.delay(attempt.attempt))
+        return Failed(TaskError(TIMED_OUT, message), retry.delay(attempt.attempt))
 
     def _failed(self, processor: AnyProcessor, attempt: Attempt, error: BaseException) -> Failed:
         permanent = isinstance(error, ValidationError) or not processor.retry.allows(error)
@@ -114,17 +153,15 @@ class Execution:
             permanent=permanent,
         )
         retry_in = None if permanent else processor.retry.delay(attempt.attempt)
-        return Failed(TaskError(type(error).__name__, _message(error)), retry_in)
+        own = isinstance(error, OwnFault)
+        failure = TaskError(type(error).__name__, _message(error), permanent=permanent, own=own)
+        return Failed(failure, retry_in)
 
 
 def _call(processor: AnyProcessor, data: BaseModel, attempt: Attempt) -> bytes:
     returned = processor.run(data, attempt)
     output = asyncio.run(_awaited(returned)) if inspect.isawaitable(returned) else returned
-    if not isinstance(output, processor.output):
-        message = f"{processor.name} returned {type(output).__name__}"
-        raise Permanent(message)
-    document: str = output.model_dump_json(by_alias=True)
-    return document.encode()
+    return dump_output(processor.name, output, processor.output)
 
 
 async def _awaited(returned: Awaitable[Any]) -> Any:

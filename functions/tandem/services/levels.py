@@ -30,6 +30,7 @@ class LevelReader:
         """Return the levels now, with how many tasks were just found overdue."""
         depth = self._pool.submit(self._queue.depth)
         letters = self._pool.submit(self._letters.count)
+        failed = self._pool.map(self._store.count_failed, range(self._store.shards))
         now = self._clock.now()
         oldest = self._pool.map(
             partial(self._store.oldest_waiting, now=now), range(self._store.shards)
@@ -39,7 +40,7 @@ class LevelReader:
             waiting=depth.result().waiting,
             delayed=depth.result().delayed,
             in_flight=depth.result().in_flight,
-            dead_letters=letters.result(),
+            dead_letters=letters.result() + sum(failed),
             oldest_waiting_seconds=None if since is None else (now - since).total_seconds(),
             swept=swept,
         )

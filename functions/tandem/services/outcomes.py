@@ -23,13 +23,20 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Postponed:
+    """The attempt could not start its work, and costs the task none."""
+
+    why: TaskError
+    retry_in: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The processor stopped because its owner asked."""
 
 
-Outcome = Succeeded | Failed | Stopped
+Outcome = Succeeded | Failed | Postponed | Stopped
 
 STOPPED = Stopped()
 
 TIMED_OUT = "TimedOut"
-CRASHED = TaskError("Crashed", "the attempt ended without recording a result")

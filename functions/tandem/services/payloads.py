@@ -5,8 +5,9 @@ from tandem.domain.task import InlinePayload, Payload, StoredPayload
 from tandem.limits import INLINE_BYTES
 from tandem.ports import BlobStore
 
-_ITEM_BYTES = 360 * 1024
-"""What input and output may take of a task together, of DynamoDB's 400 KB for one item."""
+_ITEM_BYTES = 340 * 1024
+"""What input and output may take of a task together, of DynamoDB's 400 KB for one item: its
+history, errors, URL and identifiers take 55 KB at the most."""
 
 
 class Payloads:

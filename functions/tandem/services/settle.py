@@ -1,28 +1,19 @@
 """Recording how an attempt ended."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from tandem.domain.changes import Change
 from tandem.domain.clock import Clock, whole_milliseconds
-from tandem.domain.ids import TaskId
-from tandem.domain.task import Fence, State, Task, TaskError
-from tandem.domain.transitions import (
-    fail,
-    give_up,
-    hand_back,
-    retry_later,
-    stop,
-    stop_dead,
-    succeed,
-)
+from tandem.domain.task import State, Task, TaskError
+from tandem.domain.transitions import fail, hand_back, retry_later, stop, succeed
 from tandem.domain.window import Window
 from tandem.limits import DUE_MARGIN
 from tandem.ports import ChangeRefused, TaskStore
 from tandem.processing.context import Logger
 from tandem.services.attempt import Attempt
-from tandem.services.outcomes import CRASHED, Failed, Outcome, Stopped, Succeeded
+from tandem.services.outcomes import Failed, Outcome, Postponed, Stopped, Succeeded
 from tandem.services.payloads import Payloads
 from tandem.services.results import Results
 from tandem.services.retention import Retention
@@ -61,7 +52,7 @@ class Settlement:
         except ChangeRefused as refused:
             if not _asked_to_stop(attempt, refused.task):
                 raise
-            error = outcome.error if isinstance(outcome, Failed) else None
+            error = _error_of(outcome)
             settled = attempt.write(self._stop(now, error))
         self._log_end(attempt, outcome, settled, now)
         if settled.cache_key is not None:
@@ -78,45 +69,36 @@ class Settlement:
     def hand_back(self, attempt: Attempt, why: TaskError) -> Task:
         """Queue the task of an attempt that is given up at no cost to it, and return the task.
 
+        It may run again at once.
+
         Raises:
             ChangeRefused: the attempt does not hold the task any more.
         """
         attempt.close()
         now = self._clock.now()
-        change = partial(
-            hand_back,
-            now=now,
-            due_at=now + DUE_MARGIN,
-            max_attempts=attempt.task.max_attempts + 1,
-            why=why,
-        )
         try:
-            return attempt.write(change)
+            return attempt.write(self._hand_back(now, why, timedelta(0)))
         except ChangeRefused as refused:
             if not _asked_to_stop(attempt, refused.task):
                 raise
             return attempt.write(self._stop(now, why))
 
-    def end_dead(self, task_id: TaskId) -> Task:
-        """End a task whose last attempt died without a word, or died and was to stop.
-
-        Raises:
-            ChangeRefused: an attempt holds it, or one is left.
-        """
-        now = self._clock.now()
-        expires_at = self._retention.expiry(now)
-        try:
-            return self._store.change(task_id, stop_dead(now=now, expires_at=expires_at))
-        except ChangeRefused:
-            change = give_up(now=now, expires_at=expires_at, error=CRASHED)
-            return self._store.change(task_id, change)
+    def _hand_back(
+        self, now: datetime, why: TaskError, wait: timedelta
+    ) -> Callable[[Task], Change]:
+        not_before = whole_milliseconds(now + wait)
+        due_at = not_before + DUE_MARGIN
+        return partial(hand_back, now=now, not_before=not_before, due_at=due_at, why=why)
 
     def _ending(
         self, attempt: Attempt, outcome: Outcome, now: datetime
-    ) -> Callable[[Fence], Change]:
-        task, expires_at = attempt.task, self._retention.expiry(now)
+    ) -> Callable[[Task], Change]:
+        task = attempt.task
+        expires_at = self._retention.expiry(task, now)
         if isinstance(outcome, Stopped):
             return self._stop(now, None)
+        if isinstance(outcome, Postponed):
+            return self._hand_back(now, outcome.why, outcome.retry_in)
         if isinstance(outcome, Succeeded):
             output = self._payloads.keep_output(
                 task.task_id, task.attempts, outcome.output, beside=task.input
@@ -135,13 +117,14 @@ class Settlement:
             error=outcome.error,
         )
 
-    def _stop(self, now: datetime, error: TaskError | None) -> Callable[[Fence], Change]:
-        expires_at = self._retention.expiry(now)
-        return partial(stop, now=now, expires_at=expires_at, error=error)
+    def _stop(self, now: datetime, error: TaskError | None) -> Callable[[Task], Change]:
+        return lambda task: stop(
+            task, now=now, expires_at=self._retention.expiry(task, now), error=error
+        )
 
     def _log_end(self, attempt: Attempt, outcome: Outcome, settled: Task, now: datetime) -> None:
         started_at = attempt.task.attempt_started_at or now
-        error = {"error_type": outcome.error.type} if isinstance(outcome, Failed) else {}
+        error = _error_of(outcome)
         self._logger.info(
             "attempt ended",
             task_id=settled.task_id,
@@ -151,8 +134,14 @@ class Settlement:
             # The report of this minute counts the task, when it has ended.
             window=Window.holding(now).name,
             run_ms=round((now - started_at).total_seconds() * 1000),
-            **error,
+            **({"error_type": error.type} if error else {}),
         )
+
+
+def _error_of(outcome: Outcome) -> TaskError | None:
+    if isinstance(outcome, Failed):
+        return outcome.error
+    return outcome.why if isinstance(outcome, Postponed) else None
 
 
 def _asked_to_stop(attempt: Attempt, task: Task | None) -> bool:

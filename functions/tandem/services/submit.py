@@ -1,14 +1,15 @@
 """Recording tasks, and sending the offline ones to the worker."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tandem.domain.callback import Callback
 from tandem.domain.clock import Clock
-from tandem.domain.ids import TaskId, TenantId, new_task_id
-from tandem.domain.task import AttemptRecord, Mode, State, Task
+from tandem.domain.ids import TenantId, new_task_id
+from tandem.domain.task import Mode, State, Task
 from tandem.limits import DUE_MARGIN
-from tandem.ports import MAX_DELAY, CachedResult, Once, TaskStore
+from tandem.ports import MAX_DELAY, CachedResult, Follows, Once, TaskStore
 from tandem.processing.pool import BoundedPool
 from tandem.processing.processor import AnyProcessor
 from tandem.services.dispatch import Dispatch
@@ -27,7 +28,10 @@ class NewTask:
     traceparent: str
     once: Once | None = None
     run_after: datetime | None = None
-    retry_of: TaskId | None = None
+    retries: Task | None = None
+    """The finished task that it does again."""
+    redrive: bool = False
+    """Whether it must be the first that does so."""
     requested_by: str | None = None
     cache_key: str | None = None
     callback_url: str | None = None
@@ -62,13 +66,17 @@ class Submissions:
 
         Raises:
             KeyUsed: its key was used before; nothing was recorded.
+            AlreadyRetried: it is to be the first that does a failed task again, and is not.
         """
         task = self._record(new)
         self._dispatch.send(task)
         return task
 
-    def offline_many(self, news: list[NewTask]) -> "list[Task | Exception]":
-        """Record tasks and send them; return each, or why it was not recorded, in their order."""
+    def offline_many(self, news: "Sequence[NewTask | Exception]") -> "list[Task | Exception]":
+        """Record tasks and send them; return each, or why it was not recorded, in their order.
+
+        What is an exception already stays one.
+        """
         outcomes = self._pool.map(self._recorded_or_error, news)
         self._dispatch.send(*(task for task in outcomes if isinstance(task, Task)))
         return outcomes
@@ -85,13 +93,23 @@ class Submissions:
             mode=Mode.ONLINE,
             state=State.RUNNING,
             attempts=1,
-            history=(AttemptRecord(now),),
+            in_company=self._pool.left_behind > 0,
             due_at=lease_until,
             lease_until=lease_until,
             started_at=now,
             attempt_started_at=now,
         )
         self._store.put(task, once=new.once)
+        return task
+
+    def waited_for(self, new: NewTask) -> Task:
+        """Record a task whose caller waits for the worker to run it, send it, and return it.
+
+        Raises:
+            KeyUsed: its key was used before; nothing was recorded.
+        """
+        task = self._record(new, Mode.ONLINE)
+        self._dispatch.send(task)
         return task
 
     def answered(self, new: NewTask, mode: Mode, result: CachedResult) -> Task:
@@ -109,24 +127,26 @@ class Submissions:
             file=result.file,
             cached_from=result.task_id,
             finished_at=now,
-            expires_at=self._retention.expiry(now),
         )
+        task = replace(task, expires_at=self._retention.expiry(task, now))
         self._store.put(task, once=new.once)
         return task
 
-    def _recorded_or_error(self, new: NewTask) -> "Task | Exception":
+    def _recorded_or_error(self, new: NewTask | Exception) -> "Task | Exception":
         try:
+            if isinstance(new, Exception):
+                return new
             return self._record(new)
         except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
             return error
 
-    def _record(self, new: NewTask) -> Task:
+    def _record(self, new: NewTask, mode: Mode = Mode.OFFLINE) -> Task:
         now = self._clock.now()
         run_after = new.run_after if new.run_after and new.run_after > now else None
         beyond_queue = run_after is not None and run_after - now > MAX_DELAY
         due_at = run_after if beyond_queue else (run_after or now) + DUE_MARGIN
-        task = replace(self._new(new, now), not_before=run_after, due_at=due_at)
-        self._store.put(task, once=new.once)
+        task = replace(self._new(new, now), mode=mode, not_before=run_after, due_at=due_at)
+        self._store.put(task, once=new.once, follows=_follows(new))
         return task
 
     def _new(self, new: NewTask, now: datetime) -> Task:
@@ -139,10 +159,19 @@ class Submissions:
             state=State.QUEUED,
             input=self._payloads.keep_input(task_id, new.document),
             max_attempts=new.processor.retry.attempts,
+            max_crashes=new.processor.retry.crashes,
             created_at=now,
-            retry_of=new.retry_of,
+            retry_of=new.retries.task_id if new.retries else None,
+            first_task=new.retries.origin if new.retries else None,
             requested_by=new.requested_by,
             traceparent=new.traceparent,
             cache_key=new.cache_key,
             callback=Callback(url=new.callback_url) if new.callback_url else None,
         )
+
+
+def _follows(new: NewTask) -> Follows | None:
+    """Return the failed task that leaves the list by a new one."""
+    if new.retries is None or new.retries.state is not State.FAILED:
+        return None
+    return Follows(task_id=new.retries.task_id, first=new.redrive)

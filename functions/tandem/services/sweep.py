@@ -1,24 +1,25 @@
 """Finding tasks that should have moved and did not, and moving them on."""
 
-import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tandem.domain.changes import Change
 from tandem.domain.clock import Clock
 from tandem.domain.task import DueTask, State, Task
-from tandem.domain.transitions import give_up, reclaim, send_again, stop_dead
+from tandem.domain.transitions import give_up_queued, send_again
 from tandem.limits import DUE_DOUBLINGS, DUE_MARGIN, SWEEP_TASKS
-from tandem.ports import ChangeRefused, Inbox, TaskStore
+from tandem.ports import ChangeRefused, TaskStore
+from tandem.processing.context import Logger
 from tandem.processing.pool import BoundedPool
 from tandem.services.dispatch import Dispatch
-from tandem.services.outcomes import CRASHED
+from tandem.services.recovery import Recovery
 from tandem.services.retention import Retention
+from tandem.trace import described
 
 
 class Found(StrEnum):
-    """What a sweep did with an overdue task."""
+    """What a sweep did with a task."""
 
     SENT_AGAIN = "sent-again"
     """It was queued, and its message is gone or late."""
@@ -28,90 +29,118 @@ class Found(StrEnum):
     """Its last attempt died."""
     STOPPED = "stopped"
     """Its attempt died, and its owner wanted it stopped."""
+    CAME_DUE = "came-due"
+    """It was to run later, and its time has come: it is not late."""
     MOVED = "moved"
     """It had moved meanwhile."""
+    LEFT = "left"
+    """An error kept it where it is: the next run finds it again."""
+
+
+_OVERDUE = frozenset({Found.SENT_AGAIN, Found.RECLAIMED, Found.GIVEN_UP, Found.STOPPED, Found.LEFT})
+
+_OUTCOMES = {
+    State.QUEUED: Found.RECLAIMED,
+    State.FAILED: Found.GIVEN_UP,
+    State.CANCELLED: Found.STOPPED,
+}
+"""What became of a task whose attempt had died, by its new state."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Swept:
     found: Found
-    task: Task | None
+    task: Task | None = None
+    """The task when a message of it is to be sent."""
 
 
 class Sweep:
-    """Moves overdue tasks on: a bounded number in each run, the longest overdue first.
+    """Moves tasks on: a bounded number in each run, the longest overdue first.
 
-    What a run does not reach, or a crash leaves, is overdue for the next run too.
+    What a run does not reach, or an error or a crash leaves, is overdue for the next run too.
     """
 
     def __init__(
         self,
         store: TaskStore,
         dispatch: Dispatch,
-        inbox: Inbox,
+        recovery: Recovery,
         clock: Clock,
         *,
         pool: BoundedPool,
         retention: Retention,
+        logger: Logger,
     ) -> None:
         self._store = store
         self._dispatch = dispatch
-        self._inbox = inbox
+        self._recovery = recovery
         self._clock = clock
         self._pool = pool
         self._retention = retention
+        self._logger = logger
 
     def run(self) -> "Counter[Found]":
-        """Move overdue tasks on, the index's shards in parallel; return what was done how often."""
+        """Move tasks on, the index's shards in parallel; return what was done how often."""
         return sum(self._pool.map(self._sweep_shard, range(self._store.shards)), Counter())
 
     def _sweep_shard(self, shard: int) -> "Counter[Found]":
-        overdue = self._store.overdue(shard, self._clock.now(), limit=SWEEP_TASKS)
-        swept = [self._move_on(due) for due in overdue]
-        to_send = [
-            one.task
-            for one in swept
-            if one.task is not None and one.found in (Found.SENT_AGAIN, Found.RECLAIMED)
-        ]
-        self._dispatch.send(*to_send)
-        return Counter(one.found for one in swept)
+        """Move on what is late, then send what was to run later: recoveries wait for nothing."""
+        late = self._each(shard, self._store.overdue, self._move_on)
+        return late + self._each(shard, self._store.come_due, self._send_now)
+
+    def _each(
+        self,
+        shard: int,
+        find: Callable[..., list[DueTask]],
+        move: Callable[[DueTask], _Swept],
+    ) -> "Counter[Found]":
+        try:
+            due = find(shard, self._clock.now(), limit=SWEEP_TASKS)
+        except Exception as error:  # noqa: BLE001 - one shard's failure is not the others'
+            self._logger.error("shard not swept", shard=shard, **described(error))
+            return Counter({Found.LEFT: 1})
+        swept = [self._tried(move, task) for task in due]
+        self._dispatch.send(*(moved.task for moved in swept if moved.task is not None))
+        return Counter(moved.found for moved in swept)
+
+    def _tried(self, move: Callable[[DueTask], _Swept], due: DueTask) -> _Swept:
+        try:
+            return move(due)
+        except ChangeRefused:
+            return _Swept(Found.MOVED)
+        except Exception as error:  # noqa: BLE001 - one task's failure is not the others'
+            self._logger.error("task not swept", task_id=due.task_id, **described(error))
+            return _Swept(Found.LEFT)
 
     def _move_on(self, due: DueTask) -> _Swept:
-        for found, change in self._ways(due):
-            try:
-                task = self._store.change(due.task_id, change)
-            except ChangeRefused:
-                continue
-            if found is Found.GIVEN_UP:
-                self._dead_letter(task)
-            return _Swept(found, task)
-        return _Swept(Found.MOVED, None)
-
-    def _ways(self, due: DueTask) -> "list[tuple[Found, Change]]":
-        """Return what may be done with a task: its guards tell which one fits."""
+        if due.state is State.RUNNING:
+            return self._recover(due)
         now = self._clock.now()
         margin = DUE_MARGIN * 2 ** min(due.sweeps, DUE_DOUBLINGS)
-        expires_at = self._retention.expiry(now)
-        end = (Found.GIVEN_UP, give_up(now=now, expires_at=expires_at, error=CRASHED))
-        if due.state is State.QUEUED:
-            again = send_again(seen_due_at=due.due_at, due_at=now + margin)
-            return [(Found.SENT_AGAIN, again), end]
-        return [
-            (Found.RECLAIMED, reclaim(now=now, due_at=now + margin, error=CRASHED)),
-            (Found.STOPPED, stop_dead(now=now, expires_at=expires_at)),
-            end,
-        ]
+        again = send_again(seen_due_at=due.due_at, due_at=now + margin)
+        try:
+            return _Swept(Found.SENT_AGAIN, self._store.change(due.task_id, again))
+        except ChangeRefused as refused:
+            if refused.task is None:
+                raise
+            expires_at = self._retention.expiry(refused.task, now)
+            self._store.change(due.task_id, give_up_queued(now=now, expires_at=expires_at))
+            return _Swept(Found.GIVEN_UP)
 
-    def _dead_letter(self, task: Task) -> None:
-        self._inbox.dead_letter(
-            json.dumps({"task_id": task.task_id}),
-            message_id=f"sweep-{task.task_id}",
-            reason="attempts-exhausted",
-            error=f"{CRASHED.type}: {CRASHED.message}",
-            task_id=task.task_id,
-        )
+    def _recover(self, due: DueTask) -> _Swept:
+        task = self._store.get(due.task_id)
+        if task is None:
+            return _Swept(Found.MOVED)
+        moved = self._recovery.recover(task)
+        queued = moved.state is State.QUEUED
+        return _Swept(_OUTCOMES.get(moved.state, Found.MOVED), moved if queued else None)
+
+    def _send_now(self, due: DueTask) -> _Swept:
+        margin = self._clock.now() + DUE_MARGIN
+        now_due = send_again(seen_due_at=due.due_at, due_at=margin, late=False)
+        return _Swept(Found.CAME_DUE, self._store.change(due.task_id, now_due))
 
 
 def found_overdue(swept: "Counter[Found]") -> int:
     """Return how many tasks a sweep found overdue."""
-    return sum(swept.values()) - swept[Found.MOVED]
+    return sum(count for found, count in swept.items() if found in _OVERDUE)

@@ -9,6 +9,7 @@ from tandem.domain.task import State, Task
 from tandem.domain.transitions import cancel_queued, request_cancel
 from tandem.ports import BlobMissing, ChangeRefused, Once, TaskFilter, TaskPage, TaskStore
 from tandem.processing.catalogue import Catalogue
+from tandem.processing.processor import AnyProcessor
 from tandem.services.payloads import Payloads
 from tandem.services.retention import Retention
 from tandem.services.submit import NewTask, Submissions
@@ -101,21 +102,24 @@ class Tasks:
         *,
         traceparent: str,
         once: Once | None = None,
-        requested_by: str | None = None,
+        redriven_by: str | None = None,
     ) -> Task:
         """Submit a finished task's input again, as a new task linked to it, and return that.
 
+        Args:
+            task: the task; when it failed, it leaves the list of failed tasks.
+            traceparent: the trace that the new task belongs to.
+            once: the caller's idempotency key.
+            redriven_by: the operator, for whom it must be the first that does a failed task again.
+
         Raises:
+            AlreadyRetried: another task does it again for its owner or an operator.
             NotFinished: it is queued or running.
             ProcessorGone: its processor is not installed.
             InputGone: its input has expired.
             KeyUsed: the key was used before; nothing was recorded.
         """
-        if not task.state.final:
-            raise NotFinished
-        processor = self._catalogue.get(task.processor)
-        if processor is None:
-            raise ProcessorGone
+        processor = self.check_again(task)
         try:
             document = self._payloads.read(task.input)
         except BlobMissing:
@@ -127,16 +131,31 @@ class Tasks:
                 document=document,
                 traceparent=traceparent,
                 once=once,
-                retry_of=task.task_id,
-                requested_by=requested_by,
+                retries=task,
+                redrive=redriven_by is not None,
+                requested_by=redriven_by,
                 callback_url=task.callback.url if task.callback else None,
             )
         )
+
+    def check_again(self, task: Task) -> AnyProcessor:
+        """Return the processor that would do a task again.
+
+        Raises:
+            NotFinished: it is queued or running.
+            ProcessorGone: its processor is not installed.
+        """
+        if not task.state.final:
+            raise NotFinished
+        processor = self._catalogue.get(task.processor)
+        if processor is None:
+            raise ProcessorGone
+        return processor
 
     def _expired(self, task: Task) -> bool:
         return task.expires_at is not None and task.expires_at <= self._clock.now()
 
     def _cancel(self, task: Task, now: datetime) -> Change:
         if task.state is State.QUEUED:
-            return cancel_queued(now=now, expires_at=self._retention.expiry(now))
+            return cancel_queued(now=now, expires_at=self._retention.expiry(task, now))
         return request_cancel(now=now)

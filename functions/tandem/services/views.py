@@ -22,6 +22,7 @@ class ErrorView(BaseModel):
 
     type: str
     message: str
+    permanent: bool = Field(description="Whether trying again cannot help.")
 
 
 class ProgressView(BaseModel):
@@ -80,7 +81,9 @@ class TaskEvent(BaseModel):
 
 def error_view(error: TaskError | None) -> ErrorView | None:
     """Return the view of an error, if there is one."""
-    return ErrorView(type=error.type, message=error.message) if error else None
+    if error is None:
+        return None
+    return ErrorView(type=error.type, message=error.message, permanent=error.permanent)
 
 
 def task_fields(task: Task) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from tandem.domain.changes import Change
 from tandem.domain.clock import to_text
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, InlinePayload, State, Task
+from tandem.domain.transitions import leave_list
 from tandem.ports import (
+    AlreadyRetried,
     ChangeRefused,
+    Follows,
     KeyUsed,
     MadeBefore,
     Once,
-    TaskExists,
     TaskFilter,
     TaskPage,
 )
@@ -27,13 +29,15 @@ class MemoryTaskStore:
         self._keys: dict[str, tuple[Once, str]] = {}
         self._lock = Lock()
 
-    def put(self, task: Task, *, once: Once | None = None) -> None:
-        """Record a new task, and its key with it, or raise TaskExists or KeyUsed."""
+    def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
+        """Record a new task, its key and what it follows, or raise KeyUsed or AlreadyRetried."""
         with self._lock:
-            if once is not None:
-                self._check_key(once)
             if task.task_id in self.tasks:
-                raise TaskExists
+                return
+            if once is not None:
+                self._check_key(once, task.task_id)
+            if follows is not None:
+                self._follow(follows, task.task_id)
             self.tasks[task.task_id] = task
             if once is not None:
                 self._keys[once.key] = (once, task.task_id)
@@ -41,22 +45,32 @@ class MemoryTaskStore:
     def claim_key(self, once: Once, made: str) -> None:
         """Record a key, or raise KeyUsed."""
         with self._lock:
-            self._check_key(once)
+            self._check_key(once, made)
             self._keys[once.key] = (once, made)
 
-    def _check_key(self, once: Once) -> None:
+    def _check_key(self, once: Once, made: str) -> None:
         used = self._keys.get(once.key)
-        if used is not None and used[0].expires_at > once.now:
+        if used is not None and used[0].expires_at > once.now and used[1] != made:
             raise KeyUsed(MadeBefore(used[0].fingerprint, used[1]))
+
+    def _follow(self, follows: Follows, task_id: TaskId) -> None:
+        failed = self.tasks.get(follows.task_id)
+        if failed is None:
+            raise AlreadyRetried(None)
+        if follows.first and (failed.retried_as or failed.listed_at is None):
+            raise AlreadyRetried(failed.retried_as)
+        gone = leave_list(failed.retried_as or task_id)
+        self.tasks[follows.task_id] = replace(failed, **gone)
 
     def change(self, task_id: TaskId, change: Change) -> Task:
         """Change a task and return it as it then is, or raise ChangeRefused."""
         with self._lock:
             task = self.tasks.get(task_id)
-            if task is None or not change.allowed(task):
+            if task is not None and change.allowed(task):
+                task = self.tasks[task_id] = change.apply(task)
+            elif task is None or not change.made(task):
                 raise ChangeRefused(task)
-            self.tasks[task_id] = change.apply(task)
-            return self.tasks[task_id]
+            return task
 
     def get(self, task_id: TaskId) -> Task | None:
         """Return the task as last written, or None."""
@@ -68,15 +82,44 @@ class MemoryTaskStore:
         return 1
 
     def overdue(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
-        """Return up to `limit` tasks that are in flight and due, longest due first."""
+        """Return up to `limit` tasks that are in flight and late, longest due first."""
         del shard
+        return self._due(now, limit, later=False)
+
+    def come_due(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
+        """Return up to `limit` tasks that were to run later, and whose time has come."""
+        del shard
+        return self._due(now, limit, later=True)
+
+    def _due(self, now: datetime, limit: int, *, later: bool) -> "list[DueTask]":
         with self._lock:
             found = [
                 DueTask(task.task_id, task.state, task.due_at, task.sweeps)
                 for task in self.tasks.values()
-                if task.due_at is not None and task.due_at <= now
+                if task.due_at is not None
+                and task.due_at <= now
+                and (task.due_at == task.not_before) == later
             ]
         return sorted(found, key=lambda task: task.due_at)[:limit]
+
+    def failed(self, *, limit: int, cursor: str | None = None) -> TaskPage:
+        """Return up to `limit` failed tasks that wait for a decision, oldest failure first."""
+        with self._lock:
+            listed = sorted(
+                (f"{to_text(task.listed_at)}#{task.task_id}", task)
+                for task in self.tasks.values()
+                if task.listed_at is not None
+            )
+        waiting = [one for one in listed if cursor is None or one[0] > cursor]
+        page = waiting[:limit]
+        tasks = [replace(task, input=InlinePayload(""), output=None) for _, task in page]
+        return TaskPage(tasks, page[-1][0] if len(waiting) > limit else None)
+
+    def count_failed(self, shard: int) -> int:
+        """Return how many failed tasks wait for a decision."""
+        del shard
+        with self._lock:
+            return sum(task.listed_at is not None for task in self.tasks.values())
 
     def oldest_waiting(self, shard: int, now: datetime) -> datetime | None:
         """Return since when the queued task waits that waits for longest."""

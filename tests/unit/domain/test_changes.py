@@ -5,8 +5,8 @@ import pytest
 
 from tandem.domain.changes import Change, Guard
 from tandem.domain.task import LEGAL_TRANSITIONS, InlinePayload, Progress, State, TaskError
-from tandem.domain.transitions import claim, succeed
-from tests.factories.tasks import NOON, make_task
+from tandem.domain.transitions import succeed
+from tests.factories.tasks import NOON, make_task, start
 
 
 def test_final_states_are_those_without_a_way_out() -> None:
@@ -31,14 +31,14 @@ def test_an_unheld_task_has_no_fence() -> None:
 
 
 def test_a_second_attempt_keeps_when_the_first_started() -> None:
-    first = claim(now=NOON, lease_until=NOON + timedelta(seconds=1)).apply(make_task())
+    first = start(now=NOON, lease_until=NOON + timedelta(seconds=1)).apply(make_task())
     later = NOON + timedelta(seconds=10)
-    second = claim(now=later, lease_until=later).apply(first)
+    second = start(now=later, lease_until=later).apply(first)
     assert (second.started_at, second.attempt_started_at, second.attempts) == (NOON, later, 2)
 
 
 def test_a_success_forgets_the_error_and_the_progress_of_the_way_there() -> None:
-    held = claim(now=NOON, lease_until=NOON).apply(make_task())
+    held = start(now=NOON, lease_until=NOON).apply(make_task())
     held = replace(held, error=TaskError("E", "why"), progress=Progress(1, 8, "hashed"))
-    done = succeed(held.fence, now=NOON, expires_at=NOON, output=InlinePayload("{}")).apply(held)
+    done = succeed(held, now=NOON, expires_at=NOON, output=InlinePayload("{}")).apply(held)
     assert (done.error, done.progress) == (None, None)

@@ -6,14 +6,14 @@ import pytest
 
 from tandem.domain.ids import TenantId, new_upload_id
 from tandem.domain.task import Progress, StoredPayload
-from tandem.domain.transitions import claim
+from tandem.limits import LEASE, LEASE_MARGIN
 from tandem.ports import upload_key
 from tandem.processing import Permanent
 from tandem.processing.context import Abandoned
 from tandem.services.attempt import Attempt
 from tandem.testing import FakeClock, MemoryWiring
-from tests.factories.processors import double, make_wiring
-from tests.factories.tasks import make_task
+from tests.factories.processors import double, make_wiring, new_work
+from tests.factories.tasks import make_task, start
 
 
 @pytest.fixture
@@ -62,13 +62,45 @@ def test_progress_of_an_attempt_that_lost_its_task_stops_the_work(
 ) -> None:
     later = attempt.task.lease_until
     assert later is not None
-    wiring.store.change(
-        attempt.task.task_id, claim(now=later, lease_until=later + timedelta(minutes=1))
-    )
+    assert isinstance(wiring.clock, FakeClock)
+    wiring.clock.advance(later - wiring.clock.now())
+    wiring.recovery.recover(attempt.task)
+    lease_until = later + timedelta(minutes=1)
+    wiring.store.change(attempt.task.task_id, start(now=later, lease_until=lease_until))
+    wiring.clock.advance(-timedelta(minutes=1))
     with pytest.raises(Abandoned):
         attempt.progress(1)
     with pytest.raises(Abandoned):
         attempt.check_cancelled()
+
+
+def test_progress_that_cannot_be_written_fails_no_work(
+    wiring: MemoryWiring, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(wiring.store, "change", throttled)
+    monkeypatch.setattr(wiring.store, "get", throttled)
+    assert isinstance(wiring.clock, FakeClock)
+    wiring.clock.advance(2)
+    attempt.progress(1)
+    attempt.check_cancelled()
+
+
+def test_a_long_attempt_holds_its_task_until_its_deadline_before_it_starts() -> None:
+    wiring = make_wiring(double, time_limit=600)
+    task = wiring.submissions.offline(new_work(wiring))
+    now = wiring.clock.now()
+    attempt = wiring.execution.claim(task.task_id, until=now + timedelta(seconds=890))
+    held = wiring.store.tasks[task.task_id]
+    assert attempt.deadline == now + timedelta(seconds=600)
+    assert held.lease_until == held.due_at == attempt.deadline + LEASE_MARGIN
+
+
+def test_a_usual_attempt_is_held_by_its_claim_alone(wiring: MemoryWiring, attempt: Attempt) -> None:
+    assert attempt.task.lease_until == wiring.clock.now() + LEASE
+    assert attempt.deadline + LEASE_MARGIN <= attempt.task.lease_until
 
 
 def test_an_attempt_past_its_deadline_should_stop(wiring: MemoryWiring, attempt: Attempt) -> None:

@@ -1,15 +1,16 @@
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
-from tandem.domain.ids import TenantId
+from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import State, Task
-from tandem.ports import DeadLetter
+from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.dead_letters import LetterFilter, Redrive, Redriven
-from tandem.testing import FakeClock, MemoryWiring
+from tandem.services.dead_letters import LetterFilter, Redrive, Redriven, Request
+from tandem.testing import MemoryWiring
 from tests.factories.deliveries import deliver_all
-from tests.factories.processors import make_wiring, new_work, refuse
+from tests.factories.processors import Number, make_wiring, new_work, refuse
 
 ALL = LetterFilter()
 
@@ -28,31 +29,53 @@ def failed(wiring: MemoryWiring) -> Task:
 def redrive(
     wiring: MemoryWiring, wanted: LetterFilter = ALL, *, dry_run: bool = False
 ) -> list[Redriven]:
-    return wiring.dead_letters.redrive(
-        wanted, limit=100, dry_run=dry_run, requested_by="ops", traceparent="00-1"
-    )
+    request = Request(limit=100, dry_run=dry_run, requested_by="ops", traceparent="00-1")
+    return wiring.dead_letters.redrive(wanted, request)
 
 
-def test_a_look_shows_reason_and_task_and_takes_nothing(wiring: MemoryWiring) -> None:
-    task = failed(wiring)
+def give_up(wiring: MemoryWiring, task: Task) -> None:
+    """Do as the queue's redrive policy, which says no reason."""
+    body = f'{{"task_id": "{task.task_id}"}}'
+    wiring.inbox.dead_letter(body, message_id="m", reason="unhandled", error="", task_id=None)
+
+
+def listed(wiring: MemoryWiring) -> list[TaskId | None]:
+    return [letter.task_id for letter in wiring.dead_letters.peek(100).letters]
+
+
+def test_a_look_shows_each_failed_task_once_and_messages_beside_them(wiring: MemoryWiring) -> None:
+    tasks = [failed(wiring), failed(wiring)]
     wiring.queue.send_text("unparsable")
     deliver_all(wiring)
     for _ in range(2):
-        known, unknown = wiring.dead_letters.peek(10)
-        assert (known.letter.reason, known.task) == ("permanent", task)
-        assert (unknown.letter.reason, unknown.task) == ("unparsable", None)
+        first, second, message = wiring.dead_letters.peek(10).letters
+        assert [first.task_id, second.task_id] == sorted(task.task_id for task in tasks)
+        assert (first.reason, first.error) == ("permanent", "Permanent: no such column")
+        assert first.since == tasks[0].finished_at
+        assert (message.reason, message.task) == ("unparsable", None)
+
+
+def test_a_page_goes_on_where_the_one_before_ended(wiring: MemoryWiring) -> None:
+    tasks = [failed(wiring).task_id for _ in range(5)]
+    found: list[TaskId | None] = []
+    cursor = None
+    while True:
+        page = wiring.dead_letters.peek(2, cursor)
+        found += [letter.task_id for letter in page.letters]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert found == sorted(tasks)
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(wiring: MemoryWiring) -> None:
-    failed(wiring)
-    letters = list(wiring.queue.dead_letters)
+    task = failed(wiring)
     (would,) = redrive(wiring, dry_run=True)
     assert (would.done, would.task_id) == (Redrive.NEW_TASK, None)
-    assert len(wiring.store.tasks) == 1
-    assert wiring.queue.dead_letters == letters
+    assert list(wiring.store.tasks.values()) == [task]
 
 
-def test_a_final_task_is_done_again_by_a_new_one_that_names_who_asked(
+def test_a_failed_task_is_done_again_by_a_new_one_that_names_who_asked(
     wiring: MemoryWiring,
 ) -> None:
     task = failed(wiring)
@@ -61,23 +84,83 @@ def test_a_final_task_is_done_again_by_a_new_one_that_names_who_asked(
     assert done.task_id is not None
     new = wiring.store.tasks[done.task_id]
     assert (new.retry_of, new.requested_by, new.tenant) == (task.task_id, "ops", task.tenant)
-    assert wiring.store.tasks[task.task_id] == task
-    assert wiring.queue.dead_letters == []
+    assert new.origin == task.task_id
+    assert listed(wiring) == []
+    deliver_all(wiring)
+    assert listed(wiring) == [new.task_id], "the new one failed, too, and is listed itself"
+    (again,) = redrive(wiring)
+    assert again.task_id is not None
+    assert wiring.store.tasks[again.task_id].origin == task.task_id
 
 
-def test_a_task_in_flight_is_sent_again(wiring: MemoryWiring) -> None:
+def test_a_failed_task_is_redriven_once_ever(wiring: MemoryWiring) -> None:
+    task = failed(wiring)
+    named = LetterFilter(task_ids=(task.task_id,))
+    (first,) = redrive(wiring, named)
+    for wanted in (named, ALL):
+        for again in redrive(wiring, wanted):
+            assert (again.done, again.task_id) == (Redrive.ALREADY, first.task_id)
+    assert len(wiring.store.tasks) == 2
+
+
+def test_of_many_redrives_at_one_moment_one_makes_a_task(wiring: MemoryWiring) -> None:
+    task = failed(wiring)
+    named = LetterFilter(task_ids=(task.task_id,))
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda _: redrive(wiring, named), range(8)))
+    assert len({one.task_id for (one,) in outcomes}) == 1
+    assert sum(one.done is Redrive.NEW_TASK for (one,) in outcomes) == 1
+    assert len(wiring.store.tasks) == 2
+
+
+def test_the_owners_retry_takes_a_failed_task_off_the_list(wiring: MemoryWiring) -> None:
+    task = failed(wiring)
+    first = wiring.tasks.again(task, traceparent="00-1")
+    second = wiring.tasks.again(wiring.store.tasks[task.task_id], traceparent="00-1")
+    assert first.task_id != second.task_id, "an owner may do it again as often as she likes"
+    assert listed(wiring) == []
+    (done,) = redrive(wiring, LetterFilter(task_ids=(task.task_id,)))
+    assert (done.done, done.task_id) == (Redrive.ALREADY, first.task_id)
+
+
+def test_a_task_in_flight_whose_message_was_given_up_is_sent_again(wiring: MemoryWiring) -> None:
     task = wiring.submissions.offline(new_work(wiring))
     wiring.queue.messages.clear()
-    wiring.inbox.dead_letter(
-        f'{{"task_id": "{task.task_id}"}}',
-        message_id="m",
-        reason="unhandled",
-        error="",
-        task_id=None,
-    )
+    give_up(wiring, task)
     (done,) = redrive(wiring)
     assert (done.done, done.task_id) == (Redrive.SENT_AGAIN, task.task_id)
     assert len(wiring.queue.messages) == 1
+    assert wiring.queue.dead_letters == []
+
+
+def test_a_message_of_a_task_that_has_ended_makes_no_other_task() -> None:
+    runs: list[int] = []
+
+    def count(data: Number, ctx: TaskContext) -> Number:
+        runs.append(ctx.attempt)
+        return data
+
+    wiring = make_wiring(count)
+    task = failed(wiring)
+    assert task.state is State.SUCCEEDED
+    give_up(wiring, task)
+    (letter,) = wiring.dead_letters.peek(10).letters
+    assert (letter.reason, letter.task_id) == ("unhandled", task.task_id)
+    (done,) = redrive(wiring)
+    deliver_all(wiring)
+    assert (done.done, done.task_id) == (Redrive.SETTLED, None)
+    assert (runs, wiring.queue.dead_letters) == ([1], [])
+
+
+def test_several_messages_of_a_failed_task_are_one_letter_and_one_new_task(
+    wiring: MemoryWiring,
+) -> None:
+    task = failed(wiring)
+    for _ in range(3):
+        give_up(wiring, task)
+    assert listed(wiring) == [task.task_id]
+    redrive(wiring)
+    assert sum(one.retry_of == task.task_id for one in wiring.store.tasks.values()) == 1
     assert wiring.queue.dead_letters == []
 
 
@@ -86,8 +169,27 @@ def test_a_letter_that_nobody_can_do_again_is_kept(wiring: MemoryWiring) -> None
     deliver_all(wiring)
     failed(wiring)
     wiring.tasks._catalogue = Catalogue([])
-    assert [one.done for one in redrive(wiring)] == [Redrive.KEPT, Redrive.KEPT]
-    assert len(wiring.dead_letters.peek(10)) == 2
+    for dry_run in (True, False):
+        kept = redrive(wiring, dry_run=dry_run)
+        assert [one.done for one in kept] == [Redrive.KEPT, Redrive.KEPT]
+    assert len(wiring.dead_letters.peek(10).letters) == 2
+
+
+def test_one_letter_that_cannot_be_redriven_stops_no_other(
+    wiring: MemoryWiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [failed(wiring) for _ in range(3)]
+    healthy = wiring.store.put
+
+    def throttled(task: Task, **options: Any) -> None:
+        if task.retry_of == tasks[1].task_id:
+            raise ConnectionError
+        healthy(task, **options)
+
+    monkeypatch.setattr(wiring.store, "put", throttled)
+    done = [one.done for one in redrive(wiring)]
+    assert sorted(done) == sorted([Redrive.NEW_TASK, Redrive.ERROR, Redrive.NEW_TASK])
+    assert listed(wiring) == [tasks[1].task_id]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +201,8 @@ def test_a_letter_that_nobody_can_do_again_is_kept(wiring: MemoryWiring) -> None
         (LetterFilter(processor="echo"), 0),
         (LetterFilter(tenant=TenantId("acme")), 1),
         (LetterFilter(tenant=TenantId("other")), 0),
-        (LetterFilter(letter_ids=frozenset({"letter-2"})), 1),
         (LetterFilter(letter_ids=frozenset({"letter-9"})), 0),
+        (LetterFilter(task_ids=(TaskId("nobody"),)), 0),
     ],
 )
 def test_only_the_wanted_letters_are_redriven(
@@ -108,27 +210,4 @@ def test_only_the_wanted_letters_are_redriven(
 ) -> None:
     failed(wiring)
     assert len(redrive(wiring, wanted)) == matched
-    assert len(wiring.dead_letters.peek(10)) == 1 - matched
-
-
-def test_a_redrive_that_is_stopped_half_way_makes_no_second_task(
-    wiring: MemoryWiring, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failed(wiring)
-
-    def stopped(_: DeadLetter) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(wiring.queue, "remove", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            redrive(wiring)
-    assert wiring.dead_letters.peek(10) == [], "hidden while it was worked on"
-    clock = wiring.clock
-    assert isinstance(clock, FakeClock)
-    clock.advance(timedelta(minutes=2))
-    (done,) = redrive(wiring)
-    assert len(wiring.store.tasks) == 2
-    assert done.task_id is not None
-    assert wiring.store.tasks[done.task_id].state is State.QUEUED
-    assert wiring.queue.dead_letters == []
+    assert len(listed(wiring)) == 1 - matched

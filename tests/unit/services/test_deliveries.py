@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from tandem.domain.task import State, Task
-from tandem.domain.transitions import claim
-from tandem.limits import LEASE
 from tandem.ports import ChangeRefused
 from tandem.processing import Permanent, TaskContext
-from tandem.services.deliver import Redeliver, read_task_id
+from tandem.services.dead_letters import reason_of
+from tandem.services.deliver import read_task_id
+from tandem.services.redelivery import Redeliver
 from tandem.testing import FakeClock, MemoryWiring
-from tests.factories.deliveries import deliver, deliver_all, delivery_of
+from tests.factories.deliveries import deliver, deliver_all
 from tests.factories.processors import (
     Number,
     Stuck,
@@ -21,7 +21,7 @@ from tests.factories.processors import (
     new_work,
     refuse,
 )
-from tests.factories.tasks import make_task
+from tests.factories.tasks import make_task, start
 
 
 def submit(wiring: MemoryWiring, document: bytes = b'{"value":21}') -> Task:
@@ -32,6 +32,10 @@ def stored(wiring: MemoryWiring, task: Task) -> Task:
     found = wiring.store.get(task.task_id)
     assert found is not None
     return found
+
+
+def listed(wiring: MemoryWiring) -> list[str]:
+    return [task.task_id for task in wiring.store.failed(limit=100).tasks]
 
 
 def clock(wiring: MemoryWiring) -> FakeClock:
@@ -82,7 +86,7 @@ def test_a_duplicate_of_a_running_task_is_dropped() -> None:
     wiring = make_wiring(double)
     task = submit(wiring)
     now = wiring.clock.now()
-    held = wiring.store.change(task.task_id, claim(now=now, lease_until=now + timedelta(minutes=1)))
+    held = wiring.store.change(task.task_id, start(now=now, lease_until=now + timedelta(minutes=1)))
     assert deliver_all(wiring) == [True]
     assert stored(wiring, task) == held
 
@@ -101,7 +105,7 @@ def test_a_failed_attempt_is_tried_again_after_its_backoff() -> None:
     assert stored(wiring, task).attempts == 2
 
 
-def test_attempts_run_out_with_growing_waits_then_the_task_fails_and_is_dead_lettered() -> None:
+def test_attempts_run_out_with_growing_waits_then_the_task_fails_and_is_listed() -> None:
     wiring = make_wiring(break_down)
     task = submit(wiring)
     acknowledged: list[bool] = []
@@ -111,11 +115,11 @@ def test_attempts_run_out_with_growing_waits_then_the_task_fails_and_is_dead_let
     assert acknowledged == [False, False, True]
     failed = stored(wiring, task)
     assert (failed.state, failed.attempts) == (State.FAILED, 3)
-    (letter,) = wiring.queue.dead_letters
-    assert json.loads(letter.body) == {"task_id": task.task_id}
-    assert letter.attributes["reason"] == "attempts-exhausted"
-    assert letter.attributes["error"] == "ConnectionError: try later"
-    assert letter.attributes["task_id"] == task.task_id
+    assert reason_of(failed) == "attempts-exhausted"
+    assert failed.error is not None
+    assert (failed.error.message, failed.error.permanent) == ("try later", False)
+    assert listed(wiring) == [task.task_id]
+    assert wiring.queue.dead_letters == []
 
 
 def test_a_permanent_error_fails_at_once() -> None:
@@ -124,9 +128,10 @@ def test_a_permanent_error_fails_at_once() -> None:
     assert deliver_all(wiring) == [True]
     failed = stored(wiring, task)
     assert (failed.state, failed.attempts) == (State.FAILED, 1)
-    (letter,) = wiring.queue.dead_letters
-    assert letter.attributes["reason"] == "permanent"
-    assert letter.attributes["error"] == "Permanent: no such column"
+    assert reason_of(failed) == "permanent"
+    assert failed.error is not None
+    assert (failed.error.message, failed.error.callers) == ("no such column", True)
+    assert listed(wiring) == [task.task_id]
 
 
 def test_an_input_that_no_longer_fits_fails_at_once() -> None:
@@ -181,67 +186,57 @@ def test_a_worker_that_died_is_replaced_when_its_lease_is_over() -> None:
     wiring.execution.claim(task.task_id, until=until)
     del lost
     clock(wiring).advance(timedelta(minutes=12))
+    assert deliver_all(wiring) == [False], "the crash is recorded, and the message comes at once"
     assert deliver_all(wiring) == [True]
     done = stored(wiring, task)
     assert (done.state, done.attempts) == (State.SUCCEEDED, 2)
 
 
-def test_a_message_redelivered_while_an_attempt_holds_the_task_waits_for_its_lease() -> None:
+def test_a_message_of_a_task_that_an_attempt_holds_is_done_with() -> None:
     wiring = make_wiring(double)
     task = submit(wiring)
     (first,) = wiring.queue.receive()
     until = wiring.clock.now() + timedelta(seconds=100)
     wiring.execution.claim(task.task_id, until=until)
     wiring.queue.postpone(first.receipt_handle, timedelta(0))
-    assert deliver_all(wiring) == [False]
-    again = wiring.queue.messages[first.message_id]
-    assert again.visible_at == wiring.clock.now() + LEASE
+    assert deliver_all(wiring) == [True], "the sweep finds the task if that attempt dies"
+    assert stored(wiring, task).attempts == 1
 
 
 def test_a_task_whose_last_attempt_died_fails_and_says_so() -> None:
     wiring = make_wiring(double)
     task = submit(wiring)
-    for _ in range(3):
+    for number in range(3):
+        if number:
+            deliver_all(wiring)
         wiring.queue.receive()
         until = wiring.clock.now() + timedelta(seconds=100)
-        wiring.execution.claim(task.task_id, until=until)
+        wiring.execution.claim(task.task_id, until=until, alone=True)
         clock(wiring).advance(timedelta(minutes=12))
     assert deliver_all(wiring) == [True]
     failed = stored(wiring, task)
     assert failed.state is State.FAILED
     assert failed.error is not None
     assert failed.error.type == "Crashed"
-    assert wiring.queue.dead_letters[0].attributes["reason"] == "attempts-exhausted"
-
-
-def test_a_stop_between_the_end_and_the_dead_letter_still_gives_the_letter() -> None:
-    wiring = make_wiring(refuse)
-    task = submit(wiring)
-    (first,) = wiring.queue.receive()
-    attempt = wiring.execution.claim(
-        task.task_id, until=wiring.clock.now() + timedelta(seconds=100)
-    )
-    wiring.settlement.settle(attempt, wiring.execution.run(attempt))
-    assert wiring.queue.dead_letters == []
-    del first
-    clock(wiring).advance(timedelta(minutes=12))
-    assert deliver_all(wiring) == [True]
-    assert len(wiring.queue.dead_letters) == 1
+    assert reason_of(failed) == "attempts-exhausted"
+    assert listed(wiring) == [task.task_id]
 
 
 def test_an_attempt_that_lost_its_lease_changes_nothing() -> None:
     wiring = make_wiring(double)
     task = submit(wiring)
-    (message,) = wiring.queue.receive()
+    wiring.queue.receive()
     old = wiring.execution.claim(task.task_id, until=wiring.clock.now() + timedelta(seconds=10))
-    clock(wiring).advance(60)
-    wiring.execution.claim(task.task_id, until=wiring.clock.now() + timedelta(seconds=10))
+    clock(wiring).advance(70)
+    wiring.recovery.recover(stored(wiring, task))
+    wiring.execution.claim(
+        task.task_id, until=wiring.clock.now() + timedelta(seconds=10), alone=True
+    )
     held = stored(wiring, task)
     with pytest.raises(ChangeRefused):
         wiring.settlement.settle(old, wiring.execution.run(old))
     assert stored(wiring, task) == held
-    with pytest.raises(Redeliver):
-        wiring.deliveries.time_out(delivery_of(message), old)
+    wiring.deliveries.time_out(old)
     assert stored(wiring, task) == held
 
 
@@ -249,13 +244,13 @@ def test_an_overrun_is_timed_out_and_tried_again() -> None:
     stuck = Stuck()
     wiring = make_wiring(stuck, time_limit=5)
     task = submit(wiring)
-    (message,) = wiring.queue.receive()
+    wiring.queue.receive()
     attempt = wiring.execution.claim(
         task.task_id, until=wiring.clock.now() + timedelta(seconds=100)
     )
     clock(wiring).advance(6)
     with pytest.raises(Redeliver):
-        wiring.deliveries.time_out(delivery_of(message), attempt)
+        wiring.deliveries.time_out(attempt)
     waiting = stored(wiring, task)
     assert waiting.state is State.QUEUED
     assert waiting.error is not None
@@ -263,15 +258,40 @@ def test_an_overrun_is_timed_out_and_tried_again() -> None:
     assert waiting.error.message == "the attempt took longer than its 5 s"
 
 
-def test_an_unknown_processor_is_tried_again_since_a_deployment_may_be_under_way() -> None:
+def test_a_task_waits_for_a_processor_that_is_not_deployed_yet() -> None:
     wiring = make_wiring(double)
     task = make_task(processor="newer")
     wiring.store.put(task)
     wiring.dispatch.send(task)
-    assert deliver_all(wiring) == [False]
-    waiting = stored(wiring, task)
-    assert waiting.error is not None
-    assert (waiting.state, waiting.error.type) == (State.QUEUED, "UnknownProcessor")
+    for _ in range(5):
+        assert deliver_all(wiring) == [False]
+        waiting = stored(wiring, task)
+        assert waiting.not_before is not None
+        clock(wiring).advance(waiting.not_before - wiring.clock.now())
+    record = waiting.attempt_records[-1]
+    assert record.error is not None
+    assert (waiting.state, record.error.type) == (State.QUEUED, "UnknownProcessor")
+    wiring.catalogue._by_name["newer"] = wiring.catalogue["work"]
+    assert deliver_all(wiring) == [True]
+    done = stored(wiring, task)
+    assert (done.state, done.attempts - done.uncounted) == (State.SUCCEEDED, 1)
+
+
+def test_a_task_whose_processor_stays_away_for_a_day_fails_and_says_so() -> None:
+    wiring = make_wiring(double)
+    task = make_task(processor="gone")
+    wiring.store.put(task)
+    wiring.dispatch.send(task)
+    while wiring.queue.messages:
+        deliver_all(wiring)
+        clock(wiring).advance(timedelta(minutes=10))
+    failed = stored(wiring, task)
+    assert failed.error is not None
+    assert (failed.error.type, failed.error.permanent) == ("UnknownProcessor", True)
+    assert failed.own_fault
+    assert failed.finished_at is not None
+    assert failed.finished_at - failed.created_at > timedelta(hours=24)
+    assert len(failed.history) == 20
 
 
 def test_a_message_with_more_beside_the_id_is_still_read() -> None:
@@ -304,5 +324,5 @@ def test_an_error_with_characters_that_no_store_takes_is_kept_without_them() -> 
     after = stored(wiring, task)
     assert after.error is not None
     assert after.error.message == "odd: \ufffd\ufffd[31m\ufffd\ufffd, fine: é😀\n"
-    [letter] = wiring.queue.dead_letters
-    assert letter.attributes["error"].endswith(after.error.message)
+    [letter] = wiring.dead_letters.peek(10).letters
+    assert letter.error == f"Permanent: {after.error.message}"

@@ -21,9 +21,10 @@ from tandem.domain.window import WINDOW, Window
 from tandem.ports import Answered, CachedResult, Reply, Unreachable
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.dead_letters import LetterFilter
-from tandem.services.deliver import Redeliver
+from tandem.services.dead_letters import LetterFilter, Request
+from tandem.services.redelivery import Redeliver, hide
 from tandem.settings import Settings
+from tandem.telemetry import logger
 from tandem.testing import FakeClock, MemoryWiring
 from tandem.testing.wiring import CALLBACK_KEY, REPORT_KEY
 from tests.factories.deliveries import deliver_callbacks, delivery_of
@@ -32,6 +33,8 @@ from tests.factories.processors import Number, make_processor, new_work
 from tests.factories.tasks import ACME
 
 TRANSIENT, REFUSED, LARGE = 1, 2, 3
+
+REDRIVE = Request(limit=10, dry_run=False, requested_by="ops", traceparent="00-1")
 
 LATER = timedelta(hours=2)
 
@@ -73,8 +76,12 @@ class World:
     def deliver(self, wiring: MemoryWiring) -> None:
         for message in self.wiring.queue.receive():
             until = self.clock.now() + timedelta(seconds=100)
-            with suppress(Redeliver):
-                wiring.deliveries.handle(delivery_of(message), until=until)
+            delivery = delivery_of(message)
+            try:
+                wiring.deliveries.handle(delivery, until=until, alone=True)
+            except Redeliver as again:
+                wiring.deliveries.redeliver(delivery, again)
+            else:
                 self.wiring.queue.delete(message)
 
     def submit_with_callback(self, wiring: MemoryWiring, value: int = 0) -> Task:
@@ -83,8 +90,12 @@ class World:
 
     def deliver_callbacks(self, wiring: MemoryWiring) -> None:
         for message in self.wiring.callback_queue.receive():
-            with suppress(Redeliver):
-                wiring.callback_deliveries.handle(delivery_of(message))
+            delivery = delivery_of(message)
+            try:
+                wiring.callback_deliveries.handle(delivery)
+            except Redeliver as again:
+                hide(wiring.callback_inbox, delivery, again.wait, logger)
+            else:
                 self.wiring.callback_queue.delete(message)
 
     def recover(self) -> None:
@@ -157,6 +168,8 @@ class World:
         for task in tasks:
             assert task.state.final, task
             good = [one for one in task.history if one.ended_at and one.error is None]
+            numbers = [one.number for one in task.history]
+            assert numbers == list(range(1, task.attempts + 1))
             if task.state is State.SUCCEEDED:
                 assert len(good) == (0 if task.cached_from else 1)
                 assert list(task.history[-1:]) == good
@@ -164,10 +177,14 @@ class World:
                 assert self.wiring.payloads.read(task.output).startswith(b'{"value":')
             else:
                 assert good == []
-            if task.state is State.FAILED and task.mode is Mode.OFFLINE:
-                letters = [one.attributes.get("task_id") for one in self.wiring.queue.dead_letters]
-                redriven = [one.retry_of for one in tasks]
-                assert task.task_id in letters + redriven
+            if task.state is State.FAILED:
+                again = [one.task_id for one in tasks if one.retry_of == task.task_id]
+                assert (task.listed_at is None) == bool(again)
+                assert task.retried_as in (again or [None])
+                assert sum(one.requested_by is not None for one in tasks if one.retry_of) <= 1
+            else:
+                assert task.listed_at is None
+        assert self.wiring.queue.dead_letters == []
         self.check_callbacks(tasks)
         totals = self.wiring.report_store.totals()
         assert totals is not None
@@ -228,13 +245,19 @@ def sweep_dead_worker(world: World, wiring: MemoryWiring) -> None:
     wiring.sweep.run()
 
 
-def sweep_last_attempt(world: World, wiring: MemoryWiring) -> None:
-    task = world.submit(world.wiring)
+def die_three_times(world: World, task: Task) -> None:
+    """Let a task's attempts end with their processes, alone, and the last one not be found yet."""
     world.wiring.queue.receive()
-    for _ in range(3):
+    for number in range(3):
         until = world.clock.now() + timedelta(seconds=100)
-        world.wiring.execution.claim(task.task_id, until=until)
-        world.clock.advance(timedelta(minutes=1))
+        world.wiring.execution.claim(task.task_id, until=until, alone=True)
+        world.clock.advance(timedelta(minutes=3))
+        if number < 2:
+            world.wiring.recovery.recover(world.wiring.store.tasks[task.task_id])
+
+
+def sweep_last_attempt(world: World, wiring: MemoryWiring) -> None:
+    die_three_times(world, world.submit(world.wiring))
     wiring.sweep.run()
 
 
@@ -256,9 +279,7 @@ def batch(world: World, wiring: MemoryWiring) -> None:
 def redrive(world: World, wiring: MemoryWiring) -> None:
     world.submit(world.wiring, REFUSED)
     world.deliver(world.wiring)
-    wiring.dead_letters.redrive(
-        LetterFilter(), limit=10, dry_run=False, requested_by="ops", traceparent="00-1"
-    )
+    wiring.dead_letters.redrive(LetterFilter(), REDRIVE)
 
 
 def report(world: World, wiring: MemoryWiring) -> None:
@@ -298,12 +319,7 @@ def cancel_called_back(world: World, wiring: MemoryWiring) -> None:
 
 
 def give_up_called_back(world: World, wiring: MemoryWiring) -> None:
-    task = world.submit_with_callback(world.wiring)
-    world.wiring.queue.receive()
-    for _ in range(3):
-        until = world.clock.now() + timedelta(seconds=100)
-        world.wiring.execution.claim(task.task_id, until=until)
-        world.clock.advance(timedelta(minutes=1))
+    die_three_times(world, world.submit_with_callback(world.wiring))
     wiring.sweep.run()
 
 
@@ -347,9 +363,7 @@ def callback_gone(world: World, wiring: MemoryWiring) -> None:
 def redrive_callback(world: World, wiring: MemoryWiring) -> None:
     callback_gone(world, world.wiring)
     world.wiring.callback_sender.answers = []
-    wiring.callback_letters.redrive(
-        LetterFilter(), limit=10, dry_run=False, requested_by="ops", traceparent="00-1"
-    )
+    wiring.callback_letters.redrive(LetterFilter(), REDRIVE)
     world.deliver_callbacks(wiring)
 
 
@@ -435,7 +449,6 @@ def test_every_port_that_changes_something_is_among_the_points() -> None:
         "store.change",
         "queue.send",
         "inbox.postpone",
-        "inbox.dead_letter",
         "blobs.put",
         "report_store.close",
         "sink_store.create",
@@ -443,7 +456,6 @@ def test_every_port_that_changes_something_is_among_the_points() -> None:
         "cloudwatch_sink.publish",
         "report_topic.publish",
         "poster.post",
-        "dead_letter_box.remove",
         "store.overdue",
         "callback_queue.send",
         "callback_store.waiting",

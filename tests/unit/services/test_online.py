@@ -133,9 +133,11 @@ def test_an_attempt_whose_lease_was_lost_answers_as_offline() -> None:
     assert isinstance(clock, FakeClock)
 
     def overtaken(data: Number, ctx: TaskContext) -> Number:
+        time.sleep(0.2)  # the caller has begun to wait
         clock.advance(timedelta(minutes=5))
+        wiring.sweep.run()
         task_id = next(iter(wiring.store.tasks))
-        wiring.execution.claim(task_id, until=clock.now() + timedelta(minutes=1))
+        wiring.execution.claim(task_id, until=clock.now() + timedelta(minutes=1), alone=True)
         return data
 
     wiring = make_wiring(overtaken)

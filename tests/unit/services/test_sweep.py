@@ -1,30 +1,34 @@
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from tandem.domain.changes import Change
 from tandem.domain.ids import TaskId
 from tandem.domain.task import State, Task
 from tandem.domain.transitions import request_cancel
 from tandem.limits import DUE_MARGIN, SWEEP_TASKS
-from tandem.services.sweep import Found
+from tandem.ports import ChangeRefused
+from tandem.processing import Retry
+from tandem.services.sweep import Found, found_overdue
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import double, make_wiring, new_work
 from tests.factories.tasks import make_task
 
 
 class World:
-    def __init__(self) -> None:
-        self.wiring: MemoryWiring = make_wiring(double)
+    def __init__(self, **options: Any) -> None:
+        self.wiring: MemoryWiring = make_wiring(double, **options)
         assert isinstance(self.wiring.clock, FakeClock)
         self.clock = self.wiring.clock
 
     def submit(self) -> Task:
         return self.wiring.submissions.offline(new_work(self.wiring))
 
-    def claim(self, task: Task) -> None:
+    def claim(self, task: Task, *, alone: bool = True) -> None:
         until = self.clock.now() + timedelta(seconds=60)
-        self.wiring.execution.claim(task.task_id, until=until)
+        self.wiring.execution.claim(task.task_id, until=until, alone=alone, in_company=not alone)
 
     def sweep(self) -> dict[Found, int]:
         return dict(self.wiring.sweep.run())
@@ -75,7 +79,7 @@ def test_a_deep_backlog_is_not_flooded_the_due_time_doubles(world: World) -> Non
 def test_a_task_whose_worker_died_is_queued_again_and_says_so(world: World) -> None:
     task = world.submit()
     world.claim(task)
-    world.clock.advance(31)
+    world.clock.advance(66)
     assert world.sweep() == {Found.RECLAIMED: 1}
     queued = world.task(task)
     assert queued.error is not None
@@ -83,25 +87,116 @@ def test_a_task_whose_worker_died_is_queued_again_and_says_so(world: World) -> N
     assert len(world.wiring.queue.messages) == 2
 
 
-def test_a_task_whose_last_attempt_died_fails_and_is_dead_lettered(world: World) -> None:
+def test_a_task_whose_last_attempt_died_fails_and_is_listed(world: World) -> None:
     task = world.submit()
-    for _ in range(3):
+    for _ in range(2):
         world.claim(task)
-        world.clock.advance(31)
+        world.clock.advance(66)
+        assert world.sweep() == {Found.RECLAIMED: 1}
+    world.claim(task)
+    world.clock.advance(66)
     assert world.sweep() == {Found.GIVEN_UP: 1}
     failed = world.task(task)
     assert failed.error is not None
     assert (failed.state, failed.error.type, failed.due_at) == (State.FAILED, "Crashed", None)
-    (letter,) = world.wiring.queue.dead_letters
-    assert letter.attributes["task_id"] == task.task_id
+    assert [one.task_id for one in world.wiring.store.failed(limit=10).tasks] == [task.task_id]
+    assert world.wiring.queue.dead_letters == []
     assert world.sweep() == {}
+
+
+def test_a_crash_in_company_costs_no_attempt_twice_then_the_task_runs_alone(world: World) -> None:
+    task = world.submit()
+    seen = []
+    for alone in (False, False, True, True, True):
+        world.claim(task, alone=alone)
+        world.clock.advance(66)
+        world.sweep()
+        now = world.task(task)
+        seen.append((now.state, now.attempts, now.uncounted, now.crashes, now.alone))
+    assert seen == [
+        (State.QUEUED, 1, 1, 1, False),
+        (State.QUEUED, 2, 2, 2, True),
+        (State.QUEUED, 3, 2, 3, True),
+        (State.QUEUED, 4, 2, 4, True),
+        (State.FAILED, 5, 2, 5, True),
+    ]
+
+
+def test_a_task_that_must_run_alone_is_not_started_beside_others(world: World) -> None:
+    task = world.submit()
+    for _ in range(2):
+        world.claim(task, alone=False)
+        world.clock.advance(66)
+        world.sweep()
+    with pytest.raises(ChangeRefused):
+        world.claim(task, alone=False)
+    world.claim(task)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_task_that_must_never_start_twice_fails_by_its_first_crash(*, alone: bool) -> None:
+    world = World(retry=Retry(attempts=1, crashes=0))
+    task = world.submit()
+    world.claim(task, alone=alone)
+    world.clock.advance(66)
+    assert world.sweep() == {Found.GIVEN_UP: 1}
+    failed = world.task(task)
+    assert (failed.state, failed.attempts) == (State.FAILED, 1)
+
+
+def test_nothing_ends_a_task_before_its_attempts_deadline(world: World) -> None:
+    long = World(retry=Retry(attempts=1), time_limit=800)
+    task = long.submit()
+    long.wiring.execution.claim(
+        task.task_id, until=long.clock.now() + timedelta(seconds=890), alone=True
+    )
+    long.clock.advance(799)
+    assert long.sweep() == {}
+    long.clock.advance(6)
+    assert long.sweep() == {Found.GIVEN_UP: 1}
+
+
+def test_one_task_or_shard_that_cannot_be_swept_stops_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [world.submit() for _ in range(3)]
+    world.wiring.queue.messages.clear()
+    world.clock.advance(DUE_MARGIN)
+    healthy = world.wiring.store.change
+
+    def throttled(task_id: TaskId, change: Change) -> Task:
+        if task_id == tasks[1].task_id:
+            raise ConnectionError
+        return healthy(task_id, change)
+
+    monkeypatch.setattr(world.wiring.store, "change", throttled)
+    assert world.sweep() == {Found.SENT_AGAIN: 2, Found.LEFT: 1}
+    assert len(world.wiring.queue.messages) == 2
+    monkeypatch.setattr(world.wiring.store, "change", healthy)
+    monkeypatch.setattr(world.wiring.store, "come_due", throttled)
+    assert world.sweep() == {Found.SENT_AGAIN: 1, Found.LEFT: 1}
+
+
+def test_a_task_that_was_to_run_later_is_not_overdue_when_its_time_has_come(world: World) -> None:
+    run_after = world.clock.now() + timedelta(hours=2)
+    task = world.wiring.submissions.offline(new_work(world.wiring, run_after=run_after))
+    assert world.wiring.queue.messages == {}
+    world.clock.advance(timedelta(hours=2))
+    swept = world.wiring.sweep.run()
+    assert dict(swept) == {Found.CAME_DUE: 1}
+    assert found_overdue(swept) == 0
+    assert len(world.wiring.queue.messages) == 1
+    assert world.task(task).sweeps == 0
+    world.wiring.queue.messages.clear()
+    world.clock.advance(DUE_MARGIN)
+    assert world.sweep() == {Found.SENT_AGAIN: 1}, "its message was lost"
 
 
 def test_a_task_whose_worker_died_and_that_should_stop_is_cancelled(world: World) -> None:
     task = world.submit()
     world.claim(task)
     world.wiring.store.change(task.task_id, request_cancel(now=world.clock.now()))
-    world.clock.advance(31)
+    world.clock.advance(66)
     assert world.sweep() == {Found.STOPPED: 1}
     assert world.task(task).state is State.CANCELLED
 

@@ -10,7 +10,6 @@ import pytest
 
 from tandem.domain.clock import SystemClock
 from tandem.domain.task import State, Task
-from tandem.limits import LEASE, LEASE_MARGIN
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
@@ -57,7 +56,8 @@ def test_one_bad_message_does_not_bring_back_its_batch() -> None:
     states = [wiring.store.tasks[task.task_id].state for task in (good, failing, refused)]
     assert states == [State.SUCCEEDED, State.QUEUED, State.FAILED]
     reasons = [letter.attributes["reason"] for letter in wiring.queue.dead_letters]
-    assert sorted(reasons) == ["permanent", "unparsable"]
+    assert reasons == ["unparsable"]
+    assert [task.task_id for task in wiring.store.failed(limit=9).tasks] == [refused.task_id]
 
 
 def test_a_batch_in_which_everything_must_come_again_is_no_error() -> None:
@@ -163,31 +163,6 @@ def test_every_line_of_a_message_carries_its_trace_and_task(log: StringIO) -> No
     for line in lines:
         assert line["correlation_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
         assert (line["task_id"], line["message_id"]) == (task.task_id, "message-1")
-
-
-def test_a_long_attempt_keeps_its_lease_and_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = FakeClock()
-    moved = Event()
-
-    def long(data: Number, ctx: TaskContext) -> Number:
-        clock.advance(20)
-        assert moved.wait(10)
-        return data
-
-    wiring = MemoryWiring(clock=clock, catalogue=Catalogue([make_processor(long)]))
-    task = submit(wiring)
-    postpone = wiring.queue.postpone
-    leases = []
-
-    def note(receipt_handle: str, delay: timedelta) -> None:
-        leases.append((wiring.store.tasks[task.task_id].lease_until, delay))
-        postpone(receipt_handle, delay)
-        moved.set()
-
-    monkeypatch.setattr(wiring.queue, "postpone", note)
-    assert run(wiring, seconds=100) == []
-    assert leases == [(clock.now() + LEASE, LEASE + LEASE_MARGIN)]
-    assert wiring.store.tasks[task.task_id].state is State.SUCCEEDED
 
 
 def test_a_message_taken_late_is_handed_back_when_its_task_may_need_more_time() -> None:
