@@ -1,7 +1,7 @@
 """The bounded thread pool of an execution environment."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from threading import Lock
 from typing import Any
@@ -41,19 +41,38 @@ class BoundedPool:
 
         The caller works too, and free threads of the pool help: so work that itself runs on the
         pool may call this, and waits for no thread that it holds. The first error stops the rest
-        and is raised.
+        and is raised, by whatever thread it came: also one that is no Exception, such as the panic
+        of a library in Rust.
         """
         shared = _SharedWork(work, list(items))
         helpers = [self.submit(shared.run) for _ in range(min(self.size, len(shared.items)) - 1)]
-        try:
-            shared.run()
-        finally:
-            for helper in helpers:
-                helper.cancel()
-        for helper in helpers:
-            if not helper.cancelled():
-                helper.result()
+        shared.run()
+        wait([helper for helper in helpers if not helper.cancel()])
         return shared.results()
+
+    def map_each[T, R](
+        self, work: Callable[[T], R], items: Iterable[T]
+    ) -> tuple[list[R], list[Exception]]:
+        """Do the work for every item, whatever becomes of the others.
+
+        Threads are used as by `map`.
+
+        Returns:
+            The results in the order of their items, and the errors in the order of theirs.
+
+        Raises:
+            BaseException: one that is no Exception, after the work that had begun.
+        """
+
+        def outcome(item: T) -> tuple[list[R], list[Exception]]:
+            try:
+                return [work(item)], []
+            except Exception as error:  # noqa: BLE001 - returned to the caller
+                return [], [error]
+
+        outcomes = self.map(outcome, items)
+        results = [result for found, _ in outcomes for result in found]
+        return results, [error for _, failed in outcomes for error in failed]
 
     def replace(self) -> None:
         """Leave the threads to what they are stuck in or still do; the next use makes new ones."""
@@ -80,15 +99,15 @@ class _SharedWork[T, R]:
         self._work = work
         self._next = iter(range(len(items)))
         self._done: dict[int, R] = {}
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._lock = Lock()
 
     def run(self) -> None:
-        """Work until no item is left or one failed."""
+        """Work until no item is left or one failed; raises nothing."""
         while (index := self._take()) is not None:
             try:
                 self._done[index] = self._work(self.items[index])
-            except Exception as error:  # noqa: BLE001 - raised where the results are read
+            except BaseException as error:  # noqa: BLE001 - raised where the results are read
                 with self._lock:
                     self._error = self._error or error
                 return

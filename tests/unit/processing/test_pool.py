@@ -63,6 +63,76 @@ def test_the_first_error_of_a_map_stops_the_rest_and_is_raised() -> None:
     assert seen == [0, 1, 2]
 
 
+class Panic(BaseException):
+    """What a library in Rust raises when it gives up: no Exception."""
+
+
+def test_a_panic_on_a_helper_thread_stops_the_rest_and_reaches_the_caller() -> None:
+    pool = BoundedPool(2)
+    caller = get_ident()
+    panicked = Event()
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        if get_ident() != caller:
+            panicked.set()
+            raise Panic
+        assert panicked.wait(10)
+        Event().wait(0.001)  # the helper's thread gets to run: its error is told after the event
+        done.append(number)
+
+    with pytest.raises(Panic):
+        pool.map(work, range(1000))
+    assert len(done) < 500
+    pool.close()
+
+
+def test_a_panic_of_the_caller_waits_for_the_work_that_helpers_have_begun() -> None:
+    pool = BoundedPool(2)
+    caller = get_ident()
+    begun, let_go = Event(), Event()
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        if get_ident() == caller:
+            assert begun.wait(10)
+            let_go.set()
+            raise Panic
+        begun.set()
+        assert let_go.wait(10)
+        done.append(number)
+
+    with pytest.raises(Panic):
+        pool.map(work, range(1000))
+    assert 1 <= len(done) < 1000
+    pool.close()
+
+
+def test_each_item_has_its_own_outcome_whatever_the_others_do() -> None:
+    pool = BoundedPool(3)
+
+    def work(number: int) -> int:
+        if number % 2:
+            raise KeyError(number)
+        return number * 10
+
+    results, errors = pool.map_each(work, range(6))
+    assert results == [0, 20, 40]
+    assert [error.args for error in errors] == [(1,), (3,), (5,)]
+    assert pool.map_each(work, []) == ([], [])
+    pool.close()
+
+
+def test_a_panic_is_no_outcome_of_an_item() -> None:
+    def work(number: int) -> int:
+        if number == 3:
+            raise Panic
+        return number
+
+    with pytest.raises(Panic):
+        BoundedPool(1).map_each(work, range(6))
+
+
 def test_map_of_nothing_is_nothing() -> None:
     assert BoundedPool(2).map(str, []) == []
 
