@@ -5,9 +5,10 @@ from io import StringIO
 import pytest
 
 from tandem.domain.callback import Callback, CallbackState
+from tandem.domain.ids import TaskId
 from tandem.domain.task import State, Task
 from tandem.domain.webhook import key_text
-from tandem.ports import AddressForbidden, Answered, SecretsError, Unreachable
+from tandem.ports import AddressForbidden, Answered, Envelope, SecretsError, Unreachable
 from tandem.services.dead_letters import LetterFilter, Redrive
 from tandem.testing import FakeClock, MemorySecretStore, MemoryWiring
 from tandem.testing.wiring import CALLBACK_KEY
@@ -271,6 +272,39 @@ def test_a_queue_that_fails_does_not_fail_the_task_and_the_sweep_sends_the_callb
     assert world.wiring.callbacks.sweep() == 1
     assert world.wiring.callbacks.sweep() == 0
     assert deliver_callbacks(world.wiring) == [True]
+
+
+def test_a_callback_that_the_queue_refused_is_swept_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = world.wiring.callback_queue
+    with monkeypatch.context() as refusing:
+        refusing.setattr(world.wiring.callback_queue, "send", failing)
+        tasks = [world.ended_task() for _ in range(3)]
+    queue.messages.clear()
+    world.clock.advance(61)
+    refused, send = tasks[1].task_id, queue.send
+
+    def refusing_one(*envelopes: Envelope) -> list[TaskId]:
+        taken = [one for one in envelopes if one.task_id != refused]
+        return [*send(*taken), *(one.task_id for one in envelopes if one.task_id == refused)]
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(queue, "send", refusing_one)
+        assert world.wiring.callbacks.sweep() == 2
+    assert waiting(world) == [refused]
+    assert world.wiring.callbacks.sweep() == 1
+    assert waiting(world) == []
+
+
+def failing(*_: Envelope) -> list[TaskId]:
+    raise ConnectionError
+
+
+def waiting(world: World) -> list[TaskId]:
+    """Return the tasks whose callbacks the queue was not given."""
+    found = world.wiring.callback_store.waiting(0, world.clock.now(), limit=100)
+    return [one.task_id for one in found]
 
 
 def test_no_log_line_holds_the_url_the_key_or_the_answer(world: World, log: StringIO) -> None:

@@ -150,3 +150,35 @@ def test_an_index_that_shows_less_than_was_counted_takes_nothing_back(
     totals = world.store.totals()
     assert totals is not None
     assert counted(totals.counts) == {ECHO: (1, 1)}
+
+
+def test_an_index_that_shows_some_more_and_others_no_longer_takes_nothing_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More tasks are counted than before, and yet a processor that was counted has fewer."""
+    world = World()
+    world.finish()
+    world.clock.advance(70)
+    world.tick()
+    for _ in range(2):
+        task = make_task(NOON, processor="shout")
+        finish_at(world.tasks, task, NOON + timedelta(seconds=30))
+    finished_in = world.store.finished_in
+
+    def lagging(window: Window, shard: int) -> Iterator[FinishedTask]:
+        return (task for task in finished_in(window, shard) if task.processor == "shout")
+
+    with monkeypatch.context() as index:
+        index.setattr(world.store, "finished_in", lagging)
+        world.clock.advance(60)
+        (report,) = world.reports.close_due()
+    assert (report.counts, report.late) == ({}, {})
+    totals = world.store.totals()
+    assert totals is not None
+    assert counted(totals.counts) == {ECHO: (1, 1)}
+    world.clock.advance(60)
+    world.tick()
+    totals = world.store.totals()
+    assert totals is not None
+    shout = Series("shout", Mode.OFFLINE, State.SUCCEEDED)
+    assert counted(totals.counts) == {ECHO: (1, 1), shout: (2, 2)}
