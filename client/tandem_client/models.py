@@ -415,7 +415,13 @@ class SeriesView(Document):
     outcome: State
     tasks: int
     attempts: int
-    retries: Annotated[int, Field(description="Of the attempts, those after a task's first.")]
+    retries: Annotated[
+        int, Field(description="Of the attempts that counted, those after a task's first.")
+    ]
+    faults: Annotated[
+        int,
+        Field(description="Of the tasks, those that failed by a fault that is not their caller's."),
+    ]
     cached: Annotated[int, Field(description="Answered from a kept result, with no run.")]
     swept: Annotated[int, Field(description="How often they were found overdue on their way.")]
     bytes_in: Annotated[int, Field(description="Of their inputs; uploads are not counted.")]

@@ -75,6 +75,7 @@ def echo_in_reports(body: Json) -> Json:
         "tasks": 6,
         "attempts": 6,
         "retries": 0,
+        "faults": 0,
         "cached": 0,
         "swept": 0,
         "bytes_in": 108,

@@ -113,6 +113,7 @@ def _emit_window(report: Report) -> None:
     counts = report.counts.values()
     metrics.add_metric("Attempts", MetricUnit.Count, sum(count.attempts for count in counts))
     metrics.add_metric("Retries", MetricUnit.Count, sum(count.retries for count in counts))
+    metrics.add_metric("TasksFaulted", MetricUnit.Count, sum(count.faults for count in counts))
     metrics.add_metric("TasksLate", MetricUnit.Count, report.late_tasks)
     if report.levels is not None:
         _add_levels(metrics, report.levels)

@@ -42,6 +42,22 @@ def test_a_window_holds_what_finished_in_it_and_no_more(ports: Ports) -> None:
     assert (one.queue_wait_ms, one.run_ms) == (89_500, 500)
 
 
+def test_the_index_says_which_attempts_do_not_count_and_whose_the_fault_is(on_moto: Ports) -> None:
+    ended = [finish_at(on_moto.tasks, make_task(NOON), NOON) for _ in range(2)]
+    assert on_moto.clients is not None
+    dynamodb = on_moto.clients.dynamodb
+    (table,) = dynamodb.list_tables()["TableNames"]
+    dynamodb.update_item(
+        TableName=table,
+        Key={"pk": {"S": f"task#{ended[0].task_id}"}},
+        UpdateExpression="SET uncounted = :two, own_fault = :yes",
+        ExpressionAttributeValues={":two": {"N": "2"}, ":yes": {"N": "1"}},
+    )
+    found = {task.task_id: task for task in finished_in(on_moto, FIRST)}
+    about = [(found[task.task_id].uncounted, found[task.task_id].own_fault) for task in ended]
+    assert about == [(2, True), (0, False)]
+
+
 def test_there_are_no_totals_before_the_first_window(ports: Ports) -> None:
     assert ports.reports.totals() is None
 

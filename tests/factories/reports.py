@@ -34,6 +34,7 @@ def make_report(
             mode=Mode.OFFLINE,
             outcome=outcome,
             attempts=2,
+            own_fault=outcome is State.FAILED,
             bytes_in=100,
             bytes_out=10,
             traceparent=TRACEPARENT,

@@ -59,6 +59,7 @@ def test_a_window_is_emitted_in_all_and_by_processor_with_the_windows_time(
         assert moment == report.window.start
         assert line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Tandem/test"
     assert (whole["TasksCancelled"], whole["Retries"], whole["TasksLate"]) == ([0.0], [3.0], [0.0])
+    assert whole["TasksFaulted"] == [1.0]
     assert echo["QueueWaitP95"] == [pytest.approx(1.0, rel=RELATIVE_ERROR)]
     assert echo["RunTimeP50"] == [pytest.approx(3.0, rel=RELATIVE_ERROR)]
 

@@ -76,6 +76,7 @@ def from_item(item: Mapping[str, Any]) -> Task:
 FINISHED_ATTRIBUTES = (
     "finished",  # when, and which task
     *("tenant", "processor", "mode", "state", "attempts", "sweeps", "cached_from"),
+    *("uncounted", "own_fault"),
     *("input_bytes", "output_bytes", "file_bytes", "traceparent"),
     *("created_at", "started_at", "attempt_started_at"),
 )
@@ -93,6 +94,8 @@ def finished_from_item(item: Mapping[str, Any]) -> FinishedTask:
         mode=Mode(plain["mode"]),
         outcome=State(plain["state"]),
         attempts=plain["attempts"],
+        uncounted=plain.get("uncounted", 0),
+        own_fault=bool(plain.get("own_fault", 0)),
         sweeps=plain.get("sweeps", 0),
         cached="cached_from" in plain,
         traceparent=plain.get("traceparent"),

@@ -22,6 +22,10 @@ class FinishedTask:
     mode: Mode
     outcome: State
     attempts: int
+    uncounted: int = 0
+    """How many of its attempts did not count, such as one that was handed back."""
+    own_fault: bool = False
+    """Whether it failed, and not by a fault of its caller's."""
     sweeps: int = 0
     cached: bool = False
     bytes_in: int = 0
@@ -31,6 +35,16 @@ class FinishedTask:
     started_at: datetime | None
     attempt_started_at: datetime | None
     finished_at: datetime
+
+    @property
+    def retries(self) -> int:
+        """How many of its attempts that counted came after the first of these."""
+        return max(self.attempts - 1 - self.uncounted, 0)
+
+    @property
+    def faulted(self) -> bool:
+        """Whether it failed by a fault that is not its caller's."""
+        return self.own_fault and self.outcome is State.FAILED
 
     @property
     def queue_wait_ms(self) -> int | None:
@@ -66,7 +80,9 @@ class Count:
     tasks: int = 0
     attempts: int = 0
     retries: int = 0
-    """Of the attempts, those after a task's first."""
+    """Of the attempts that counted, those after a task's first."""
+    faults: int = 0
+    """Of the tasks, those that failed by a fault that is not their caller's."""
     cached: int = 0
     """Of the tasks, those that a kept result answered."""
     sweeps: int = 0
@@ -98,7 +114,7 @@ class Count:
         return Count.of(numbers, self.queue_wait - other.queue_wait, self.run - other.run)
 
 
-NUMBERS = ("tasks", "attempts", "retries", "cached", "sweeps", "bytes_in", "bytes_out")
+NUMBERS = ("tasks", "attempts", "retries", "faults", "cached", "sweeps", "bytes_in", "bytes_out")
 _numbers_of: Callable[[Count], tuple[int, ...]] = attrgetter(*NUMBERS)
 
 Counts = dict[Series, Count]

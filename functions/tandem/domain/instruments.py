@@ -42,8 +42,14 @@ COUNTERS = (
     CounterInstrument(
         "tandem.task.retries",
         "{attempt}",
-        "Attempts of tasks that ended, without each task's first.",
+        "Attempts of tasks that ended, without each task's first and those that do not count.",
         lambda count: count.retries,
+    ),
+    CounterInstrument(
+        "tandem.tasks.faulted",
+        "{task}",
+        "Tasks that failed by a fault that is not their caller's.",
+        lambda count: count.faults,
     ),
     CounterInstrument(
         "tandem.tasks.cached",

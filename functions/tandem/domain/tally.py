@@ -129,11 +129,13 @@ class _Sums:
         numbers[0] += 1
         numbers[1] += task.attempts
         if task.attempts > 1:
-            numbers[2] += task.attempts - 1
-        numbers[3] += task.cached
-        numbers[4] += task.sweeps
-        numbers[5] += task.bytes_in
-        numbers[6] += task.bytes_out
+            numbers[2] += task.retries
+        if task.own_fault:
+            numbers[3] += task.faulted
+        numbers[4] += task.cached
+        numbers[5] += task.sweeps
+        numbers[6] += task.bytes_in
+        numbers[7] += task.bytes_out
 
     def include(self, other: "_Sums") -> None:
         self.numbers = [mine + more for mine, more in zip(self.numbers, other.numbers, strict=True)]

@@ -62,7 +62,10 @@ class SeriesView(BaseModel):
     outcome: State
     tasks: int
     attempts: int
-    retries: int = Field(description="Of the attempts, those after a task's first.")
+    retries: int = Field(description="Of the attempts that counted, those after a task's first.")
+    faults: int = Field(
+        description="Of the tasks, those that failed by a fault that is not their caller's."
+    )
     cached: int = Field(description="Answered from a kept result, with no run.")
     swept: int = Field(description="How often they were found overdue on their way.")
     bytes_in: int = Field(description="Of their inputs; uploads are not counted.")
@@ -84,6 +87,7 @@ class SeriesView(BaseModel):
             tasks=count.tasks,
             attempts=count.attempts,
             retries=count.retries,
+            faults=count.faults,
             cached=count.cached,
             swept=count.sweeps,
             bytes_in=count.bytes_in,

@@ -41,6 +41,8 @@ class MemoryReportStore:
                     mode=task.mode,
                     outcome=task.state,
                     attempts=task.attempts,
+                    uncounted=getattr(task, "uncounted", 0),
+                    own_fault=getattr(task, "own_fault", False),
                     sweeps=task.sweeps,
                     cached=task.cached_from is not None,
                     traceparent=task.traceparent,

@@ -50,6 +50,8 @@ def test_totals_are_counters_and_histograms(api: Api, accept: str, reader: Reade
     assert found[f"tandem_tasks_total{echo}"] == 1
     assert found["tandem_tasks_total['failed', 'online', 'query-table']"] == 1
     assert found[f"tandem_task_attempts_total{echo}"] == 1
+    assert found[f"tandem_task_retries_total{echo}"] == 0
+    assert found[f"tandem_tasks_faulted_total{echo}"] == 0
     assert found[f"tandem_task_input_bytes_total{echo}"] == len('{"message":"hello"}')
     assert found[f"tandem_task_run_seconds_count{echo}"] == 1
     assert found["tandem_task_run_seconds_bucket['+Inf', 'echo', 'online', 'succeeded']"] == 1

@@ -12,7 +12,10 @@ def test_reports_are_read_newest_first_and_page_by_window(api: Api) -> None:
     assert latest["tasks"] == 1
     (series,) = latest["counts"]
     about = {"processor": "echo", "mode": "online", "outcome": "succeeded", "tasks": 1}
-    assert series.items() >= (about | {"attempts": 1, "retries": 0, "bytes_in": 13}).items()
+    assert (
+        series.items()
+        >= (about | {"attempts": 1, "retries": 0, "faults": 0, "bytes_in": 13}).items()
+    )
     assert (series["run"]["count"], series["run"]["sum_seconds"]) == (1, 0.0)
     assert latest["tenants"] == [{"tenant": "acme", "tasks": 1, "overcount": 0}]
     assert latest["levels"] is None

@@ -55,6 +55,29 @@ def test_a_report_counts_by_processor_mode_and_outcome() -> None:
     assert counted == {State.SUCCEEDED: (2, 4, 2), State.FAILED: (1, 2, 1)}
 
 
+@pytest.mark.parametrize(
+    ("attempts", "uncounted", "retries"),
+    [(0, 0, 0), (1, 0, 0), (3, 0, 2), (2, 1, 0), (4, 2, 1), (1, 1, 0), (2, 2, 0)],
+)
+def test_attempts_that_do_not_count_are_no_retries(
+    attempts: int, uncounted: int, retries: int
+) -> None:
+    task = replace(finished(), attempts=attempts, uncounted=uncounted)
+    (count,) = report_of(task, finished()).counts.values()
+    assert (count.attempts, count.retries) == (attempts + 2, retries + 1)
+
+
+def test_a_fault_is_a_failed_task_whose_fault_is_not_its_callers() -> None:
+    own = [
+        replace(finished(outcome), own_fault=True) for outcome in (State.FAILED, State.SUCCEEDED)
+    ]
+    report = report_of(*own, finished(State.FAILED))
+    faults = {series.outcome: count.faults for series, count in report.counts.items()}
+    assert faults == {State.FAILED: 1, State.SUCCEEDED: 0}
+    totals = Totals.of(report).including(report)
+    assert sum(count.faults for count in totals.counts.values()) == 2
+
+
 def test_an_empty_window_is_a_report_too() -> None:
     report = report_of()
     assert (report.counts, report.durations, report.tenants) == ({}, {}, ())

@@ -79,6 +79,11 @@ def test_sums_are_monotonic_and_cumulative_from_the_first_window_to_this_ones_en
         assert labels(point)["mode"] == "offline"
         assert datetime.fromtimestamp(point.start_time_unix_nano / 1e9, UTC) == FIRST.start
         assert datetime.fromtimestamp(point.time_unix_nano / 1e9, UTC) == FIRST.plus(1).end
+    faulted = metrics["tandem.tasks.faulted"].sum.data_points
+    assert {labels(point)["outcome"]: point.as_int for point in faulted} == {
+        "succeeded": 0,
+        "failed": 1,
+    }
     assert metrics["tandem.task.input"].unit == "By"
     inputs = metrics["tandem.task.input"].sum.data_points
     assert sum(point.as_int for point in inputs) == 300
