@@ -82,7 +82,12 @@ def one_window(made: Resources) -> Prepared:
     client, settings = made.aws.dynamodb, _settings(made)
     store = DynamoDBReportStore(client, settings.table_name, shards=settings.index_shards)
     last = Window.holding(_now() - REPORT_GRACE).plus(-2)
-    store.close(compile_report(last, Tally(), _now()), Totals(last, last, {}), previous=None)
+    store.close(
+        compile_report(last, Tally(), _now()),
+        Totals(last, last, {}),
+        previous=None,
+        closing=last.name,
+    )
     due = last.plus(1).name
     return _checked(_event("schedule-tick.json"), lambda answer: due in answer["closed"])
 

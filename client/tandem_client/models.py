@@ -430,7 +430,9 @@ class SeriesView(Document):
     run: Annotated[HistogramView, Field(description="Of the last attempt.")]
     longest: Annotated[
         ExampleView | None,
-        Field(description="The task that ran longest in the minute itself; null when none ran."),
+        Field(
+            description="The task that ran longest in the minute itself; null when none ran, and beyond the 100 kinds of tasks that ran longest."
+        ),
     ]
 
 

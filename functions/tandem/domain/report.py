@@ -13,6 +13,9 @@ from tandem.domain.window import Window
 TOP_TENANTS = 10
 """How many tenants a report names."""
 
+MOST_EXAMPLES = 100
+"""How many tasks a report names: an id and a trace cannot be compressed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels:
@@ -46,7 +49,7 @@ class Report:
     levels: Levels | None = None
     """None of a window that was closed later than it might have been."""
     examples: dict[Series, Example] = field(default_factory=dict)
-    """Of each series of the window itself, the task that ran longest."""
+    """Of each series of the window itself, the task that ran longest; at most `MOST_EXAMPLES`."""
     late: dict[Window, Counts] = field(default_factory=dict)
     """What finished in earlier windows and was not there yet when they were closed."""
     sinks: tuple[SinkState, ...] | None = None
@@ -105,7 +108,7 @@ def compile_report(window: Window, tally: Tally, closed_at: datetime) -> Report:
         tally.counts(),
         tally.durations(),
         tally.talkers.most(TOP_TENANTS),
-        examples=tally.examples(),
+        examples=tally.examples(MOST_EXAMPLES),
     )
 
 

@@ -86,13 +86,18 @@ class Tally:
                 sketch.include(more)
         self.talkers.include(other.talkers)
 
-    def examples(self) -> dict[Series, Example]:
-        """Return the task of each series that ran longest; none where no task ran."""
-        return {
+    def examples(self, most: int) -> dict[Series, Example]:
+        """Return the task of each series that ran longest; none where no task ran.
+
+        Of more series than `most`, those whose tasks ran longest.
+        """
+        found = {
             series: sums.longest
-            for series, sums in sorted(self._series.items())
+            for series, sums in self._series.items()
             if sums.longest is not None
         }
+        ranked = sorted(found, key=lambda series: (-found[series].run_seconds, series))
+        return {series: found[series] for series in sorted(ranked[:most])}
 
     def counts(self) -> Counts:
         """Return what was counted, series by series."""

@@ -28,11 +28,21 @@ class ReportStore(Protocol):
         """Return the totals over all closed windows; None before the first was closed."""
         ...
 
-    def close(self, report: Report, totals: Totals, *, previous: Window | None) -> bool:
+    def close(
+        self, report: Report, totals: Totals, *, previous: Window | None, closing: str
+    ) -> bool:
         """Record a window's report and the new totals, both or neither.
 
-        Returns whether it did: False when the window is closed already, or when `previous` is
-        not the last closed window any more.
+        Args:
+            report: of the window.
+            totals: up to and with it.
+            previous: the window that was closed last before it; None for the first ever.
+            closing: an id of this closing, of at most 36 characters, that no other has. The same
+                call made again returns what the first did, whatever was written meanwhile.
+
+        Returns:
+            Whether it did: False when another has closed the window, or when `previous` is not
+            the last closed window any more.
         """
         ...
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from secrets import token_hex
 
 from tandem.domain.clock import Clock
 from tandem.domain.counts import Counts, difference, tasks_in
@@ -70,7 +71,7 @@ class Reports:
             if window == due[-1]:
                 report = replace(report, levels=levels, sinks=sinks)
             new = totals.including(report) if totals else Totals.of(report)
-            if not self._store.close(report, new, previous=last):
+            if not self._store.close(report, new, previous=last, closing=token_hex(16)):
                 return
             totals, last = new, window
             yield report

@@ -18,6 +18,7 @@ class MemoryReportStore:
         self.windows: dict[Window, Report] = {}
         self._totals: Totals | None = None
         self._totals_then: dict[Window, Totals] = {}
+        self._closings: dict[Window, str] = {}
         self._lock = Lock()
 
     shards = 2
@@ -58,13 +59,18 @@ class MemoryReportStore:
         """Return the totals over all closed windows; None before the first was closed."""
         return self._totals
 
-    def close(self, report: Report, totals: Totals, *, previous: Window | None) -> bool:
+    def close(
+        self, report: Report, totals: Totals, *, previous: Window | None, closing: str
+    ) -> bool:
         """Record a window's report and the new totals, both or neither; return whether it did."""
         with self._lock:
+            if self._closings.get(report.window) == closing:
+                return True
             closed_through = self._totals and self._totals.closed_through
             if report.window in self.windows or closed_through != previous:
                 return False
             self.windows[report.window] = report
+            self._closings[report.window] = closing
             self._totals = self._totals_then[report.window] = totals
             return True
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tandem.domain.counts import FinishedTask, Series, difference
 from tandem.domain.histogram import BOUNDS_MS, RELATIVE_ERROR
 from tandem.domain.ids import TenantId
-from tandem.domain.report import Report, Totals, compile_report
+from tandem.domain.report import MOST_EXAMPLES, Report, Totals, compile_report
 from tandem.domain.tally import Tally
 from tandem.domain.task import Mode, State
 from tandem.domain.window import Window, windows_to_close
@@ -114,6 +114,17 @@ def test_the_tenants_with_most_tasks_are_named() -> None:
     assert [(one.tenant, one.tasks) for one in named[:2]] == [("tenant-19", 19), ("tenant-18", 18)]
     assert len(named) == 10
     assert all(one.overcount == 0 for one in named)
+
+
+def test_of_many_series_those_have_an_example_whose_tasks_ran_longest() -> None:
+    tasks = [
+        replace(finished(run=run), processor=f"processor-{run % 7}-{run}")
+        for run in range(MOST_EXAMPLES + 20)
+    ]
+    examples = report_of(*tasks).examples
+    assert list(examples) == sorted(examples)
+    longest = {f"processor-{run % 7}-{run}" for run in range(20, MOST_EXAMPLES + 20)}
+    assert {series.processor for series in examples} == longest
 
 
 def test_totals_add_up() -> None:

@@ -297,7 +297,9 @@ def close(world: World, window: Window) -> None:
     totals = world.store.totals()
     assert totals is not None
     report = Report(window, world.clock.now(), {}, {})
-    assert world.store.close(report, totals.including(report), previous=totals.closed_through)
+    assert world.store.close(
+        report, totals.including(report), previous=totals.closed_through, closing=window.name
+    )
 
 
 def test_totals_are_those_of_the_window_however_late_it_is_sent() -> None:

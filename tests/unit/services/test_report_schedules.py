@@ -106,10 +106,12 @@ class Seen:
     def totals(self) -> Totals | None:
         return self.world.store.totals()
 
-    def close(self, report: Report, totals: Totals, *, previous: Window | None) -> bool:
+    def close(
+        self, report: Report, totals: Totals, *, previous: Window | None, closing: str
+    ) -> bool:
         happens, self.meanwhile = self.meanwhile, lambda: None
         happens()
-        return self.world.store.close(report, totals, previous=previous)
+        return self.world.store.close(report, totals, previous=previous, closing=closing)
 
     def reports(self, windows: list[Window]) -> list[Report]:
         return self.world.store.reports(windows)

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,26 @@ def test_two_runs_at_once_close_each_window_once() -> None:
     totals = world.store.totals()
     assert totals is not None
     assert tasks_in(totals.counts) in {0, 1}
+
+
+def test_a_run_whose_answers_are_lost_closes_its_windows_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The SDK makes the same call again, and the run sees the second answer alone."""
+    world = World()
+    world.finish()
+    world.clock.advance(190)
+    close = world.store.close
+
+    def lost(*arguments: Any, **options: Any) -> bool:
+        close(*arguments, **options)
+        return close(*arguments, **options)
+
+    monkeypatch.setattr(world.store, "close", lost)
+    assert world.tick()[-1] == Window(NOON).plus(2)
+    totals = world.store.totals()
+    assert totals is not None
+    assert (totals.closed_through, counted(totals.counts)) == (Window(NOON).plus(2), {ECHO: (1, 1)})
 
 
 def test_what_finished_before_the_first_run_is_counted() -> None:
