@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.items import Item
@@ -41,9 +40,9 @@ class DynamoDBSinkStore:
                 ConditionExpression="attribute_not_exists(pk)",
             )
 
-    def save(self, cursor: SinkCursor) -> SinkCursor | None:
+    def save(self, cursor: SinkCursor, *, writer: str) -> SinkCursor | None:
         """Record a changed cursor and return its next version; None when another was faster."""
-        saved = replace(cursor, version=cursor.version + 1)
+        saved = cursor.saved(writer)
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -53,7 +52,9 @@ class DynamoDBSinkStore:
                 ExpressionAttributeValues={":read": {"N": str(cursor.version)}},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            return None
+            # The SDK tries again what was not answered: a refusal may be of one's own success.
+            kept = self.cursors([cursor.sink]).get(cursor.sink)
+            return saved if kept is not None and kept.has(saved) else None
         return saved
 
 
@@ -67,6 +68,12 @@ def _dump(cursor: SinkCursor) -> Item:
         "published_through": {"S": cursor.published_through.name},
         "failures": {"N": str(cursor.failures)},
         "version": {"N": str(cursor.version)},
+        "writers": {
+            "L": [
+                {"M": {"writer": {"S": writer}, "version": {"N": str(version)}}}
+                for writer, version in cursor.writers
+            ]
+        },
     }
     if cursor.failing_since is not None:
         item["failing_since"] = {"S": to_text(cursor.failing_since)}
@@ -89,5 +96,9 @@ def _load(item: Any) -> SinkCursor:
         failures=int(item["failures"]["N"]),
         error=item["error"]["S"] if "error" in item else None,
         version=int(item["version"]["N"]),
+        writers=tuple(
+            (pair["M"]["writer"]["S"], int(pair["M"]["version"]["N"]))
+            for pair in item["writers"]["L"]
+        ),
         **moments,
     )

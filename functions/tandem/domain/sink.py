@@ -1,13 +1,16 @@
 """How far a sink of reports is: what it was sent, and who is sending to it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tandem.domain.window import WINDOW, Window
 
 ERROR_CHARACTERS = 200
 """What is kept of the reason why a sink failed."""
+
+_WRITERS = 4
+"""How many of those that wrote last a cursor remembers: runs overlap seldom, and two at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,19 @@ class SinkCursor:
     """Why it failed last; None when it did not."""
     claimed_until: datetime | None = None
     version: int = 0
+    writers: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    """Who wrote it last, and which version each of them wrote last; the newest comes last."""
+
+    def saved(self, writer: str) -> "SinkCursor":
+        """Return the next version of the cursor, as this writer writes it."""
+        version = self.version + 1
+        others = [pair for pair in self.writers if pair[0] != writer]
+        writers = (*others, (writer, version))[-_WRITERS:]
+        return replace(self, version=version, writers=writers)
+
+    def has(self, saved: "SinkCursor") -> bool:
+        """Return whether a version was written: this one is it, or came after it."""
+        return saved.writers[-1] in self.writers
 
     def is_free(self, now: datetime) -> bool:
         """Return whether nobody sends to it, or whoever did is gone."""

@@ -47,10 +47,17 @@ class SinkStore(Protocol):
         """Record a new sink's cursor; one that is there already stays as it is."""
         ...
 
-    def save(self, cursor: SinkCursor) -> SinkCursor | None:
-        """Record a cursor that was read and changed, and return it as it is to be changed next.
+    def save(self, cursor: SinkCursor, *, writer: str) -> SinkCursor | None:
+        """Record a cursor that was read and changed.
 
-        None, and nothing is recorded, when another has written it since.
+        Args:
+            cursor: as it is to be.
+            writer: an id of who writes, which no other has. The same call made again returns what
+                the first did, whatever others wrote meanwhile.
+
+        Returns:
+            The cursor as it is to be changed next; None, and nothing is recorded, when another
+            has written it since it was read.
         """
         ...
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import wait
 from datetime import datetime, timedelta
 from functools import partial
+from secrets import token_hex
 
 from tandem.domain.clock import Clock
 from tandem.domain.sink import SinkCursor, SinkState
@@ -60,15 +61,29 @@ class Publishing:
 
         Args:
             closed_through: the last window that is closed.
+
+        Raises:
+            ExceptionGroup: some of the new sinks have no cursor, and the others have theirs.
         """
         known = self._cursors.cursors(self._sinks)
+        failed = []
         for name in self._sinks.keys() - known.keys():
             known[name] = SinkCursor(sink=name, published_through=closed_through)
-            self._cursors.create(known[name])
+            try:
+                self._cursors.create(known[name])
+            except Exception as error:  # noqa: BLE001 - raised when the others have theirs
+                self._logger.error("sink not begun", sink=name, **described(error))
+                failed.append(error)
+        if failed:
+            raise ExceptionGroup("sinks not begun", failed)
         return self._states(known, closed_through)
 
     def run(self) -> tuple[SinkState, ...]:
-        """Send each sink what it has not got, and return how all sinks stand."""
+        """Send each sink what it has not got, and return how all sinks stand.
+
+        Raises:
+            ExceptionGroup: it is not recorded of some sinks that they hang.
+        """
         totals = self._reports.totals()
         if totals is None:
             return ()
@@ -105,9 +120,17 @@ class Publishing:
 
     def _give_up(self, names: list[str]) -> None:
         """Record that sinks hang, so that whatever still comes of them moves no cursor."""
+        failed = []
         for name, cursor in self._cursors.cursors(names).items():
-            self._cursors.save(hangs(cursor, self._patience, self._clock.now()))
             self._logger.error("sink hangs", sink=name)
+            hanging = hangs(cursor, self._patience, self._clock.now())
+            try:
+                self._cursors.save(hanging, writer=token_hex(8))
+            except Exception as error:  # noqa: BLE001 - raised when the others are recorded
+                self._logger.error("sink not recorded", sink=name, **described(error))
+                failed.append(error)
+        if failed:
+            raise ExceptionGroup("sinks not recorded", failed)
 
     def _read(self) -> dict[str, SinkCursor]:
         return self._cursors.cursors(self._sinks)

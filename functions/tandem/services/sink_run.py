@@ -1,6 +1,7 @@
 """One run's sending to one sink."""
 
 from datetime import datetime, timedelta
+from secrets import token_hex
 
 from tandem.domain.clock import Clock
 from tandem.domain.report import Report, Totals
@@ -45,6 +46,7 @@ class SinkRun:
         self._reports = reports
         self._clock = clock
         self._logger = logger
+        self._id = token_hex(8)
 
     def send(self, through: Window, until: datetime) -> None:
         """Send windows up to and with one, and begin with none after a time."""
@@ -101,7 +103,7 @@ class SinkRun:
 
     def _record(self, cursor: SinkCursor) -> bool:
         """Record how far the sink is; return False when another run has taken over."""
-        saved = self._cursors.save(cursor)
+        saved = self._cursors.save(cursor, writer=self._id)
         if saved is not None:
             self._cursor = saved
         return saved is not None

@@ -1,7 +1,7 @@
 """Sinks of reports, how far they are, and what they send with, in memory."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 
 from tandem.domain.report import Report, Totals
@@ -25,13 +25,12 @@ class MemorySinkStore:
         with self._lock:
             self._cursors.setdefault(cursor.sink, cursor)
 
-    def save(self, cursor: SinkCursor) -> SinkCursor | None:
+    def save(self, cursor: SinkCursor, *, writer: str) -> SinkCursor | None:
         """Record a changed cursor and return its next version; None when another was faster."""
         with self._lock:
-            kept = self._cursors.get(cursor.sink)
+            kept, saved = self._cursors.get(cursor.sink), cursor.saved(writer)
             if kept is None or kept.version != cursor.version:
-                return None
-            saved = replace(cursor, version=cursor.version + 1)
+                return saved if kept is not None and kept.has(saved) else None
             self._cursors[cursor.sink] = saved
             return saved
 

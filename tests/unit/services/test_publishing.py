@@ -1,7 +1,7 @@
 """Whatever fails, hangs, stops or overlaps: every sink gets every window, in order."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.domain.report import Report, Totals
-from tandem.domain.sink import SinkState
+from tandem.domain.sink import SinkCursor, SinkState
 from tandem.domain.window import Window
 from tandem.limits import REPORT_RETENTION, SINK_CLAIM, SINK_TIME, SINK_WINDOWS_PER_RUN
 from tandem.ports import ReportSink, SinkFailed, Unreachable, WindowRefused
@@ -54,7 +54,7 @@ class World:
         self.clock = FakeClock(NOON)
         self.tasks = MemoryTaskStore()
         self.store = MemoryReportStore(self.tasks)
-        self.cursors = MemorySinkStore()
+        self.cursors: MemorySinkStore = MemorySinkStore()
         self.reports = Reports(self.store, self.clock, pool=BoundedPool(1))
         self.pool = pool or AtOnce(1)
         self.publishing = self.publishing_to(*sinks)
@@ -312,6 +312,99 @@ def test_totals_are_those_of_the_window_however_late_it_is_sent() -> None:
     assert late.published == prompt.published
     _, last = late.published[-1]
     assert last == world.store.totals()
+
+
+class LosingAnswers(MemorySinkStore):
+    """Each call is made twice, as by the SDK after a lost answer: the caller sees the second."""
+
+    def create(self, cursor: SinkCursor) -> None:
+        super().create(cursor)
+        super().create(cursor)
+
+    def save(self, cursor: SinkCursor, *, writer: str) -> SinkCursor | None:
+        super().save(cursor, writer=writer)
+        return super().save(cursor, writer=writer)
+
+
+def test_a_run_whose_answers_are_lost_sends_each_window_once_and_at_once() -> None:
+    sink = MemorySink()
+    world = World(sink)
+    world.cursors = LosingAnswers()
+    world.publishing = world.publishing_to(sink)
+    for _ in range(3):
+        (state,) = world.minutes(1)
+        assert (state.windows_behind, state.failures) == (0, 0)
+        assert windows_of(sink) == world.closed()
+    sink.errors = [SinkFailed("it answered 503")]
+    (state,) = world.minutes(1)
+    assert (state.windows_behind, state.failures) == (1, 1)
+
+
+class RefusingOne(MemorySinkStore):
+    """Cannot write the cursor of one sink."""
+
+    def __init__(self, refused: str) -> None:
+        super().__init__()
+        self.refused: str | None = refused
+
+    def create(self, cursor: SinkCursor) -> None:
+        self._check(cursor)
+        super().create(cursor)
+
+    def save(self, cursor: SinkCursor, *, writer: str) -> SinkCursor | None:
+        self._check(cursor)
+        return super().save(cursor, writer=writer)
+
+    def _check(self, cursor: SinkCursor) -> None:
+        if cursor.sink == self.refused:
+            raise ConnectionError("hunter2")
+
+
+def test_a_sink_that_cannot_be_begun_stops_no_other(log: StringIO) -> None:
+    names = [f"sink-{number}" for number in range(8)]
+    sinks = [MemorySink(name) for name in names]
+    world = World()
+    world.cursors = cursors = RefusingOne("sink-3")
+    world.publishing = world.publishing_to(*sinks)
+    world.clock.advance(60)
+    with pytest.raises(ExceptionGroup) as raised:
+        world.publishing.begin(world.reports.before_next())
+    assert [type(error) for error in raised.value.exceptions] == [ConnectionError]
+    assert cursors.cursors(names).keys() == set(names) - {"sink-3"}
+    assert '"sink not begun"' in log.getvalue()
+    assert "hunter2" not in log.getvalue()
+    cursors.refused = None
+    world.run()
+    assert [windows_of(sink) for sink in sinks] == [world.closed()] * 8
+
+
+def test_that_a_sink_hangs_is_recorded_though_it_cannot_be_of_another(log: StringIO) -> None:
+    first, second = Hanging(), Hanging()
+    first.name, second.name = "first", "second"
+    world = World(pool=BoundedPool(2))
+    world.cursors = cursors = RefusingOne("nobody")
+    world.publishing = world.publishing_to(first, second, patience=timedelta(seconds=0.5))
+    world.clock.advance(60)
+    world.publishing.begin(world.reports.before_next())
+    list(world.reports.close_due())
+
+    def refuse_then_wait() -> None:
+        assert first.begun.wait(10)
+        assert second.begun.wait(10)
+        cursors.refused = "first"
+
+    with ThreadPoolExecutor(1) as thread:
+        refused = thread.submit(refuse_then_wait)
+        with pytest.raises(ExceptionGroup):
+            world.publishing.run()
+        refused.result()
+    failures = {name: one.failures for name, one in cursors.cursors(["first", "second"]).items()}
+    assert failures == {"first": 0, "second": 1}
+    assert log.getvalue().count('"sink hangs"') == 2
+    assert "hunter2" not in log.getvalue()
+    for sink in (first, second):
+        sink.end.set()
+    world.pool.close()
 
 
 # --- Any schedule ------------------------------------------------------------------------------
