@@ -96,3 +96,55 @@ def test_a_task_that_is_gone_does_not_come_back(ports: Ports) -> None:
     ports.callbacks.record(gone, FULL)
     ports.callbacks.reopen(gone, FULL)
     assert ports.tasks.get(gone) is None
+
+
+# --- The same call again, as the SDK makes it after a lost answer ---------------------------------
+
+
+def test_a_callback_that_is_handed_over_twice_waits_no_more(ports: Ports) -> None:
+    task = ended(ports)
+    for _ in range(2):
+        ports.callbacks.handed_over(task.task_id)
+        assert (waiting(ports), kept(ports, task)) == ([], Callback(url=URL))
+
+
+@pytest.mark.parametrize("state", list(CallbackState))
+def test_an_attempt_that_is_recorded_twice_is_one(ports: Ports, state: CallbackState) -> None:
+    task = ended(ports)
+    tried = Callback(url=URL, state=state, attempts=3, error="it answered 500")
+    for _ in range(2):
+        ports.callbacks.record(task.task_id, tried)
+        assert (waiting(ports), kept(ports, task)) == ([], tried)
+
+
+def test_a_callback_that_is_reopened_twice_waits_once(ports: Ports) -> None:
+    task = ended(ports)
+    ports.callbacks.record(task.task_id, FULL)
+    for _ in range(2):
+        ports.callbacks.reopen(task.task_id, Callback(url=URL))
+        assert [one.task_id for one in waiting(ports)] == [task.task_id]
+        assert kept(ports, task) == Callback(url=URL)
+
+
+def test_a_repeated_call_never_takes_a_delivery_back(ports: Ports) -> None:
+    """Another has delivered the callback between a call and its repetition."""
+    task = ended(ports)
+    delivered = Callback(url=URL, state=CallbackState.DELIVERED, attempts=4, delivered_at=NOON)
+    ports.callbacks.record(task.task_id, FULL)
+    ports.callbacks.reopen(task.task_id, Callback(url=URL))
+    ports.callbacks.record(task.task_id, delivered)
+    ports.callbacks.reopen(task.task_id, Callback(url=URL))
+    ports.callbacks.record(task.task_id, FULL)
+    ports.callbacks.handed_over(task.task_id)
+    assert (waiting(ports), kept(ports, task)) == ([], delivered)
+
+
+def test_a_reopening_that_is_repeated_after_its_hand_over_is_swept_and_lost_by_none(
+    ports: Ports,
+) -> None:
+    task = ended(ports)
+    ports.callbacks.record(task.task_id, FULL)
+    ports.callbacks.reopen(task.task_id, Callback(url=URL))
+    ports.callbacks.handed_over(task.task_id)
+    ports.callbacks.reopen(task.task_id, Callback(url=URL))
+    assert [one.task_id for one in waiting(ports)] == [task.task_id]
