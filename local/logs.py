@@ -98,6 +98,9 @@ def readable(name: str, timestamp_ms: int, message: str) -> str:
     return f"{line}\n{entry['exception']}" if entry.get("exception") else line
 
 
+_LEVELS = {"waiting": "waiting", "in_flight": "in flight", "dead_letters": "dead letters"}
+
+
 def _report(entry: dict[str, Any]) -> str:
     minute = datetime.fromisoformat(entry["window"]).astimezone().strftime("%H:%M")
     tasks = entry["tasks"]
@@ -105,11 +108,9 @@ def _report(entry: dict[str, Any]) -> str:
     said = f"{tasks} {'task' if tasks == 1 else 'tasks'}: {ended}" if tasks else "no tasks"
     if entry["late"]:
         said += f", {entry['late']} of them late"
-    if "waiting" in entry:
-        said += (
-            f"; waiting {entry['waiting']}, in flight {entry['in_flight']}, "
-            f"dead letters {entry['dead_letters']}"
-        )
+    known = [f"{words} {entry[name]}" for name, words in _LEVELS.items() if name in entry]
+    if known:
+        said += f"; {', '.join(known)}"
     return f"{minute}  {said}"
 
 

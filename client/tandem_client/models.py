@@ -118,14 +118,20 @@ class InvalidPart(Document):
 
 
 class LevelsView(Document):
-    """What was in flight when the window was closed; queue numbers are approximate."""
+    """
+    What was in flight when the window was closed; queue numbers are approximate.
 
-    waiting: Annotated[int, Field(description="Messages that wait for the worker.")]
-    delayed: Annotated[int, Field(description="Messages that the queue keeps back until later.")]
-    in_flight: Annotated[int, Field(description="Messages that the worker has.")]
-    dead_letters: int
-    oldest_waiting_seconds: Annotated[float | None, Field(description="Null when nothing waits.")]
-    swept: Annotated[int, Field(description="Tasks that were found overdue just then.")]
+    Null stands for what could not be read just then.
+    """
+
+    waiting: Annotated[int | None, Field(description="Messages that wait for the worker.")]
+    delayed: Annotated[
+        int | None, Field(description="Messages that the queue keeps back until later.")
+    ]
+    in_flight: Annotated[int | None, Field(description="Messages that the worker has.")]
+    dead_letters: int | None
+    oldest_waiting_seconds: Annotated[float | None, Field(description="0 when nothing waits.")]
+    swept: Annotated[int | None, Field(description="Tasks that were found overdue just then.")]
 
 
 class Limits(Document):

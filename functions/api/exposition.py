@@ -93,13 +93,15 @@ def _levels(levels: Levels) -> Iterator[Metric]:
         labels=("state",),
     )
     for state in ("waiting", "delayed", "in_flight"):
-        messages.add_metric((state,), getattr(levels, state))
+        value = getattr(levels, state)
+        if value is not None:
+            messages.add_metric((state,), value)
     yield messages
     yield _gauge("tandem_dead_letters", "About how many tasks were given up.", levels.dead_letters)
     yield _gauge(
         "tandem_oldest_waiting_seconds",
         "How long the oldest queued task waits; 0 when none does.",
-        levels.oldest_waiting_seconds or 0.0,
+        levels.oldest_waiting_seconds,
         unit="seconds",
     )
     yield _gauge("tandem_overdue_tasks", "Tasks that the latest sweep found overdue.", levels.swept)
@@ -121,9 +123,11 @@ def _sinks(sinks: Iterable[SinkState]) -> Iterator[Metric]:
     yield failures
 
 
-def _gauge(name: str, text: str, value: float, *, unit: str = "") -> Metric:
+def _gauge(name: str, text: str, value: float | None, *, unit: str = "") -> Metric:
+    """Return a gauge; one without a sample of a value that is not known."""
     family = GaugeMetricFamily(name, text, labels=(), unit=unit)
-    family.add_metric((), value)
+    if value is not None:
+        family.add_metric((), value)
     return family
 
 

@@ -52,14 +52,20 @@ class CloudWatchSink:
                 _emit_processor(report, processor, durations)
 
 
-def emit_run(swept: int, sinks: Iterable[SinkState]) -> None:
-    """Emit what a run found, now: the tasks that were overdue, and how far sinks are behind."""
-    sinks = tuple(sinks)
+def emit_run(swept: int | None, sinks: Iterable[SinkState] | None) -> None:
+    """Emit what a run found, now: the tasks that were overdue, and how far sinks are behind.
+
+    What is None is not known, and not emitted.
+    """
+    sinks = None if sinks is None else tuple(sinks)
     metrics = EphemeralMetrics()
-    metrics.add_metric("TasksSwept", MetricUnit.Count, swept)
-    metrics.add_metric("SinkWindowsBehind", MetricUnit.Count, most_behind(sinks))
-    metrics.flush_metrics()
-    for sink in sinks:
+    if swept is not None:
+        metrics.add_metric("TasksSwept", MetricUnit.Count, swept)
+    if sinks is not None:
+        metrics.add_metric("SinkWindowsBehind", MetricUnit.Count, most_behind(sinks))
+    if metrics.metric_set:
+        metrics.flush_metrics()
+    for sink in sinks or ():
         metrics = EphemeralMetrics()
         metrics.add_dimension("sink", sink.name)
         metrics.add_metric("SinkWindowsBehind", MetricUnit.Count, sink.windows_behind)
@@ -73,11 +79,12 @@ def summary(report: Report) -> dict[str, Any]:
     line |= {state.value: ended[state] for state in _METRIC_OF}
     line["late"] = report.late_tasks
     if report.levels is not None:
-        line |= {
+        levels = {
             "waiting": report.levels.waiting,
             "in_flight": report.levels.in_flight,
             "dead_letters": report.levels.dead_letters,
         }
+        line |= {name: level for name, level in levels.items() if level is not None}
     if report.sinks is not None:
         line["sinks_behind"] = {sink.name: sink.windows_behind for sink in report.sinks}
     return line
@@ -121,11 +128,15 @@ def _emit_window(report: Report) -> None:
 
 
 def _add_levels(metrics: EphemeralMetrics, levels: Levels) -> None:
-    metrics.add_metric("QueueWaiting", MetricUnit.Count, levels.waiting)
-    metrics.add_metric("QueueDelayed", MetricUnit.Count, levels.delayed)
-    metrics.add_metric("QueueInFlight", MetricUnit.Count, levels.in_flight)
-    metrics.add_metric("DeadLetters", MetricUnit.Count, levels.dead_letters)
-    metrics.add_metric("OldestWaiting", MetricUnit.Seconds, levels.oldest_waiting_seconds or 0.0)
+    for name, unit, value in (
+        ("QueueWaiting", MetricUnit.Count, levels.waiting),
+        ("QueueDelayed", MetricUnit.Count, levels.delayed),
+        ("QueueInFlight", MetricUnit.Count, levels.in_flight),
+        ("DeadLetters", MetricUnit.Count, levels.dead_letters),
+        ("OldestWaiting", MetricUnit.Seconds, levels.oldest_waiting_seconds),
+    ):
+        if value is not None:
+            metrics.add_metric(name, unit, value)
 
 
 def _by_processor(report: Report) -> dict[str, Durations]:

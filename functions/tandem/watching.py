@@ -35,7 +35,14 @@ class Watching(AwsPorts):
         """Reads what is in flight."""
         from tandem.services.levels import LevelReader
 
-        return LevelReader(self.store, self.queue, self.dead_letter_box, self.clock, pool=self.pool)
+        return LevelReader(
+            self.store,
+            self.queue,
+            self.dead_letter_box,
+            self.clock,
+            pool=self.pool,
+            logger=logger,
+        )
 
     @cached_property
     def reports(self) -> "Reports":

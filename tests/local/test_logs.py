@@ -1,6 +1,7 @@
 """A log event becomes one line that a person reads."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -51,7 +52,7 @@ def test_platform_lines_and_metrics_are_left_out(message: object) -> None:
 
 WINDOW = Window(datetime(2026, 11, 22, 11, 59, tzinfo=UTC))
 LEVELS = Levels(
-    waiting=0, delayed=0, in_flight=1, dead_letters=2, oldest_waiting_seconds=None, swept=0
+    waiting=0, delayed=0, in_flight=1, dead_letters=2, oldest_waiting_seconds=0, swept=0
 )
 
 
@@ -77,6 +78,9 @@ def test_a_report_is_one_sentence() -> None:
     assert report_line(cancelled=1, levels=None) == "1 task: 1 cancelled"
     assert report_line(succeeded=3, late=2, levels=None) == "3 tasks: 3 succeeded, 2 of them late"
     assert report_line(levels=LEVELS) == "no tasks; waiting 0, in flight 1, dead letters 2"
+    unknown = replace(LEVELS, waiting=None, in_flight=None)
+    assert report_line(levels=unknown) == "no tasks; dead letters 2"
+    assert report_line(levels=replace(unknown, dead_letters=None)) == "no tasks"
 
 
 def test_the_examples_of_a_report_are_left_out() -> None:

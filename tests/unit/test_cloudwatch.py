@@ -26,7 +26,7 @@ def printed(
 
 
 LEVELS = Levels(
-    waiting=1, delayed=2, in_flight=3, dead_letters=4, oldest_waiting_seconds=None, swept=6
+    waiting=1, delayed=2, in_flight=3, dead_letters=4, oldest_waiting_seconds=0, swept=6
 )
 
 
@@ -77,6 +77,36 @@ def test_levels_are_emitted_where_the_report_has_them(printed: pytest.CaptureFix
     (line,) = emitted(replace(recent_report(), levels=LEVELS), printed)
     names = ("QueueWaiting", "QueueDelayed", "QueueInFlight", "DeadLetters", "OldestWaiting")
     assert [line[name] for name in names] == [[1.0], [2.0], [3.0], [4.0], [0.0]]
+
+
+UNKNOWN = Levels(
+    waiting=None,
+    delayed=None,
+    in_flight=None,
+    dead_letters=None,
+    oldest_waiting_seconds=None,
+    swept=None,
+)
+
+
+def test_levels_that_are_not_known_are_neither_emitted_nor_logged(
+    log: StringIO, printed: pytest.CaptureFixture[str]
+) -> None:
+    (line,) = emitted(replace(recent_report(), levels=replace(UNKNOWN, dead_letters=4)), printed)
+    names = {"QueueWaiting", "QueueDelayed", "QueueInFlight", "OldestWaiting"}
+    assert line.keys().isdisjoint(names)
+    assert line["DeadLetters"] == [4.0]
+    logged = json.loads(log.getvalue())
+    assert logged.keys().isdisjoint({"waiting", "in_flight"})
+    assert logged["dead_letters"] == 4
+
+
+def test_what_a_run_does_not_know_is_not_emitted(printed: pytest.CaptureFixture[str]) -> None:
+    emit_run(None, None)
+    assert metrics_of(printed) == []
+    emit_run(3, None)
+    (line,) = metrics_of(printed)
+    assert (line["TasksSwept"], "SinkWindowsBehind" in line) == ([3.0], False)
 
 
 def test_a_processor_is_emitted_whose_tasks_all_came_late(

@@ -68,8 +68,12 @@ def _description(hour: Hour) -> list[str]:
         said.append(f"Slowest: {name} at {at}, 95 of 100 tasks within {duration(seconds)}.")
     levels = hour.levels
     if levels is not None:
-        said.append(
-            f"Last seen: {levels.waiting:,} waiting, {levels.in_flight:,} in flight, "
-            f"{levels.dead_letters:,} dead letters."
-        )
+        levels_by_name = {
+            "waiting": levels.waiting,
+            "in flight": levels.in_flight,
+            "dead letters": levels.dead_letters,
+        }
+        known = [f"{level:,} {name}" for name, level in levels_by_name.items() if level is not None]
+        if known:
+            said.append(f"Last seen: {', '.join(known)}.")
     return said

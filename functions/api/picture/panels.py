@@ -158,14 +158,16 @@ def draw_levels(svg: Element, hour: Hour, top: int, height: int) -> None:
     for line, ((name, _), values) in enumerate(zip(_LEVELS, lines, strict=True)):
         panel.line(values, COLOURS[line], name)
         if known:
-            panel.beside(line, name, number(_last(values)), f"area {COLOURS[line]}")
+            last = number(_last(values)) if any(one is not None for one in values) else "?"
+            panel.beside(line, name, last, f"area {COLOURS[line]}")
     if not known:
         panel.nothing("Not known: no minute was closed in time.")
 
 
 def _level(name: str) -> Callable[[Minute], int | None]:
     def part(minute: Minute) -> int | None:
-        return None if minute.levels is None else int(getattr(minute.levels, name))
+        level: int | None = getattr(minute.levels, name, None)
+        return level
 
     return part
 

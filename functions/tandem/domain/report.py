@@ -19,19 +19,28 @@ MOST_EXAMPLES = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels:
-    """What was in flight when a window was closed; the queue's numbers are approximate."""
+    """What was in flight when a window was closed; the queue's numbers are approximate.
 
-    waiting: int
+    None stands for what could not be read.
+    """
+
+    waiting: int | None
     """Messages that wait for the worker."""
-    delayed: int
+    delayed: int | None
     """Messages that the queue keeps back: of retries, and of tasks that are to run later."""
-    in_flight: int
+    in_flight: int | None
     """Messages that the worker has."""
-    dead_letters: int
+    dead_letters: int | None
     oldest_waiting_seconds: float | None
-    """How long the oldest queued task waits; None when none does."""
-    swept: int
+    """How long the oldest queued task waits; 0 when none does."""
+    swept: int | None
     """How many tasks this run found overdue."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is read of the table and the queues could be read."""
+        read = (self.waiting, self.dead_letters, self.oldest_waiting_seconds)
+        return all(level is not None for level in read)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,11 +70,17 @@ def _run(report: Report, processor: str) -> str:
 
 def _in_flight(levels: Levels) -> str:
     oldest = levels.oldest_waiting_seconds
-    waits = "" if oldest is None else f", the oldest for {oldest:.0f} s"
-    return (
-        f"About {levels.waiting} wait{waits}; {levels.in_flight} are worked on, "
-        f"{levels.delayed} are for later; {_number(levels.dead_letters, 'dead letter')}."
-    )
+    waits = f", the oldest for {oldest:.0f} s" if oldest else ""
+    queue = "It is not known how much waits"
+    if levels.waiting is not None:
+        queue = (
+            f"About {levels.waiting} wait{waits}; {levels.in_flight} are worked on, "
+            f"{levels.delayed} are for later"
+        )
+    letters = "it is not known how many dead letters there are"
+    if levels.dead_letters is not None:
+        letters = _number(levels.dead_letters, "dead letter")
+    return f"{queue}; {letters}."
 
 
 def _number(number: int, of_what: str) -> str:

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 from functools import partial
+from itertools import batched
 
+from tandem.domain.callback import WaitingCallback
 from tandem.domain.changes import Change
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, TenantId
@@ -21,6 +23,9 @@ from tandem.ports import (
 from tandem.processing.context import Logger
 from tandem.processing.pool import BoundedPool
 from tandem.trace import described
+
+_AT_ONCE = 10
+"""Callbacks that are sent together: what one call to SQS takes."""
 
 
 class Callbacks:
@@ -47,36 +52,80 @@ class Callbacks:
 
     def ended(self, task: Task) -> None:
         """Give a final task's callback to the queue, or only log that it could not be."""
-        envelope = Envelope(task_id=task.task_id, tenant=task.tenant, traceparent=task.traceparent)
         try:
-            self._queue.send(envelope)
-            self._store.handed_over(task.task_id)
+            if not self._queue.send(_envelope(task)):
+                self._store.handed_over(task.task_id)
         except Exception as error:  # noqa: BLE001 - the callback is safe: it waits in the index
             self._logger.error("callback not sent", task_id=task.task_id, **described(error))
 
     def sweep(self) -> int:
-        """Give the queue what was not given when its task ended; return how many."""
+        """Give the queue what was not given when its task ended; return how many.
+
+        Raises:
+            ExceptionGroup: some were not read, given or recorded; all others are.
+        """
         before = self._clock.now() - CALLBACK_MARGIN
         shards = range(self._store.shards)
-        sent = sum(self._pool.map(partial(self._sweep_shard, before), shards))
+        swept, failed = self._pool.map_each(partial(self._sweep_shard, before), shards)
+        for error in failed:
+            self._logger.error("callbacks not read", **described(error))
+        sent = sum(count for count, _ in swept)
         if sent:
             self._logger.warning("callbacks swept", callbacks=sent)
+        failed += [error for _, errors in swept for error in errors]
+        if failed:
+            raise ExceptionGroup("callbacks not swept", failed)
         return sent
 
-    def _sweep_shard(self, before: datetime, shard: int) -> int:
+    def _sweep_shard(self, before: datetime, shard: int) -> tuple[int, list[Exception]]:
+        """Return how many callbacks of a shard the queue has now, and what failed."""
+        sent = 0
+        errors: list[Exception] = []
         waiting = self._store.waiting(shard, before, limit=SWEEP_TASKS)
-        if not waiting:
-            return 0
-        lost = self._queue.send(
-            *(
-                Envelope(task_id=one.task_id, tenant=one.tenant, traceparent=one.traceparent)
-                for one in waiting
-            )
-        )
-        sent = [one.task_id for one in waiting if one.task_id not in lost]
-        for task_id in sent:
+        for batch in batched(waiting, _AT_ONCE, strict=False):
+            taken, failed = self._send(batch)
+            recorded = [self._hand_over(callback.task_id) for callback in taken]
+            sent += recorded.count(None)
+            errors += [*failed, *(error for error in recorded if error is not None)]
+            if failed and not taken:
+                break  # It is the queue that fails: the rest waits for the next run.
+        return sent, errors
+
+    def _send(
+        self, batch: tuple[WaitingCallback, ...]
+    ) -> tuple[list[WaitingCallback], list[Exception]]:
+        """Return which callbacks the queue took, and what failed; it may refuse some as well.
+
+        What cannot be sent together is sent one by one: one alone may be the cause.
+        """
+        try:
+            lost = self._queue.send(*map(_envelope, batch))
+        except Exception as error:  # noqa: BLE001 - one's failure is not the others'
+            if len(batch) == 1:
+                self._not_sent(batch[0].task_id, error)
+                return [], [error]
+            self._logger.error("callbacks not sent", callbacks=len(batch), **described(error))
+            alone = [self._send((callback,)) for callback in batch]
+            taken = [callback for found, _ in alone for callback in found]
+            return taken, [error, *(one for _, errors in alone for one in errors)]
+        for task_id in lost:
+            self._logger.error("callback refused", task_id=task_id)
+        return [callback for callback in batch if callback.task_id not in lost], []
+
+    def _hand_over(self, task_id: TaskId) -> Exception | None:
+        try:
             self._store.handed_over(task_id)
-        return len(sent)
+        except Exception as error:  # noqa: BLE001 - one's failure is not the others'
+            self._not_sent(task_id, error)
+            return error
+        return None
+
+    def _not_sent(self, task_id: TaskId, error: Exception) -> None:
+        self._logger.error("callback not swept", task_id=task_id, **described(error))
+
+
+def _envelope(ended: Task | WaitingCallback) -> Envelope:
+    return Envelope(task_id=ended.task_id, tenant=ended.tenant, traceparent=ended.traceparent)
 
 
 class AnnouncingStore:

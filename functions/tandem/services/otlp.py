@@ -20,7 +20,7 @@ type Json = dict[str, Any]
 _CUMULATIVE = 2
 _BOUNDS = [bound / 1000 for bound in BOUNDS_MS]
 
-_LEVELS: tuple[tuple[str, str, str, Callable[[Levels], float]], ...] = (
+_LEVELS: tuple[tuple[str, str, str, Callable[[Levels], float | None]], ...] = (
     (
         "tandem.dead_letters",
         "{task}",
@@ -31,7 +31,7 @@ _LEVELS: tuple[tuple[str, str, str, Callable[[Levels], float]], ...] = (
         "tandem.oldest_waiting",
         "s",
         "How long the oldest queued task waits; 0 when none does.",
-        lambda levels: levels.oldest_waiting_seconds or 0.0,
+        lambda levels: levels.oldest_waiting_seconds,
     ),
     (
         "tandem.overdue_tasks",
@@ -106,15 +106,19 @@ class _Metrics:
                 yield _metric(one.name, "s", one.text) | {"histogram": data}
 
     def levels(self, levels: Levels) -> Iterable[Json]:
-        yield self._gauge(
-            ("tandem.queue.messages", "{message}", "About how many messages the queue holds."),
-            [
-                ({"state": state}, getattr(levels, state))
-                for state in ("waiting", "delayed", "in_flight")
-            ],
-        )
+        """Yield the levels that are known."""
+        messages: list[tuple[dict[str, str], float]] = [
+            ({"state": state}, value)
+            for state in ("waiting", "delayed", "in_flight")
+            if (value := getattr(levels, state)) is not None
+        ]
+        about = ("tandem.queue.messages", "{message}", "About how many messages the queue holds.")
+        if messages:
+            yield self._gauge(about, messages)
         for name, unit, text, value_of in _LEVELS:
-            yield self._gauge((name, unit, text), [({}, value_of(levels))])
+            value = value_of(levels)
+            if value is not None:
+                yield self._gauge((name, unit, text), [({}, value)])
 
     def sinks(self, sinks: Iterable[SinkState]) -> Iterable[Json]:
         about = (

@@ -47,14 +47,17 @@ class TenantView(BaseModel):
 
 
 class LevelsView(BaseModel):
-    """What was in flight when the window was closed; queue numbers are approximate."""
+    """What was in flight when the window was closed; queue numbers are approximate.
 
-    waiting: int = Field(description="Messages that wait for the worker.")
-    delayed: int = Field(description="Messages that the queue keeps back until later.")
-    in_flight: int = Field(description="Messages that the worker has.")
-    dead_letters: int
-    oldest_waiting_seconds: float | None = Field(description="Null when nothing waits.")
-    swept: int = Field(description="Tasks that were found overdue just then.")
+    Null stands for what could not be read just then.
+    """
+
+    waiting: int | None = Field(description="Messages that wait for the worker.")
+    delayed: int | None = Field(description="Messages that the queue keeps back until later.")
+    in_flight: int | None = Field(description="Messages that the worker has.")
+    dead_letters: int | None
+    oldest_waiting_seconds: float | None = Field(description="0 when nothing waits.")
+    swept: int | None = Field(description="Tasks that were found overdue just then.")
 
     @staticmethod
     def of(levels: Levels | None) -> "LevelsView | None":

@@ -1,6 +1,7 @@
 """Prometheus metrics, read back with Prometheus' own readers."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 from prometheus_client import Metric
@@ -25,9 +26,9 @@ def process(api: Api) -> None:
     api("POST", "/process-online", {"processor": "query-table", "input": failing})
 
 
-def close(api: Api) -> None:
+def close(api: Api, levels: Levels = LEVELS) -> None:
     api.wiring.clock.advance(70)
-    list(api.wiring.reports.close_due(LEVELS))
+    list(api.wiring.reports.close_due(levels))
 
 
 def scraped(api: Api, accept: str, reader: Reader) -> dict[str, float]:
@@ -66,6 +67,21 @@ def test_before_the_first_report_there_are_families_without_samples(
     api: Api, accept: str, reader: Reader
 ) -> None:
     assert scraped(api, accept, reader) == {"tandem_build_info['0.1.0']": 1}
+
+
+@pytest.mark.parametrize(("accept", "reader"), READERS)
+def test_levels_that_are_not_known_have_no_sample(api: Api, accept: str, reader: Reader) -> None:
+    unknown = replace(LEVELS, waiting=None, delayed=None, in_flight=None, dead_letters=None)
+    close(api, replace(unknown, oldest_waiting_seconds=None, swept=None))
+    found = scraped(api, accept, reader)
+    levels = ("tandem_queue", "tandem_dead", "tandem_oldest", "tandem_overdue")
+    assert not [name for name in found if name.startswith(levels)]
+    assert "tandem_report_closed_through_timestamp_seconds[]" in found
+    close(api, replace(unknown, oldest_waiting_seconds=0))
+    found = scraped(api, accept, reader)
+    assert found["tandem_oldest_waiting_seconds[]"] == 0
+    assert found["tandem_overdue_tasks[]"] == 6
+    assert "tandem_dead_letters[]" not in found
 
 
 def test_counters_only_grow_and_a_second_scrape_says_the_same(api: Api) -> None:

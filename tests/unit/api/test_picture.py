@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
@@ -162,7 +163,7 @@ def full_hour(names: list[str], tasks: int, seconds: float) -> list[Report]:
                 delayed=0,
                 in_flight=tasks,
                 dead_letters=0,
-                oldest_waiting_seconds=None,
+                oldest_waiting_seconds=0,
                 swept=0,
             ),
         )
@@ -194,6 +195,19 @@ def test_a_name_is_a_text_whatever_it_holds() -> None:
     svg = picture(report(59, {(name, State.SUCCEEDED): 1}, {name: 1.0}))
     assert not list(svg.iter(f"{SVG}script"))
     assert name.replace("\x00", "\ufffd") in "".join(svg.itertext())
+
+
+def test_a_level_that_is_not_known_has_no_line_and_is_not_said() -> None:
+    unknown = replace(LEVELS, waiting=None, in_flight=None)
+    svg = picture(report(58, {}, {}, unknown), report(59, {}, {}, unknown))
+    words = " ".join(svg.itertext())
+    assert f"Last seen: {LEVELS.dead_letters} dead letters." in words
+    assert "None" not in words
+    assert [one.text for one in svg.iter(f"{SVG}text")].count("?") == 2
+    svg = picture(report(59, {}, {}, replace(unknown, dead_letters=None)))
+    words = " ".join(svg.itertext())
+    assert "Last seen" not in words
+    assert "Not known" in words
 
 
 def test_it_says_in_words_what_there_is_to_see() -> None:

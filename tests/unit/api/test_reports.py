@@ -1,3 +1,6 @@
+from dataclasses import asdict
+
+from tandem.domain.report import Levels
 from tests.unit.api.conftest import Api
 
 
@@ -28,6 +31,20 @@ def test_reports_are_read_newest_first_and_page_by_window(api: Api) -> None:
     older = api("GET", "/reports", query=f"limit=10&before={page['next_before']}").json
     assert older["reports"][0]["window"] == "2026-01-01T11:58:00Z"
     assert older["next_before"] is None
+
+
+def test_levels_that_are_not_known_are_null(api: Api) -> None:
+    levels = Levels(
+        waiting=None,
+        delayed=None,
+        in_flight=None,
+        dead_letters=None,
+        oldest_waiting_seconds=None,
+        swept=2,
+    )
+    api.wiring.clock.advance(70)
+    list(api.wiring.reports.close_due(levels))
+    assert api("GET", "/reports/latest").json["levels"] == asdict(levels)
 
 
 def test_a_time_without_a_zone_is_refused(api: Api) -> None:

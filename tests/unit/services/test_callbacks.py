@@ -1,10 +1,10 @@
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 
 import pytest
 
-from tandem.domain.callback import Callback, CallbackState
+from tandem.domain.callback import Callback, CallbackState, WaitingCallback
 from tandem.domain.ids import TaskId
 from tandem.domain.task import State, Task
 from tandem.domain.webhook import key_text
@@ -295,6 +295,122 @@ def test_a_callback_that_the_queue_refused_is_swept_again(
     assert waiting(world) == [refused]
     assert world.wiring.callbacks.sweep() == 1
     assert waiting(world) == []
+
+
+def world_with_waiting(number: int, monkeypatch: pytest.MonkeyPatch) -> tuple[World, list[TaskId]]:
+    """Return a world in which so many callbacks wait that the queue was not given."""
+    world = World()
+    with monkeypatch.context() as broken:
+        broken.setattr(world.wiring.callback_queue, "send", failing)
+        tasks = [world.ended_task().task_id for _ in range(number)]
+    world.wiring.callback_queue.messages.clear()
+    world.clock.advance(61)
+    return world, tasks
+
+
+def given(world: World) -> list[TaskId]:
+    """Return the tasks whose callbacks the queue has."""
+    return [
+        json.loads(one.body)["task_id"] for one in world.wiring.callback_queue.messages.values()
+    ]
+
+
+def test_one_callback_that_cannot_be_sent_or_recorded_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch, log: StringIO
+) -> None:
+    world, tasks = world_with_waiting(25, monkeypatch)
+    queue, store = world.wiring.callback_queue, world.wiring.callback_store
+    unsent, unrecorded = tasks[3], tasks[14]
+    send, handed_over = queue.send, store.handed_over
+
+    def send_others(*envelopes: Envelope) -> list[TaskId]:
+        if unsent in {one.task_id for one in envelopes}:
+            raise ConnectionError("hunter2")
+        return send(*envelopes)
+
+    def record_others(task_id: TaskId) -> None:
+        if task_id == unrecorded:
+            raise ConnectionError("hunter2")
+        handed_over(task_id)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(queue, "send", send_others)
+        broken.setattr(store, "handed_over", record_others)
+        with pytest.raises(ExceptionGroup) as raised:
+            world.wiring.callbacks.sweep()
+    assert len(raised.value.exceptions) == 3  # of the batch, of the one in it, and of the record
+    assert waiting(world) == [unsent, unrecorded]
+    assert set(given(world)) == set(tasks) - {unsent}
+    assert "hunter2" not in log.getvalue()
+    assert f'"task_id":"{unsent}"' in log.getvalue()
+    assert world.wiring.callbacks.sweep() == 2
+    assert set(given(world)) == set(tasks)
+
+
+def test_a_batch_that_fails_as_a_whole_is_sent_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, tasks = world_with_waiting(12, monkeypatch)
+    send = world.wiring.callback_queue.send
+
+    def send_one(*envelopes: Envelope) -> list[TaskId]:
+        return send(*envelopes) if len(envelopes) == 1 else failing()
+
+    monkeypatch.setattr(world.wiring.callback_queue, "send", send_one)
+    with pytest.raises(ExceptionGroup) as raised:
+        world.wiring.callbacks.sweep()
+    assert len(raised.value.exceptions) == 2  # of each batch: someone has to see why
+    assert set(given(world)) == set(tasks)
+    assert waiting(world) == []
+
+
+def test_a_queue_that_takes_nothing_is_not_asked_for_each_callback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, tasks = world_with_waiting(100, monkeypatch)
+    asked: list[int] = []
+
+    def send(*envelopes: Envelope) -> list[TaskId]:
+        asked.append(len(envelopes))
+        return failing()
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.wiring.callback_queue, "send", send)
+        with pytest.raises(ExceptionGroup):
+            world.wiring.callbacks.sweep()
+    assert asked == [10, *[1] * 10]
+    assert world.wiring.callbacks.sweep() == len(tasks)
+
+
+def test_a_shard_that_cannot_be_read_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch, log: StringIO
+) -> None:
+    world, tasks = world_with_waiting(3, monkeypatch)
+    found = world.wiring.callback_store.waiting
+
+    def one_fails(shard: int, before: datetime, *, limit: int) -> list[WaitingCallback]:
+        if shard != 1:
+            raise ConnectionError("hunter2")
+        return found(shard, before, limit=limit)
+
+    monkeypatch.setattr(type(world.wiring.callback_store), "shards", 3)
+    monkeypatch.setattr(world.wiring.callback_store, "waiting", one_fails)
+    with pytest.raises(ExceptionGroup) as raised:
+        world.wiring.callbacks.sweep()
+    assert len(raised.value.exceptions) == 2
+    assert set(given(world)) == set(tasks)
+    assert "hunter2" not in log.getvalue()
+
+
+def test_a_callback_that_the_queue_refuses_at_its_tasks_end_waits_to_be_swept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    with monkeypatch.context() as refusing:
+        refusing.setattr(
+            world.wiring.callback_queue, "send", lambda *sent: [one.task_id for one in sent]
+        )
+        task = world.ended_task()
+    world.clock.advance(61)
+    assert waiting(world) == [task.task_id]
 
 
 def failing(*_: Envelope) -> list[TaskId]:

@@ -1,6 +1,7 @@
 """The OTLP document, read by OpenTelemetry's own protocol definition."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -110,6 +111,14 @@ def test_levels_are_gauges_of_the_windows_end_and_only_where_the_report_has_them
         "waiting": LEVELS.waiting,
         "delayed": LEVELS.delayed,
         "in_flight": LEVELS.in_flight,
+    }
+    unknown = replace(LEVELS, waiting=None, delayed=None, in_flight=None, dead_letters=None)
+    partly = replace(report, levels=replace(unknown, oldest_waiting_seconds=None))
+    shown = metrics_in(read(partly, totals_of(partly))).keys()
+    assert metrics.keys() - shown == {
+        "tandem.queue.messages",
+        "tandem.dead_letters",
+        "tandem.oldest_waiting",
     }
     (oldest,) = metrics["tandem.oldest_waiting"].gauge.data_points
     assert oldest.as_double == LEVELS.oldest_waiting_seconds

@@ -11,12 +11,13 @@ from standardwebhooks.webhooks import Webhook
 
 from tandem.domain.clock import Clock, SystemClock
 from tandem.domain.report import Report, Totals
+from tandem.domain.report_text import report_text
 from tandem.domain.task import State
 from tandem.domain.webhook import key_text, signing_key
 from tandem.ports import Reply, SecretsError, SinkFailed, WindowRefused
 from tandem.services.sinks import TOPIC_BYTES, OtlpSink, TopicSink, WebhookSink
 from tandem.testing import FakeClock, MemoryPoster, MemorySecretStore, MemoryTopic
-from tests.factories.reports import full_report, make_report
+from tests.factories.reports import LEVELS, full_report, make_report
 
 URL = "https://hooks.example.com/reports"
 REPORT = full_report(State.SUCCEEDED, State.SUCCEEDED, State.FAILED)
@@ -215,3 +216,18 @@ def test_reports_are_none_the_wiser_of_who_else_is_told() -> None:
     poster = MemoryPoster()
     webhook(poster, MemorySecretStore(key="secret")).publish(report, TOTALS)
     assert json.loads(poster.posts[0].body)["data"]["sinks"] is None
+
+
+def test_mail_says_which_levels_are_not_known() -> None:
+    assert report_text(REPORT, "tandem").splitlines()[-2] == (
+        "About 1 wait, the oldest for 6 s; 3 are worked on, 2 are for later; 4 dead letters."
+    )
+    unknown = replace(LEVELS, waiting=None, delayed=None, in_flight=None)
+    assert report_text(replace(REPORT, levels=unknown, sinks=None), "tandem").endswith(
+        "It is not known how much waits; 4 dead letters.\n"
+    )
+    unknown = replace(LEVELS, oldest_waiting_seconds=None, dead_letters=None)
+    assert report_text(replace(REPORT, levels=unknown, sinks=None), "tandem").endswith(
+        "About 1 wait; 3 are worked on, 2 are for later; "
+        "it is not known how many dead letters there are.\n"
+    )
