@@ -156,6 +156,25 @@ def test_a_name_without_an_address_says_so(receiver: Receiver) -> None:
         post(receiver, Names())
 
 
+@pytest.mark.parametrize(
+    "error", [socket.gaierror(), UnicodeError(), ValueError(), OverflowError(), TypeError()]
+)
+def test_a_name_that_the_resolver_chokes_on_has_no_address(error: Exception) -> None:
+    def choke(*_: Any, **__: Any) -> Any:
+        raise error
+
+    choking = HttpsSender(connect_seconds=0.5, total_seconds=2, resolve=choke)
+    with pytest.raises(Unreachable, match="name has no address"):
+        choking.post(CallbackUrl(NAME, 443, "/"), BODY, {})
+
+
+def test_a_request_that_cannot_be_written_is_not_sent(receiver: Receiver) -> None:
+    url = CallbackUrl(NAME, receiver.port, "/")
+    with pytest.raises(Unreachable, match="the exchange failed: ValueError"):
+        sender(Names("127.0.0.1")).post(url, BODY, {"x": "1\r\nhost: other"})
+    assert receiver.requests == []
+
+
 def test_nobody_at_the_port_says_so(receiver: Receiver) -> None:
     url = CallbackUrl(NAME, 9, "/")
     with pytest.raises(Unreachable, match="Connection refused"):

@@ -1,7 +1,8 @@
 """Posting to the operator's URLs, against real receivers on loopback."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,69 @@ def test_a_slow_answer_is_cut_off_in_time(plain: Receiver) -> None:
     assert time.monotonic() - began < 1.5
 
 
+def send(raw: bytes) -> Callable[[Any], None]:
+    """Return an answer of these bytes, after which the connection ends."""
+
+    def answer(handler: Any) -> None:
+        with suppress(OSError):  # it may hang up before the end
+            handler.wfile.write(raw)
+        handler.close_connection = True
+
+    return answer
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+DIGITS = b"9" * 5000
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 " + DIGITS + b" OK\r\n\r\n",
+        b"HTTP/1.1 -200 OK\r\n\r\n",
+        b"HTTP/" + DIGITS + b" 200 OK\r\n\r\n",
+        b"\x00\xff\xfe\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 3,
+        OK + b"X: " + b"x" * 70_000,
+        OK + b"X: 1\r\n" * 200 + b"\r\n",
+        CHUNKED + DIGITS + b"\r\nx",
+        CHUNKED + b"g\r\nx",
+        CHUNKED + b"\r\n",
+        CHUNKED + b"ff\r\nx",
+        CHUNKED + b"1" + b";" * 70_000,
+    ],
+    ids=lambda raw: ascii(raw[:60]),
+)
+def test_an_answer_that_breaks_http_is_no_answer(plain: Receiver, raw: bytes) -> None:
+    plain.answer = send(raw)
+    with pytest.raises(Unreachable):
+        post(plain.url)
+
+
+@pytest.mark.parametrize(
+    ("raw", "body"),
+    [
+        (OK + b"Content-Length: " + DIGITS + b"\r\n\r\nx", b"x"),
+        (OK + b"Content-Length: -1\r\n\r\nx", b"x"),
+        (OK + b"Content-Length: \xb2\r\n\r\nx", b"x"),
+        (OK + b"Transfer-Encoding: \xff\r\n\r\nx", b"x"),
+        (OK + b"no header at all\r\n\r\nx", b"x"),
+        (OK + b": \r\n=?utf-8?q?=ff?=: \xff\r\n\r\n", b""),
+        (OK + b"Retry-After: \xff\x00\r\nRetry-After: 1\r\n\r\n", b""),
+    ],
+    ids=lambda raw: ascii(raw[:60]),
+)
+def test_an_odd_header_does_not_hide_the_answer(plain: Receiver, raw: bytes, body: bytes) -> None:
+    plain.answer = send(raw)
+    assert post(plain.url) == Reply(200, body)
+
+
+def test_a_chunk_of_a_negative_size_is_no_way_around_the_bound(plain: Receiver) -> None:
+    plain.answer = send(CHUNKED + b"-5\r\n" + b"x" * (64 * ANSWER_BYTES))
+    assert len(post(plain.url).body) <= ANSWER_BYTES
+
+
 @pytest.mark.parametrize(
     ("url", "why"),
     [
@@ -103,6 +167,11 @@ def test_a_slow_answer_is_cut_off_in_time(plain: Receiver) -> None:
         ("http://nowhere.invalid/", "name has no address"),
         ("ftp://127.0.0.1/", "not one of http or https"),
         ("http://127.0.0.1:99999/", "not one of http or https"),
+        ("http://127.0.0.1:" + "9" * 5000, "not one of http or https"),
+        ("http://[::1", "not one of http or https"),
+        ("http://a\x00b/", "name has no address"),
+        ("http://" + "a" * 70 + ".example/", "name has no address"),
+        ("http:///path", "name"),
     ],
 )
 def test_what_cannot_be_reached_says_why(url: str, why: str) -> None:

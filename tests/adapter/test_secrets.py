@@ -67,6 +67,13 @@ def test_a_secret_that_is_missing_is_an_error_that_names_it(ports: Ports) -> Non
         ports.secrets.versions("nowhere")
 
 
+def test_a_secret_of_bytes_is_an_error_that_says_so(on_moto: Ports) -> None:
+    assert on_moto.clients is not None
+    on_moto.clients.secrets.create_secret(Name="bytes", SecretBinary=b"\xff\x00")
+    with pytest.raises(SecretsError, match="the secret bytes is binary: keep it as text"):
+        on_moto.secrets.versions("bytes")
+
+
 @pytest.mark.parametrize(
     ("code", "why"),
     [

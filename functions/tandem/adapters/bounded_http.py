@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from threading import Event, Timer
 from typing import Any
 
@@ -81,6 +81,8 @@ class BoundedHttp:
             raise Unreachable("the answer is not HTTP") from None
         except OSError as error:
             raise Unreachable(f"the connection failed: {error.strerror or 'it ended'}") from None
+        except Exception as error:  # noqa: BLE001 - what a receiver sends may break any parser
+            raise Unreachable(f"the exchange failed: {type(error).__name__}") from None
 
     def _connect(self, addresses: Sequence[FoundAddress]) -> socket.socket:
         """Return a connection to the first address that takes one."""
@@ -117,13 +119,25 @@ class BoundedHttp:
             connection.auto_open = 0
             connection.request("POST", target.path, body, dict(headers))
             answer = connection.getresponse()
-            said = answer.read(answer_bytes) if answer_bytes else b""
-            return RawAnswer(answer.status, answer.getheader("Retry-After"), said)
+            retry_after = answer.getheader("Retry-After")
+            return RawAnswer(answer.status, retry_after, _start_of(answer, answer_bytes))
 
     def _secured(self, tcp: socket.socket, target: Target) -> ssl.SSLSocket:
         return self._tls.wrap_socket(
             tcp, server_hostname=target.host, do_handshake_on_connect=False
         )
+
+
+def _start_of(answer: HTTPResponse, most_bytes: int) -> bytes:
+    """Return the first bytes of an answer's body.
+
+    Each piece is at most what a buffer holds. `HTTPResponse.read` reads a chunk of a negative size
+    to the end of the connection.
+    """
+    start = b""
+    while len(start) < most_bytes and (piece := answer.read1(most_bytes - len(start))):
+        start += piece
+    return start[:most_bytes]
 
 
 @contextmanager
@@ -145,7 +159,7 @@ def _cut_after(seconds: float, connected: socket.socket) -> Iterator[None]:
     timer.start()
     try:
         yield
-    except (OSError, HTTPException):
+    except Exception:
         if late.is_set():
             raise TimeoutError from None
         raise

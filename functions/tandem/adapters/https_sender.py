@@ -36,7 +36,7 @@ class HttpsSender:
     def _checked_addresses(self, url: CallbackUrl) -> Sequence[FoundAddress]:
         try:
             found = self._resolve(url.host, url.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
+        except Exception:  # noqa: BLE001 - OSError, and others for what is no name
             raise Unreachable("its name has no address") from None
         for *_, address in found:
             if not may_be_called(address[0], self._allowed):

@@ -24,7 +24,7 @@ class OperatorPoster:
         target = _target(url)
         try:
             addresses = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
+        except Exception:  # noqa: BLE001 - OSError, and others for what is no name
             raise Unreachable("its name has no address") from None
         answer = self._http.post(addresses, target, body, headers, answer_bytes=ANSWER_BYTES)
         return Reply(answer.status, answer.body)

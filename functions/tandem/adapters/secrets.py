@@ -36,6 +36,8 @@ class ParametersSecretStore:
                 found = cast("dict[str, str]", self._provider.get(name))
             except GetParameterError as error:
                 raise SecretsError(f"the secret {name} cannot be read: {_why(error)}") from None
+        if not all(isinstance(value, str) for value in found.values()):
+            raise SecretsError(f"the secret {name} is binary: keep it as text")
         return tuple(found.values())
 
 

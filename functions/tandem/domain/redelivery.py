@@ -8,6 +8,12 @@ from datetime import datetime, timedelta
 LONGEST = timedelta(hours=11)
 """SQS hides a message for at most 12 hours from its receipt."""
 
+_SECONDS_DIGITS = 9
+"""Some thirty years: more digits ask for no more than the longest wait."""
+
+_DATE_CHARACTERS = 64
+"""More than any form of a date that RFC 9110 has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Redelivery:
@@ -37,16 +43,20 @@ class Redelivery:
 
 
 def asked_wait(retry_after: str | None, now: datetime) -> timedelta | None:
-    """Return the wait that a Retry-After header asks for (RFC 9110, section 10.2.3); else None."""
+    """Return the wait that a Retry-After header asks for (RFC 9110, section 10.2.3); else None.
+
+    It is never less than nothing or more than `LONGEST`.
+    """
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=int(text[:9])), LONGEST)
-    if not text:
+        seconds = text.lstrip("0")[:_SECONDS_DIGITS] or "0"
+        return min(timedelta(seconds=int(seconds)), LONGEST)
+    if not 0 < len(text) <= _DATE_CHARACTERS:
         return None
     from email.utils import parsedate_to_datetime  # 20 modules, for a header that is seldom a date
 
     try:
-        at = parsedate_to_datetime(text)
-        return max(at - now, timedelta(0))
-    except (ValueError, TypeError):  # no date, or one without a zone
+        wait = parsedate_to_datetime(text) - now
+    except Exception:  # noqa: BLE001 - the parser documents ValueError, and raises others as well
         return None
+    return min(max(wait, timedelta(0)), LONGEST)

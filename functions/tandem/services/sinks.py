@@ -146,7 +146,7 @@ def read_headers(text: str) -> dict[str, str]:
     """
     try:
         found: Any = json.loads(text)
-    except ValueError:
+    except Exception:  # noqa: BLE001 - besides ValueError, RecursionError for what is nested
         found = None
     if not isinstance(found, dict) or not all(map(_is_header, found.items())):
         raise SinkFailed("the secret with its headers is not a JSON object of names and values")
@@ -168,10 +168,10 @@ def _taken(reply: Reply) -> None:
 
 
 def _rejected_points(body: bytes) -> int:
-    """Return how many data points an answer says were rejected; none when it says nothing."""
+    """Return how many data points an answer says were rejected; 0 when it says nothing of them."""
     try:
         said: Any = json.loads(body or b"{}")
         rejected = int(said.get("partialSuccess", {}).get("rejectedDataPoints", 0))
-    except (ValueError, TypeError, AttributeError):  # it may answer anything, and has taken them
+    except Exception:  # noqa: BLE001 - it may answer anything, and has taken the points
         return 0
-    return rejected
+    return max(rejected, 0)

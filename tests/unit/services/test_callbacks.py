@@ -6,6 +6,8 @@ import pytest
 
 from tandem.domain.callback import Callback, CallbackState, WaitingCallback
 from tandem.domain.ids import TaskId
+from tandem.domain.callback import Callback, CallbackState
+from tandem.domain.redelivery import LONGEST
 from tandem.domain.task import State, Task
 from tandem.domain.webhook import key_text
 from tandem.ports import AddressForbidden, Answered, Envelope, SecretsError, Unreachable
@@ -69,6 +71,20 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+@pytest.mark.parametrize(
+    "retry_after",
+    ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 1 Jan 99999999999999999999 00:00:00 GMT", "9" * 9000],
+    ids=lambda text: text[:40],
+)
+def test_no_retry_after_brings_a_callback_out_of_its_policy(world: World, retry_after: str) -> None:
+    world.answers(*[Answered(503, retry_after)] * ATTEMPTS)
+    waits = world.deliver_until_done()
+    assert len(world.wiring.callback_sender.posts) == ATTEMPTS
+    assert max(waits) <= LONGEST
+    assert (world.callback.state, world.callback.attempts) == (CallbackState.FAILED, ATTEMPTS)
+    assert world.letter == ("attempts-exhausted", "it answered 503")
 
 
 def test_the_end_of_a_task_is_posted_once_and_says_what_the_task_is(world: World) -> None:

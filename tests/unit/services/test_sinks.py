@@ -155,7 +155,22 @@ def test_metrics_are_exported_below_the_endpoint_with_the_headers_of_the_secret(
 
 @pytest.mark.parametrize(
     "text",
-    ["api-key=1", "[]", '{"a": 1}', '{"a b": "1"}', '{"a": "1\\r\\nb: 2"}', '{"": "1"}', '"text"'],
+    [
+        "api-key=1",
+        "[]",
+        '{"a": 1}',
+        '{"a b": "1"}',
+        '{"a": "1\\r\\nb: 2"}',
+        '{"": "1"}',
+        '"text"',
+        "[" * 100_000,
+        "9" * 5000,
+        '{"a": "\\ud800"}',
+        "\ud800",
+        '{"a": NaN}',
+        "",
+    ],
+    ids=lambda text: ascii(text[:30]),
 )
 def test_headers_that_are_none_are_not_sent_and_not_told(text: str) -> None:
     poster = MemoryPoster()
@@ -189,6 +204,16 @@ def test_what_a_collector_does_not_take_for_good_is_not_sent_again() -> None:
         b'{"partialSuccess": {"rejectedDataPoints": "0"}}',
         b"\x00not json",
         b"[1]",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf{}",
+        b"[" * 60_000,
+        b'{"partialSuccess": {"rejectedDataPoints": 1e999}}',
+        b'{"partialSuccess": {"rejectedDataPoints": -1e999}}',
+        b'{"partialSuccess": {"rejectedDataPoints": NaN}}',
+        b'{"partialSuccess": {"rejectedDataPoints": "%s"}}' % (b"9" * 5000),
+        b'{"partialSuccess": {"rejectedDataPoints": %s}}' % (b"9" * 5000),
+        b'{"partialSuccess": {"rejectedDataPoints": [1]}}',
+        b'{"partialSuccess": {"rejectedDataPoints": -3}}',
     ],
 )
 def test_an_answer_that_rejects_nothing_is_good(body: bytes) -> None:
