@@ -9,6 +9,8 @@ import secrets
 from traceback import extract_tb
 from typing import Any
 
+from tandem.domain.error_text import aws_code, error_type
+
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _XRAY_ROOT = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})")
 
@@ -37,9 +39,8 @@ def xray_header() -> str | None:
 
 def described(error: BaseException) -> dict[str, Any]:
     """Return what may be logged of an error: its class, an AWS error's code, and where it was."""
-    response = getattr(error, "response", None)
-    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    known: dict[str, Any] = {"error_type": type(error).__name__, "stack": stack(error)}
+    code = aws_code(error)
+    known: dict[str, Any] = {"error_type": error_type(error), "stack": stack(error)}
     return known | ({"error_code": code} if code else {})
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tandem.trace import continued, described, trace_id
@@ -44,3 +46,10 @@ def test_of_an_error_its_class_code_and_place_are_told_and_not_its_text() -> Non
     told = described(Refused("SECRET"))
     assert told == {"error_type": "Refused", "error_code": "AccessDeniedException", "stack": []}
     assert "error_code" not in described(ValueError("SECRET"))
+
+
+@pytest.mark.parametrize("response", [{"Error": "SECRET"}, {"Error": {"Code": "SECRET text"}}, 1])
+def test_an_error_of_any_library_can_be_described(response: Any) -> None:
+    error = ValueError("SECRET")
+    error.response = response  # type: ignore[attr-defined]
+    assert described(error) == {"error_type": "ValueError", "stack": []}

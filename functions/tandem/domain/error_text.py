@@ -1,0 +1,78 @@
+"""Texts of exceptions, fit to be stored and shown to a task's owner.
+
+A processor's own message is for the owner. A message of the AWS SDK names accounts, roles and
+resources, and one of a socket names hosts: of these only the class and AWS's error code are told.
+"""
+
+import re
+from typing import Any
+
+from tandem.domain.text import storable
+
+_INNER_MODULES = frozenset(
+    {
+        "aws_lambda_powertools",
+        "boto3",
+        "botocore",
+        "http",
+        "s3transfer",
+        "socket",
+        "ssl",
+        "urllib3",
+        "tandem.adapters",
+        "tandem.ports",
+    }
+)
+"""Whose exceptions, and all that derive from them, are not the processor's own."""
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,99}")
+_TYPE_CHARACTERS = 100
+
+
+def error_type(error: BaseException) -> str:
+    """Return the name of an exception's class."""
+    return storable(type(error).__name__, _TYPE_CHARACTERS) or "Exception"
+
+
+def error_text(error: BaseException, characters: int) -> str:
+    """Return an exception's message, cut to a length; the name of its class when it has none.
+
+    Of the invalid parts of a Pydantic model it tells all, each with where it is. It never raises.
+    """
+    if _is_inner(error):
+        code = aws_code(error)
+        return f"AWS answered {code}" if code else error_type(error)
+    try:
+        text = _invalid_parts(error) if _is_invalid_model(error) else str(error)
+        text = storable("".join((text,)), characters)  # a subclass of str may cut otherwise
+    except BaseException:  # noqa: BLE001 - a `__str__` may raise anything, and the end be lost
+        text = ""
+    return text or error_type(error)
+
+
+def aws_code(error: BaseException) -> str | None:
+    """Return the code of an error that AWS answered; None for any other exception."""
+    try:
+        response: Any = getattr(error, "response", None)
+        code = response["Error"]["Code"] if isinstance(response, dict) else None
+    except Exception:  # noqa: BLE001 - any library may give its exceptions a `response`
+        return None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None
+
+
+def _is_inner(error: BaseException) -> bool:
+    for kind in type(error).__mro__:
+        root, *inner = str(kind.__module__).split(".")[:2]
+        if root in _INNER_MODULES or ".".join((root, *inner)) in _INNER_MODULES:
+            return True
+    return False
+
+
+def _is_invalid_model(error: BaseException) -> bool:
+    kind = type(error)
+    return kind.__name__ == "ValidationError" and str(kind.__module__).startswith("pydantic_core")
+
+
+def _invalid_parts(error: Any) -> str:
+    parts = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'/'.join(map(str, part['loc']))}: {part['msg']}" for part in parts)
