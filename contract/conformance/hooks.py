@@ -28,6 +28,7 @@ _BEYOND_JSON_SCHEMA = re.compile(
     r"|It is not a URL.*|It holds a user or a password\.|It has a fragment\.|Its port is 0\."
     r"|Its host is (neither a name nor an address|this machine)\.|Its address is not a public one\."
     r"|An online task runs now\."
+    r"|It is not the next_cursor of a page\."
     r"|Value error, blocks x block_mb must be at most \d+"
     r"|Value error, rows must have 1 to \d+ different columns, not \d+"
 )

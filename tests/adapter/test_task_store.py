@@ -33,6 +33,7 @@ from tandem.domain.transitions import (
 )
 from tandem.ports import (
     ChangeRefused,
+    CursorInvalid,
     KeyUsed,
     MadeBefore,
     Once,
@@ -458,10 +459,25 @@ def test_a_listed_task_carries_all_that_a_reader_sees(store: TaskStore) -> None:
     assert listed.expires_at == EXPIRY
 
 
-@pytest.mark.parametrize("cursor", ["nonsense!", "\x00", "ÿ", "////"])
-def test_a_made_up_cursor_shows_nothing_of_another_tenant(store: TaskStore, cursor: str) -> None:
-    store.put(make_task(tenant=TenantId("other")))
-    assert store.list(ACME, EVERYTHING, limit=5, cursor=cursor).tasks == []
+@pytest.mark.parametrize("cursor", ["", "nonsense!", "\x00", "ÿ", "////", "x" * 300, "IA"])
+def test_a_cursor_that_no_listing_gave_is_refused(store: TaskStore, cursor: str) -> None:
+    with pytest.raises(CursorInvalid):
+        store.list(ACME, EVERYTHING, limit=5, cursor=cursor)
+
+
+def test_a_cursor_of_another_tenant_or_filter_shows_only_what_is_asked_for(
+    store: TaskStore,
+) -> None:
+    other = TenantId("other")
+    for second in range(3):
+        store.put(make_task(NOON + timedelta(seconds=second), tenant=other, processor="sum"))
+    mine = make_task(NOON, processor="echo")
+    store.put(mine)
+    cursor = store.list(other, TaskFilter(processor="sum"), limit=1).next_cursor
+    for wanted in (EVERYTHING, TaskFilter(processor="echo")):
+        page = store.list(ACME, wanted, limit=5, cursor=cursor)
+        assert [task.task_id for task in page.tasks] == [mine.task_id]
+        assert page.next_cursor is None
 
 
 def test_of_many_claims_at_once_exactly_one_wins(concurrent_ports: Ports) -> None:

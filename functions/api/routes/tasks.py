@@ -13,12 +13,13 @@ from api.models import Accepted, TaskDetail, TaskList
 from api.negotiation import JSON_SPOKEN
 from api.owned import TaskIdPath, owned_task
 from api.prefer import WaitSeconds, applied, ended
-from api.problems import Problem, not_found
+from api.problems import Problem, invalid, not_found
 from api.services import Services
 from api.submitting import key_in_flight, take_quota
+from tandem.domain.cursor import CURSOR_CHARACTERS
 from tandem.domain.task import State
 from tandem.limits import PAGE_TASKS
-from tandem.ports import AlreadyRetried, Contended, KeyUsed, TaskFilter
+from tandem.ports import AlreadyRetried, Contended, CursorInvalid, KeyUsed, TaskFilter
 from tandem.services.tasks import (
     AlreadyFinished,
     InputGone,
@@ -39,11 +40,14 @@ async def list_tasks(
     state: State | None = None,
     processor: Annotated[str | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_TASKS)] = 20,
-    cursor: Annotated[str | None, Query(max_length=256)] = None,
+    cursor: Annotated[str | None, Query(max_length=CURSOR_CHARACTERS)] = None,
 ) -> TaskList:
     """Answer with the caller's tasks, newest first."""
     wanted = TaskFilter(state=state, processor=processor)
-    page = services.tasks.list(caller.tenant, wanted, limit=limit, cursor=cursor)
+    try:
+        page = services.tasks.list(caller.tenant, wanted, limit=limit, cursor=cursor)
+    except CursorInvalid:
+        raise invalid("/query/cursor", "It is not the next_cursor of a page.") from None
     return TaskList(tasks=[TaskView.of(task) for task in page.tasks], next_cursor=page.next_cursor)
 
 

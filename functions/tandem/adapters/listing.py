@@ -1,6 +1,5 @@
 """A tenant's tasks, newest first, over the shards of index by_owner."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.items import Item
 from tandem.adapters.readers import from_item
-from tandem.ports import TaskFilter, TaskPage
+from tandem.domain.cursor import place_of, to_cursor
+from tandem.ports import CursorInvalid, TaskFilter, TaskPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,8 +26,8 @@ class Listing:
         self._limit = limit
 
     def page(self, partitions: list[str], cursor: str | None) -> TaskPage:
-        """Return the page that a cursor starts, merged over the partitions."""
-        before = _decode(cursor) if cursor else None
+        """Return the page after a cursor, merged over the partitions, or raise CursorInvalid."""
+        before = None if cursor is None else _place_of(cursor)
         shards = [self._newest(partition, before) for partition in partitions]
         newest = merge(*shards, key=lambda item: item["created"]["S"], reverse=True)
         items = list(islice(newest, self._limit + 1))
@@ -35,7 +35,7 @@ class Listing:
         more = len(items) > self._limit
         return TaskPage(
             [from_item(item) for item in page],
-            _encode(page[-1]["created"]["S"]) if more else None,
+            to_cursor(page[-1]["created"]["S"]) if more else None,
         )
 
     def _newest(self, partition: str, before: str | None) -> Iterator[Item]:
@@ -71,13 +71,8 @@ class Listing:
             yield from page["Items"]
 
 
-def _encode(created: str) -> str:
-    return urlsafe_b64encode(created.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> str:
+def _place_of(cursor: str) -> str:
     try:
-        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        return place_of(cursor)
     except ValueError:
-        # Not one of ours: start where no task is.
-        return " "
+        raise CursorInvalid from None

@@ -59,6 +59,10 @@ class ChangeRefused(Exception):
         """The task as it is; None when there is none of that id."""
 
 
+class CursorInvalid(Exception):
+    """No listing gave this cursor."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFilter:
     """Which of a tenant's tasks a listing shows."""
@@ -164,7 +168,10 @@ class TaskStore(Protocol):
     ) -> TaskPage:
         """Return up to `limit` of a tenant's tasks, newest first, from the cursor on.
 
-        A task can show up a moment after it was written. A cursor that no listing gave starts
-        somewhere, and never shows another tenant's task.
+        A task can show up a moment after it was written. A cursor of another tenant, or of another
+        filter, starts at its place among the tasks that are asked for.
+
+        Raises:
+            CursorInvalid: no listing gave the cursor.
         """
         ...

@@ -6,12 +6,14 @@ from threading import Lock
 
 from tandem.domain.changes import Change
 from tandem.domain.clock import to_text
+from tandem.domain.cursor import place_of, to_cursor
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, InlinePayload, State, Task
 from tandem.domain.transitions import leave_list
 from tandem.ports import (
     AlreadyRetried,
     ChangeRefused,
+    CursorInvalid,
     Follows,
     KeyUsed,
     MadeBefore,
@@ -135,7 +137,8 @@ class MemoryTaskStore:
     def list(
         self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None = None
     ) -> TaskPage:
-        """Return up to `limit` of a tenant's tasks, newest first, from the cursor on."""
+        """Return up to `limit` of a tenant's tasks, newest first, or raise CursorInvalid."""
+        before = None if cursor is None else _place_of(cursor)
         with self._lock:
             found = sorted(
                 (
@@ -143,7 +146,7 @@ class MemoryTaskStore:
                     for task in self.tasks.values()
                     if task.tenant == tenant
                     and wanted.matches(task)
-                    and (cursor is None or _position(task) < cursor)
+                    and (before is None or _position(task) < before)
                 ),
                 key=_position,
                 reverse=True,
@@ -152,8 +155,15 @@ class MemoryTaskStore:
             replace(task, input=InlinePayload(""), output=None, history=())
             for task in found[:limit]
         ]
-        return TaskPage(page, _position(page[-1]) if len(found) > limit else None)
+        return TaskPage(page, to_cursor(_position(page[-1])) if len(found) > limit else None)
 
 
 def _position(task: Task) -> str:
     return f"{to_text(task.created_at)}#{task.task_id}"
+
+
+def _place_of(cursor: str) -> str:
+    try:
+        return place_of(cursor)
+    except ValueError:
+        raise CursorInvalid from None

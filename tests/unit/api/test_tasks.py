@@ -64,6 +64,27 @@ def test_a_listing_is_filtered(api: Api) -> None:
     assert [task["state"] for task in page["tasks"]] == ["queued"]
 
 
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "%ff",
+        "%00",
+        "////",
+        "IA",
+        "MjAyNi0wMS0wMVQxMjowMDowMC4wMDBa",
+        "=" * 8,
+        "%F0%9F%98%80",
+    ],
+)
+def test_a_cursor_that_is_none_is_refused_and_named(api: Api, cursor: str) -> None:
+    api("POST", "/process-offline", ECHO)
+    answer = api("GET", "/tasks", query=f"cursor={cursor}")
+    assert (answer.status, answer.problem) == (422, "invalid-request")
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/query/cursor"]
+
+
 @pytest.mark.parametrize("query", ["state=lost", "limit=0", "limit=101", "cursor=" + "x" * 300])
 def test_a_listing_that_makes_no_sense_is_refused(api: Api, query: str) -> None:
     assert api("GET", "/tasks", query=query).problem == "invalid-request"

@@ -6,7 +6,6 @@ import pytest
 
 from tandem.domain.callback import Callback, CallbackState, WaitingCallback
 from tandem.domain.ids import TaskId
-from tandem.domain.callback import Callback, CallbackState
 from tandem.domain.redelivery import LONGEST
 from tandem.domain.task import State, Task
 from tandem.domain.webhook import key_text

@@ -1,0 +1,33 @@
+"""Cursors of listings: the place of a page's last item, as one opaque text.
+
+A cursor holds a place and no tenant: whoever sends it reads on among his own items.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+CURSOR_CHARACTERS = 256
+
+_PLACE = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z#[0-9a-f-]{36}"
+)
+"""A moment as `to_text` writes it, and an id: unique, and sorted as tasks were made."""
+
+
+def to_cursor(place: str) -> str:
+    """Return the cursor of the page that follows a place."""
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str) -> str:
+    """Return the place that a cursor names.
+
+    Raises:
+        ValueError: no listing gave this cursor.
+    """
+    if len(cursor) <= CURSOR_CHARACTERS and cursor.isascii():
+        place = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        # The decoder passes over what is no base64, and takes several texts for one place.
+        if _PLACE.fullmatch(place) and to_cursor(place) == cursor:
+            return place
+    raise ValueError("it is no cursor of a listing")
