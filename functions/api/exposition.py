@@ -61,7 +61,12 @@ def rendered(exposition: Exposition, accept: str) -> tuple[bytes, str]:
 
     OpenMetrics when it is asked for, else Prometheus' text format 0.0.4.
     """
-    encoder, content_type = choose_encoder(accept)
+    try:
+        encoder, content_type = choose_encoder(accept)
+    except Exception:  # noqa: BLE001 - it reads versions as numbers, and they may be any text
+        encoder, content_type = choose_encoder("")
+    if not (content_type.isascii() and content_type.isprintable()):  # it repeats the version
+        encoder, content_type = choose_encoder("")
     return encoder(exposition), content_type
 
 

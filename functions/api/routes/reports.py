@@ -1,5 +1,6 @@
 """Reading the reports of what was processed."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -16,6 +17,8 @@ from tandem.services.report_views import ReportList, ReportView
 router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[JSON_SPOKEN])
 
 NONE_YET = "report yet: the first is closed within two minutes"
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
+"""No window is older; near the year 1 there would be no window before."""
 
 
 @router.get("", operation_id="list_reports")
@@ -27,7 +30,7 @@ async def list_reports(
 ) -> ReportList:
     """Answer with closed report windows, newest first."""
     del caller
-    window = Window.holding(before) if before else None
+    window = Window.holding(max(before, _BEFORE_ALL)) if before else None
     found = services.reports.latest(before=window, limit=limit)
     return ReportList(
         reports=[ReportView.of(report) for report in found],

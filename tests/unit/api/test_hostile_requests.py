@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tandem.domain.report import Levels
 from tandem.limits import BODY_BYTES, DETAIL_CHARACTERS, JSON_DEPTH
 from tests.factories.events import http_event
 from tests.unit.api.conftest import Answer, Api
@@ -38,6 +39,9 @@ NOT_JSON = {
     "a comment": ("/* 1 */ 1", "cannot be read"),
     "single quotes": ("'a'", "cannot be read"),
 }
+LEVELS = Levels(
+    waiting=0, delayed=0, in_flight=0, dead_letters=0, oldest_waiting_seconds=0, swept=0
+)
 POSTS = ["/process-online", "/process-offline"]
 
 
@@ -156,6 +160,16 @@ def test_a_time_that_is_none_is_refused(api: Api, before: str) -> None:
     answer = api("GET", "/reports", query=f"before={before}")
     assert (answer.status, answer.problem) == (422, "invalid-request")
     assert answer.json["errors"][0]["pointer"] == "/query/before"
+
+
+@pytest.mark.parametrize(
+    "before", ["0001-01-01T00:00:00Z", "0001-01-01T01:39:00Z", "9999-12-31T23:59:59.9999999Z"]
+)
+def test_the_first_and_the_last_time_there_is_can_be_asked_for(api: Api, before: str) -> None:
+    api.wiring.clock.advance(70)
+    closed = list(api.wiring.reports.close_due(LEVELS))
+    reports = api("GET", "/reports", query=f"before={before}&limit=100").json["reports"]
+    assert len(reports) == (len(closed) if before.startswith("9") else 0)
 
 
 @pytest.mark.parametrize("method", ["TRACE", "PATCH", "PUT", "CONNECT", "PROPFIND", "", "get"])

@@ -121,3 +121,27 @@ def test_every_metric_says_what_it_is_and_buckets_are_cumulative(api: Api) -> No
 def test_the_scraper_chooses_the_format(api: Api, accept: str, content_type: str) -> None:
     answer = api("GET", "/metrics", headers={"accept": accept})
     assert answer.headers["content-type"].startswith(content_type)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/plain;version=1e400",
+        "text/plain; version=x",
+        "text/plain; version=",
+        "text/plain; version=1.0.0; escaping=\u00e9",
+        "application/openmetrics-text; version=a.b",
+        "application/openmetrics-text; version=" + "9" * 5000,
+        "application/openmetrics-text; version=\u0661.0.0",
+        "application/openmetrics-text; version=1.0.0; escaping=" + "x" * 500,
+        "application/openmetrics-text; version=1._0",
+        ";;,,;=,version",
+        "\x00",
+    ],
+    ids=lambda accept: ascii(accept[:50]),
+)
+def test_any_accept_is_answered_with_metrics(api: Api, accept: str) -> None:
+    answer = api("GET", "/metrics", headers={"accept": accept})
+    assert answer.status == 200
+    assert "tandem_build_info" in answer.text
+    assert all(text.isascii() and text.isprintable() for text in answer.headers.values())
