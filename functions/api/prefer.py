@@ -11,7 +11,14 @@ from api.time_left import within_time_left
 from tandem.domain.task import Task
 from tandem.limits import PREFER_WAIT_SECONDS
 
-_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_ELEMENT = re.compile(rf'(?:[^",]|{_QUOTED}|")++')
+"""What stands between commas; a comma in a quoted text parts nothing."""
+_PREFERENCE = re.compile(rf"\s*({_WORD})\s*(?:=\s*({_WORD}|{_QUOTED})?\s*)?(?:;.*)?")
+"""A name, its value, and parameters, which belong to that preference alone."""
+_PREFER_CHARACTERS = 1024
+_SECONDS_DIGITS = 9
 _FIRST_LOOK_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 1.0
 
@@ -24,10 +31,30 @@ async def _wait_seconds(
     ] = None,
 ) -> float:
     """Return how long to wait: what is asked for, at most what the function has time for."""
-    asked = _WAIT.search(prefer or "")
-    if asked is None:
+    del prefer  # it is the first header of that name, and here to be documented
+    asked = wait_of(",".join(request.headers.getlist("prefer")))
+    return within_time_left(request, min(asked, PREFER_WAIT_SECONDS)) if asked else 0
+
+
+def wait_of(prefer: str) -> int:
+    """Return how many seconds a Prefer header asks to wait; 0 when it asks for nothing or for 0.
+
+    Of several `wait` the first counts (RFC 7240, section 2), and one that is no number is passed
+    over, like all that is not known. More seconds than 999,999,999 are as many as these.
+    """
+    for element in _ELEMENT.findall(prefer) if len(prefer) <= _PREFER_CHARACTERS else ():
+        preference = _PREFERENCE.fullmatch(element)
+        if preference and preference[1].lower() == "wait":
+            return _seconds(preference[2] or "")
+    return 0
+
+
+def _seconds(value: str) -> int:
+    digits = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+    if not (digits.isascii() and digits.isdigit()):
         return 0
-    return within_time_left(request, min(float(asked[1]), PREFER_WAIT_SECONDS))
+    significant = digits.lstrip("0")
+    return int(significant or "0") if len(significant) <= _SECONDS_DIGITS else 999_999_999
 
 
 WaitSeconds = Annotated[float, Depends(_wait_seconds)]
