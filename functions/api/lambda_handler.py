@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+from base64 import b64decode
 from types import FrameType
 from typing import Any
 
@@ -37,7 +38,7 @@ class LambdaHandler:
         """Answer one request."""
         if self._mangum is None:
             self._mangum = self._start()
-        return self._mangum(_with_own_host(event), context)
+        return self._mangum(_readable(event), context)
 
     def _start(self) -> Mangum:
         self._loop = asyncio.new_event_loop()
@@ -60,13 +61,40 @@ class LambdaHandler:
             self._loop.close()
 
 
-def _with_own_host(event: dict[str, Any]) -> dict[str, Any]:
-    """Return the event with the API's own name as its host.
+def _readable(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event so that Mangum can read it: it raises where a part is not as it expects.
 
-    What a request says of host and port may be anything, and Mangum raises where it cannot read it.
+    The host is the API's own name, whatever the request says of it. Halves of surrogate pairs,
+    which no bytes can hold, become question marks. The body becomes bytes.
     """
-    name, _, _ = event["requestContext"]["domainName"].partition(":")
-    return event | {"headers": event["headers"] | {"host": f"{name}:443"}}
+    context = event["requestContext"]
+    name, _, _ = context["domainName"].partition(":")
+    headers = event.get("headers") or {}
+    known = {_encodable(name): _encodable(text) for name, text in headers.items()}
+    http = context["http"]
+    return event | {
+        "headers": known | {"host": f"{name}:443"},
+        "cookies": [_encodable(cookie) for cookie in event.get("cookies") or ()],
+        "rawQueryString": _encodable(event.get("rawQueryString")),
+        "requestContext": context | {"http": http | {"path": _encodable(http["path"])}},
+        "body": _body(event),
+        "isBase64Encoded": False,
+    }
+
+
+def _encodable(text: Any) -> str:
+    """Return a text that UTF-8 can hold."""
+    known = text if isinstance(text, str) else ""
+    return known if known.isascii() else known.encode(errors="replace").decode()
+
+
+def _body(event: dict[str, Any]) -> bytes | None:
+    """Return the body; None when the event holds one that cannot be decoded."""
+    body = event.get("body") or ""
+    try:
+        return b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+    except Exception:  # noqa: BLE001 - no base64, no UTF-8 or no text: API Gateway sends none
+        return None
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> None:

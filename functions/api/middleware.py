@@ -82,10 +82,14 @@ class _Exchange:
             self._log()
 
     async def _receiving(self) -> Message:
-        """Return what comes next of the request, or raise the problem of a body that is too large.
+        """Return what comes next of the request, or raise the problem of its body.
 
         What counts is what arrives, whatever the request's Content-Length says of it.
         """
+        if self._scope.get("aws.event", {}).get("body", b"") is None:  # see LambdaHandler
+            raise problems.Problem(
+                HTTPStatus.BAD_REQUEST, "body-unreadable", "The request's body cannot be decoded."
+            )
         message = await self._receive()
         self._received_bytes += len(message.get("body", b""))
         if self._received_bytes > BODY_BYTES:

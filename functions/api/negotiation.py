@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from fastapi import Depends, Request
+from starlette.datastructures import Headers
 
 from api.problems import Problem
 
@@ -20,12 +21,18 @@ async def json_spoken(request: Request) -> None:
         return
     if not _is_json(headers.get("content-type", "")):
         raise _unsupported(f"The body must be {_JSON}.", {"Accept": _JSON})
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise _unsupported("The body must not be encoded.", {"Accept-Encoding": "identity"})
+    check_coding(headers)
 
 
 JSON_SPOKEN = Depends(json_spoken)
 """For a router or a route: `APIRouter(dependencies=[JSON_SPOKEN])`."""
+
+
+def check_coding(headers: Headers) -> None:
+    """Answer 415 when the body has a content coding (RFC 9110, section 15.5.16)."""
+    codings = ",".join(headers.getlist("content-encoding")).split(",")
+    if any(coding.strip().lower() not in {"", "identity"} for coding in codings):
+        raise _unsupported("The body must not be encoded.", {"Accept-Encoding": "identity"})
 
 
 def spoken(request: Request, media_type: str) -> None:

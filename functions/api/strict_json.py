@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
+from api.negotiation import check_coding
 from api.problems import invalid
 from tandem.limits import JSON_DEPTH
 
@@ -40,7 +41,8 @@ class StrictJsonRoute(APIRoute):
 
 class _StrictRequest(Request):
     async def json(self) -> Any:
-        """Return the body's value, or answer 422."""
+        """Return the body's value, or answer 422; 415 when it is encoded."""
+        check_coding(self.headers)  # FastAPI reads the body before it looks at dependencies
         try:
             return read(await self.body())
         except ValueError as error:

@@ -1,6 +1,7 @@
 """What no client should send is answered with a problem that says so, and never breaks anything."""
 
 import base64
+import gzip
 import json
 import re
 from io import StringIO
@@ -138,6 +139,96 @@ def test_bytes_that_are_no_utf_8_json_are_refused(api: Api, body: bytes) -> None
     event |= {"isBase64Encoded": True, "body": base64.b64encode(body).decode()}
     answer = sent(api, event)
     assert (answer.status, answer.problem) == (422, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    ("body", "encoded"),
+    [
+        ("%%%not base64", True),
+        ("e30", True),
+        ("e3 0=", True),
+        ("é", True),
+        ("\ud800", True),
+        ("\ud800", False),
+        ('{"processor":"echo","input":{"message":"\udfff"}}', False),
+        ({"processor": "echo"}, False),
+        (["e30="], True),
+        (7, True),
+        (7, False),
+    ],
+    ids=lambda value: ascii(value)[:30],
+)
+@pytest.mark.parametrize("path", [*POSTS, "/process-offline/batch", "/uploads", "/tasks/x/cancel"])
+def test_a_body_that_cannot_be_decoded_is_a_bad_request(
+    api: Api, path: str, body: Any, encoded: Any
+) -> None:
+    event = http_event("POST", path, "") | {"body": body, "isBase64Encoded": encoded}
+    answer = sent(api, event)
+    assert (answer.status, answer.problem) == (400, "body-unreadable")
+
+
+@pytest.mark.parametrize("body", [None, "", b""])
+@pytest.mark.parametrize("encoded", [True, False, None])
+@pytest.mark.parametrize("path", [*POSTS, "/process-offline/batch", "/uploads"])
+def test_a_body_that_is_missing_is_refused(api: Api, path: str, body: Any, encoded: Any) -> None:
+    event = http_event("POST", path) | {"body": body, "isBase64Encoded": encoded}
+    assert sent(api, event).problem == "invalid-request"
+    del event["body"], event["isBase64Encoded"]
+    assert sent(api, event).problem == "invalid-request"
+
+
+def test_parts_of_an_event_that_no_bytes_can_hold_break_nothing(api: Api) -> None:
+    lone = "\ud800"
+    event = http_event("GET", f"/tasks/{lone}", query=f"cursor={lone}", headers={lone: lone})
+    assert sent(api, event | {"cookies": [lone, None]}).status == 404
+    event = http_event("GET", "/tasks", query=f"processor={lone}", headers={"prefer": lone})
+    assert sent(api, event).json["tasks"] == []
+    del event["headers"], event["rawQueryString"]
+    assert sent(api, event).status == 200
+
+
+@pytest.mark.parametrize("query", ["processor=%ff", "processor=%", "processor=%zz", "%ff=%ff&&=;"])
+def test_a_query_that_is_no_utf_8_is_only_text(api: Api, query: str) -> None:
+    assert api("GET", "/tasks", query=query).status == 200
+
+
+CODINGS = [
+    "gzip",
+    "GZIP",
+    "x-gzip",
+    "br",
+    "identity, gzip",
+    "gzip,identity",
+    "zstd",
+    "é",
+    "x" * 500,
+]
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_every_operation_with_a_body_refuses_one_that_is_encoded(api: Api, coding: str) -> None:
+    document = api("GET", "/openapi.json").json
+    packed = base64.b64encode(gzip.compress((ECHO % 1).encode())).decode()
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if "requestBody" not in operation:
+                continue
+            event = http_event(
+                method.upper(),
+                path,
+                packed,
+                scopes=(*ALL, "admin"),
+                headers={"content-encoding": coding},
+            )
+            answer = sent(api, event | {"isBase64Encoded": True})
+            assert (answer.status, answer.problem) == (415, "unsupported-media-type"), path
+            assert answer.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["", "identity", " Identity ", "identity,identity", ","])
+def test_a_body_that_is_said_not_to_be_encoded_is_read(api: Api, coding: str) -> None:
+    answer = api("POST", "/process-offline", ECHO % 1, headers={"content-encoding": coding})
+    assert answer.status == 202
 
 
 def test_a_problem_never_mirrors_a_body(api: Api) -> None:
