@@ -1,9 +1,11 @@
 """Uploads as the API takes and answers them."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from tandem.domain.filename import FILENAME_CHARACTERS, check_filename
 from tandem.limits import UPLOAD_RETENTION
 from tandem.ports import BlobInfo
 from tandem.processing import WholeNumber
@@ -12,8 +14,11 @@ from tandem.processing import WholeNumber
 class UploadRequest(BaseModel):
     """A file that is to be uploaded."""
 
-    filename: str = Field(
-        min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f/\\]+$", examples=["orders.csv"]
+    filename: Annotated[str, AfterValidator(check_filename)] = Field(
+        min_length=1,
+        max_length=FILENAME_CHARACTERS,
+        pattern=r"^[^\x00-\x1f\x7f/\\]+$",
+        examples=["orders.csv"],
     )
     content_type: str = Field(
         pattern=r"^[a-z]+/[A-Za-z0-9][A-Za-z0-9.+-]{0,100}$", examples=["text/csv"]

@@ -1,12 +1,18 @@
+import json
+from base64 import b64decode
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx2
 import pytest
 
 from tandem.ports import BlobMissing
 from tests.adapter.conftest import Ports
+from tests.factories.filenames import GOOD_NAMES
 
+METADATA_BYTES = 2048
+URL_BYTES = 8192
 MINUTE = timedelta(minutes=1)
 
 
@@ -56,6 +62,38 @@ def test_a_posted_form_stores_the_upload_with_its_name(on_ministack: Ports) -> N
     info = on_ministack.blobs.info("uploads/acme/1")
     assert (info.filename, info.content_type) == ("Zürich, orders.csv", "text/csv")
     assert on_ministack.blobs.get("uploads/acme/1") == b"id\n1\n"
+
+
+@pytest.mark.parametrize("name", GOOD_NAMES.values(), ids=GOOD_NAMES)
+def test_a_name_that_is_allowed_is_kept_to_the_letter(on_moto: Ports, name: str) -> None:
+    form = on_moto.blobs.upload_form(
+        "uploads/acme/1", filename=name, content_type="text/csv", max_bytes=10, lifetime=MINUTE
+    )
+    kept = form.fields["x-amz-meta-filename"]
+    assert (kept.isascii(), kept.isprintable(), kept) == (True, True, kept.strip())
+    assert len("x-amz-meta-filename" + kept) <= METADATA_BYTES
+    policy = json.loads(b64decode(form.fields["policy"]))
+    assert {"x-amz-meta-filename": kept} in policy["conditions"]
+    assert on_moto.clients is not None
+    on_moto.clients.s3.put_object(
+        Bucket=on_moto.blobs._bucket,  # type: ignore[attr-defined]
+        Key="uploads/acme/1",
+        Body=b"1",
+        Metadata={"filename": kept},  # as S3 does with what is posted
+    )
+    assert on_moto.blobs.info("uploads/acme/1").filename == name
+
+
+@pytest.mark.parametrize("name", GOOD_NAMES.values(), ids=GOOD_NAMES)
+def test_a_download_is_told_its_name_in_a_legal_header(on_moto: Ports, name: str) -> None:
+    on_moto.blobs.put(f"tasks/1/1/files/{name}", b"data", content_type="text/csv")
+    url = on_moto.blobs.download_url(f"tasks/1/1/files/{name}", lifetime=MINUTE, filename=name)
+    assert len(url) < URL_BYTES
+    (disposition,) = parse_qs(urlsplit(url).query)["response-content-disposition"]
+    assert (disposition.isascii(), disposition.isprintable()) == (True, True)
+    kind, _, encoded = disposition.partition("; filename*=UTF-8''")
+    assert (kind, unquote(encoded)) == ("attachment", name)
+    assert on_moto.blobs.get(f"tasks/1/1/files/{name}") == b"data"
 
 
 def test_a_form_refuses_more_than_its_size_another_type_or_another_key(on_ministack: Ports) -> None:

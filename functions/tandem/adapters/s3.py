@@ -73,7 +73,7 @@ class S3BlobStore:
         S3 itself refuses what the signed policy does not allow:
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
         """
-        fixed = {"Content-Type": content_type, "x-amz-meta-filename": quote(filename, safe=" ")}
+        fixed = {"Content-Type": content_type, "x-amz-meta-filename": quote(filename, safe="")}
         form = self._client.generate_presigned_post(
             self._bucket,
             key,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.factories.events import http_event
+from tests.factories.filenames import BAD_NAMES, GOOD_NAMES
 from tests.unit.api.conftest import Api
 
 PROTECTED = [
@@ -179,6 +180,22 @@ def test_an_upload_that_cannot_be_is_refused(
 ) -> None:
     body = {"filename": "orders.csv", "content_type": "text/csv", "size": 10}
     assert api("POST", "/uploads", body | changed).status == status
+
+
+@pytest.mark.parametrize("name", BAD_NAMES.values(), ids=BAD_NAMES)
+def test_a_file_name_that_cannot_be_kept_is_refused_and_named(api: Api, name: str) -> None:
+    body = {"filename": name, "content_type": "text/csv", "size": 10}
+    answer = api("POST", "/uploads", body)
+    assert (answer.status, answer.problem) == (422, "invalid-request")
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/body/filename"]
+
+
+@pytest.mark.parametrize("name", GOOD_NAMES.values(), ids=GOOD_NAMES)
+def test_a_file_name_comes_back_as_it_was_given(api: Api, name: str) -> None:
+    body = {"filename": name, "content_type": "text/csv", "size": 3}
+    ticket = api("POST", "/uploads", body).json
+    api.wiring.blobs.put(ticket["fields"]["key"], b"a\n1", content_type="text/csv", filename=name)
+    assert api("GET", f"/uploads/{ticket['upload_id']}").json["filename"] == name
 
 
 @pytest.mark.parametrize("lax", [{"dry_run": 0}, {"dry_run": "false"}, {"limit": "5"}])
