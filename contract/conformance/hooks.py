@@ -22,7 +22,9 @@ QUERY_LIMITS = {"blocks": 256, "block_mb": 16}
 """What the API takes; anything above stays as it is, for the API to refuse."""
 
 _PROBLEM = "urn:tandem:problem:"
-_REFUSALS = frozenset({"task-failed", "idempotency-key-reused", "upload-too-large"})
+_REFUSALS = frozenset(
+    {"task-failed", "idempotency-key-reused", "upload-too-large", "batch-above-burst"}
+)
 _BEYOND_JSON_SCHEMA = re.compile(
     r"It is more than \d+ days ahead\."
     r"|It is not a URL.*|It holds a user or a password\.|It has a fragment\.|Its port is 0\."

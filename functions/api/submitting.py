@@ -15,7 +15,7 @@ from tandem.domain.callback_url import InvalidCallbackUrl, parse_callback_url
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import Mode, Task
 from tandem.limits import RUN_AFTER
-from tandem.ports import CachedResult, Contended, KeyUsed, Once
+from tandem.ports import CachedResult, Contended, KeyUsed, MoreThanBurst, Once
 from tandem.services.quota import QuotaExceeded
 from tandem.services.submit import NewTask
 
@@ -79,9 +79,17 @@ def key_in_flight(**members: str) -> Problem:
 
 
 def take_quota(services: Services, tenant: TenantId, tasks: int = 1) -> None:
-    """Count what a tenant submits, or answer 429."""
+    """Count what a tenant submits, or answer 429; 413 when it is more than may ever be at once."""
     try:
         services.quota.take(tenant, tasks)
+    except MoreThanBurst as more:
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "batch-above-burst",
+            f"The tenant may submit {more.burst} tasks at once, and these are {tasks}. "
+            "Submit them in smaller batches.",
+            burst=more.burst,
+        ) from None
     except QuotaExceeded as exceeded:
         raise answers.over_quota(exceeded) from None
 

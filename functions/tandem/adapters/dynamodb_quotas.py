@@ -5,16 +5,20 @@ is refused when it would lie further ahead than a whole bucket takes to fill. So
 conditional write are enough; a write that lost a race is told the number that won.
 """
 
+import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.items import Item
 from tandem.domain.ids import TenantId
+from tandem.ports import MoreThanBurst
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_FORGOTTEN_AFTER = timedelta(days=1)
+_FORGOTTEN_AFTER_SECONDS = 24 * 60 * 60
+"""After the bucket is full again: by then it is as if it had never been."""
+
 _TRIES = 8
 
 
@@ -29,7 +33,9 @@ class DynamoDBQuotaStore:
     def take(
         self, tenant: TenantId, tokens: int, *, per_second: float, burst: int, now: datetime
     ) -> timedelta | None:
-        """Take tokens, or return how long they will be missing."""
+        """Take tokens, or return how long they will be missing, or raise MoreThanBurst."""
+        if tokens > burst:
+            raise MoreThanBurst(burst)
         now_us = round(now.timestamp() * 1_000_000)
         cost_us = round(tokens * 1_000_000 / per_second)
         full_us = round(burst * 1_000_000 / per_second)
@@ -39,18 +45,24 @@ class DynamoDBQuotaStore:
             missing_us = start_us + cost_us - (now_us + full_us)
             if missing_us > 0:
                 return timedelta(microseconds=missing_us)
-            found = self._move(tenant, seen, start_us + cost_us, now_us)
+            found = self._move(tenant, seen, start_us + cost_us)
             if found is None:
                 self._last_seen[tenant] = start_us + cost_us
                 return None
             seen = self._last_seen[tenant] = found
         return timedelta(seconds=1)
 
-    def _move(self, tenant: TenantId, seen: int | None, full_at_us: int, now_us: int) -> int | None:
-        """Write the bucket's new time when it is as it was seen; return the other time if not."""
+    def _move(self, tenant: TenantId, seen: int | None, full_at_us: int) -> int | None:
+        """Write the bucket's new time when it is as it was seen; return the other time if not.
+
+        The SDK repeats a write whose answer was lost, and the repetition is refused by what the
+        write itself did: the item then holds this write's own id.
+        """
+        write_id = secrets.token_hex(8)
         values: Item = {
             ":full_at": {"N": str(full_at_us)},
-            ":expires": {"N": str(now_us // 1_000_000 + int(_FORGOTTEN_AFTER.total_seconds()))},
+            ":write_id": {"S": write_id},
+            ":expires": {"N": str(full_at_us // 1_000_000 + _FORGOTTEN_AFTER_SECONDS)},
         }
         condition = "attribute_not_exists(full_at)"
         if seen is not None:
@@ -59,12 +71,16 @@ class DynamoDBQuotaStore:
             self._client.update_item(
                 TableName=self._table,
                 Key={"pk": {"S": f"quota#{tenant}"}},
-                UpdateExpression="SET full_at = :full_at, expires_at = :expires",
+                UpdateExpression=(
+                    "SET full_at = :full_at, write_id = :write_id, expires_at = :expires"
+                ),
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             item: Any = error.response.get("Item", {})
+            if item.get("write_id", {}).get("S") == write_id:
+                return None
             return int(item["full_at"]["N"]) if "full_at" in item else 0
         return None

@@ -18,7 +18,7 @@ from tandem.ports.queues import (
     QueueDepth,
     TaskQueue,
 )
-from tandem.ports.quotas import QuotaStore
+from tandem.ports.quotas import MoreThanBurst, QuotaStore
 from tandem.ports.reports import ReportStore
 from tandem.ports.results import CachedResult, ResultCache
 from tandem.ports.secrets import SecretsError, SecretStore
@@ -67,6 +67,7 @@ __all__ = [
     "Inbox",
     "KeyUsed",
     "MadeBefore",
+    "MoreThanBurst",
     "Once",
     "Poster",
     "QueueDepth",

@@ -29,6 +29,7 @@ class Quota:
 
         Raises:
             QuotaExceeded: it may not, for now; nothing was counted.
+            MoreThanBurst: it may never submit so many at once; nothing was counted.
         """
         if not self._per_second:
             return

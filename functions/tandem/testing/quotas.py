@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from tandem.domain.ids import TenantId
+from tandem.ports import MoreThanBurst
 
 
 class MemoryQuotaStore:
@@ -16,7 +17,9 @@ class MemoryQuotaStore:
     def take(
         self, tenant: TenantId, tokens: int, *, per_second: float, burst: int, now: datetime
     ) -> timedelta | None:
-        """Take tokens, or return how long they will be missing."""
+        """Take tokens, or return how long they will be missing, or raise MoreThanBurst."""
+        if tokens > burst:
+            raise MoreThanBurst(burst)
         cost = timedelta(seconds=tokens / per_second)
         with self._lock:
             full_at = max(now, self._full_at.get(tenant, now)) + cost

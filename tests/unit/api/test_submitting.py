@@ -111,9 +111,22 @@ def test_a_tenant_over_its_quota_is_told_when_to_come_again(limited: Api, path: 
 
 
 def test_a_batch_counts_each_of_its_tasks(limited: Api) -> None:
-    answer = limited("POST", "/process-offline/batch", {"tasks": [ECHO] * 3})
+    assert limited("POST", "/process-offline", ECHO).status == 202
+    answer = limited("POST", "/process-offline/batch", {"tasks": [ECHO] * 2})
     assert answer.problem == "quota-exceeded"
+    assert len(limited.wiring.store.tasks) == 1
+
+
+def test_a_batch_that_no_wait_lets_through_is_refused_and_told_the_burst(limited: Api) -> None:
+    answer = limited("POST", "/process-offline/batch", {"tasks": [ECHO] * 3})
+    assert (answer.status, answer.problem) == (413, "batch-above-burst")
+    assert "retry-after" not in answer.headers
+    assert answer.json["burst"] == 2
+    assert answer.json["detail"] == (
+        "The tenant may submit 2 tasks at once, and these are 3. Submit them in smaller batches."
+    )
     assert limited.wiring.store.tasks == {}
+    assert limited("POST", "/process-offline/batch", {"tasks": [ECHO] * 2}).status == 202
 
 
 def test_without_a_quota_nothing_is_counted(api: Api) -> None:
