@@ -72,11 +72,12 @@ def _readable(event: dict[str, Any]) -> dict[str, Any]:
     headers = event.get("headers") or {}
     known = {_encodable(name): _encodable(text) for name, text in headers.items()}
     http = context["http"]
+    line = {name: _encodable(http[name]) for name in ("method", "path")}
     return event | {
         "headers": known | {"host": f"{name}:443"},
         "cookies": [_encodable(cookie) for cookie in event.get("cookies") or ()],
         "rawQueryString": _encodable(event.get("rawQueryString")),
-        "requestContext": context | {"http": http | {"path": _encodable(http["path"])}},
+        "requestContext": context | {"http": http | line},
         "body": _body(event),
         "isBase64Encoded": False,
     }

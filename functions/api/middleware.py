@@ -11,9 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import problems
 from api.methods import headed
 from tandem import trace
+from tandem.domain.text import storable
 from tandem.limits import BODY_BYTES
 from tandem.telemetry import logger
 
+_METHOD_CHARACTERS = 20
 _REQUEST_ID = re.compile(r"[A-Za-z0-9+/=_.-]{1,128}")
 
 SECURITY_HEADERS = {
@@ -125,7 +127,7 @@ class _Exchange:
         logger.info(
             "request",
             request_id=self._request_id,
-            method=self._method,
+            method=storable(self._method, _METHOD_CHARACTERS),
             route=getattr(route, "path", None),
             status=self._status,
             duration_ms=round((perf_counter() - self._started) * 1000, 1),

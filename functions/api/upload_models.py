@@ -10,6 +10,16 @@ from tandem.limits import UPLOAD_RETENTION
 from tandem.ports import BlobInfo
 from tandem.processing import WholeNumber
 
+_MEDIA_TYPE_CHARACTERS = 255
+"""RFC 6838, section 4.2: a type and a subtype of up to 127 characters each."""
+
+
+def _check_media_type(text: str) -> str:
+    if len(text) > _MEDIA_TYPE_CHARACTERS:
+        message = f"a content type must have at most {_MEDIA_TYPE_CHARACTERS} characters"
+        raise ValueError(message)
+    return text
+
 
 class UploadRequest(BaseModel):
     """A file that is to be uploaded."""
@@ -20,7 +30,7 @@ class UploadRequest(BaseModel):
         pattern=r"^[^\x00-\x1f\x7f/\\]+$",
         examples=["orders.csv"],
     )
-    content_type: str = Field(
+    content_type: Annotated[str, AfterValidator(_check_media_type)] = Field(
         pattern=r"^[a-z]+/[A-Za-z0-9][A-Za-z0-9.+-]{0,100}$", examples=["text/csv"]
     )
     size: WholeNumber = Field(ge=1, description="Its exact size in bytes.", examples=[1024])

@@ -1,5 +1,9 @@
 import json
+import re
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from tandem.domain.ids import TaskId
 from tandem.ports import Envelope, QueueDepth
@@ -94,6 +98,44 @@ def test_a_dead_letter_takes_any_error_text(on_moto: Ports) -> None:
     (letter,) = on_moto.mailbox.dead_letters()
     assert letter.attributes["error"].startswith("bad \ufffd bytes xxx")
     assert "task_id" not in letter.attributes
+
+
+MESSAGE_BYTES = 256 * 1024
+ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+HOSTILE = {
+    "empty": "",
+    "control characters": "".join(map(chr, range(32))),
+    "halves of surrogate pairs": "\ud800\udfff",
+    "noncharacters": "\ufffe\uffff",
+    "four bytes each": "😀" * 200_000,
+    "three bytes each": "\x00" * 300_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_dead_letter_is_legal_and_bounded_whatever_it_says(on_moto: Ports, text: str) -> None:
+    on_moto.inbox.dead_letter(
+        text, message_id=text, reason=text, error=text, task_id=TaskId(text or "1")
+    )
+    (letter,) = on_moto.mailbox.dead_letters()
+    parts = [letter.body, *letter.attributes.values(), *letter.attributes]
+    assert all(parts)
+    assert sum(len(part.encode()) for part in parts) <= MESSAGE_BYTES
+    assert not any(ILLEGAL.search(part) for part in parts)
+
+
+def test_a_letter_that_someone_else_sent_is_read_within_bounds(on_moto: Ports) -> None:
+    assert on_moto.clients is not None
+    attributes: Any = {
+        "reason": {"DataType": "String", "StringValue": "r" * 50_000},
+        "error": {"DataType": "Binary", "BinaryValue": b"\xff"},
+        "task_id": {"DataType": "Number", "StringValue": "7"},
+    }
+    on_moto.clients.sqs.send_message(
+        QueueUrl=on_moto.mailbox.dead_letter_url, MessageBody="?", MessageAttributes=attributes
+    )
+    (letter,) = on_moto.letters.look(1, hide=timedelta(0))
+    assert (letter.reason, letter.error, letter.task_id) == ("r" * 1000, "", None)
 
 
 def test_many_tasks_are_sent_in_few_calls_and_all_arrive(ports: Ports) -> None:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 _MAX_VISIBILITY_SECONDS = 12 * 60 * 60
-_ATTRIBUTE_CHARACTERS = 1000
+ATTRIBUTE_CHARACTERS = 1000
+_BODY_CHARACTERS = 50_000
+"""Of four bytes at most, so that a dead letter fits into 256 KB with its attributes. A longer body
+is none of ours, and names no task."""
 _BATCH_MESSAGES = 10
 
 
@@ -110,7 +113,10 @@ class SQSInbox:
     def dead_letter(
         self, body: str, *, message_id: str, reason: str, error: str, task_id: TaskId | None
     ) -> None:
-        """Send a copy of the message to the dead-letter queue, saying why in its attributes."""
+        """Send a copy of the message to the dead-letter queue, saying why in its attributes.
+
+        A body that is too long for a message with attributes is cut.
+        """
         attributes = {
             "reason": _text(reason),
             "error": _text(error),
@@ -119,10 +125,12 @@ class SQSInbox:
         if task_id is not None:
             attributes["task_id"] = _text(task_id)
         self._client.send_message(
-            QueueUrl=self._dead_letter_queue_url, MessageBody=body, MessageAttributes=attributes
+            QueueUrl=self._dead_letter_queue_url,
+            MessageBody=storable(body, _BODY_CHARACTERS) or "-",  # SQS refuses an empty body
+            MessageAttributes=attributes,
         )
 
 
 def _text(value: str) -> "MessageAttributeValueTypeDef":
     # SQS refuses an empty value.
-    return {"DataType": "String", "StringValue": storable(value, _ATTRIBUTE_CHARACTERS) or "-"}
+    return {"DataType": "String", "StringValue": storable(value, ATTRIBUTE_CHARACTERS) or "-"}

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import TYPE_CHECKING
 
-from tandem.adapters.sqs import depth_of
+from tandem.adapters.sqs import ATTRIBUTE_CHARACTERS, depth_of
 from tandem.domain.ids import TaskId, parse_uuid
+from tandem.domain.text import storable
 from tandem.ports import DeadLetter
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class SQSDeadLetterBox:
 
 def _letter(message: "MessageTypeDef") -> DeadLetter:
     said = {
-        name: value.get("StringValue", "")
+        name: storable(value.get("StringValue", ""), ATTRIBUTE_CHARACTERS)
         for name, value in message.get("MessageAttributes", {}).items()
     }
     body = message["Body"]

@@ -8,5 +8,8 @@ UTF-8 and so DynamoDB have not either), U+FFFE and U+FFFF."""
 
 
 def storable(text: str, characters: int) -> str:
-    """Return a text cut to a length, with U+FFFD for each character that cannot be stored."""
+    """Return a text cut to a length, with U+FFFD for each character that cannot be stored.
+
+    The bytes of its UTF-8 are at most four times as many as its characters.
+    """
     return _UNFIT.sub("\ufffd", text[:characters])

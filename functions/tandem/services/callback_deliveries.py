@@ -10,7 +10,9 @@ from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId
 from tandem.domain.redelivery import Redelivery, asked_wait
 from tandem.domain.task import Task
+from tandem.domain.text import storable
 from tandem.domain.webhook import signed_headers
+from tandem.limits import ERROR_CHARACTERS
 from tandem.ports import (
     AddressForbidden,
     Answered,
@@ -92,7 +94,9 @@ class CallbackDeliveries:
     def _attempt(self, delivery: Delivery, task: Task, callback: Callback) -> None:
         refused = self._post(task, callback.url)
         tried = replace(
-            callback, attempts=callback.attempts + 1, error=refused.why if refused else None
+            callback,
+            attempts=callback.attempts + 1,
+            error=storable(refused.why, ERROR_CHARACTERS) if refused else None,
         )
         if refused is None:
             self._record(

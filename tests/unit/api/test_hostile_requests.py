@@ -268,6 +268,14 @@ def test_a_method_that_no_route_has_is_a_problem(api: Api, method: str) -> None:
     assert api(method, "/processors").problem == "method-not-allowed"
 
 
+@pytest.mark.parametrize("method", ["X" * 9000, "\ud800", "\x00", "\r\nGET"], ids=ascii)
+def test_a_method_is_bounded_in_the_log(api: Api, log: StringIO, method: str) -> None:
+    assert api(method, "/processors").status == 405
+    (line,) = [json.loads(line) for line in log.getvalue().splitlines() if '"request"' in line]
+    assert len(line["method"]) <= 20
+    assert line["method"].encode()
+
+
 @pytest.mark.parametrize("headers", [{"host": "a:b:c"}, {"host": ""}, {"x-forwarded-port": "x"}])
 def test_no_host_or_port_breaks_the_handler(api: Api, headers: dict[str, str]) -> None:
     assert api("GET", "/tasks", headers=headers).status == 200

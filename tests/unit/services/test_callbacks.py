@@ -9,6 +9,7 @@ from tandem.domain.ids import TaskId
 from tandem.domain.redelivery import LONGEST
 from tandem.domain.task import State, Task
 from tandem.domain.webhook import key_text
+from tandem.limits import ERROR_CHARACTERS
 from tandem.ports import AddressForbidden, Answered, Envelope, SecretsError, Unreachable
 from tandem.services.dead_letters import LetterFilter, Redrive
 from tandem.testing import FakeClock, MemorySecretStore, MemoryWiring
@@ -84,6 +85,12 @@ def test_no_retry_after_brings_a_callback_out_of_its_policy(world: World, retry_
     assert max(waits) <= LONGEST
     assert (world.callback.state, world.callback.attempts) == (CallbackState.FAILED, ATTEMPTS)
     assert world.letter == ("attempts-exhausted", "it answered 503")
+
+
+def test_whatever_a_receiver_is_refused_for_can_be_stored(world: World) -> None:
+    world.answers(Unreachable("a\x00\ud800" + "x" * 5000))
+    assert deliver_callbacks(world.wiring) == [False]
+    assert world.callback.error == "a\ufffd\ufffd" + "x" * (ERROR_CHARACTERS - 3)
 
 
 def test_the_end_of_a_task_is_posted_once_and_says_what_the_task_is(world: World) -> None:
