@@ -117,7 +117,7 @@ def refused_token(response: httpx2.Response) -> TandemError:
     try:
         answer = response.json()
         said = str(answer.get("error_description") or answer.get("error") or "")
-    except (ValueError, AttributeError):
+    except Exception:  # noqa: BLE001 - another service may answer anything
         said = ""
     return TandemError(
         "urn:tandem:client:no-token",
@@ -131,7 +131,7 @@ def _plain_detail(response: httpx2.Response) -> str:
     """Return what API Gateway says by itself: `{"message": "Unauthorized"}`."""
     try:
         said = response.json().get("message")
-    except (ValueError, AttributeError):
+    except Exception:  # noqa: BLE001 - another service may answer anything
         said = None
     return str(said or _phrase(response))
 

@@ -1,11 +1,13 @@
 """A task's result: JSON in the answer, or a file in the store."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from email.message import Message
 from http import HTTPStatus
 from pathlib import Path, PureWindowsPath
+from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +17,14 @@ from tandem_client.connection import Connection
 from tandem_client.errors import TandemError, unreachable
 
 JSON = "application/json"
+
+_NAME_BYTES = 255
+"""What file systems take."""
+
+_UNFIT = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # what turns text around
+)
 
 
 class StoredResult:
@@ -82,7 +92,7 @@ class StoredResult:
         A file of that name is replaced when all has arrived.
         """
         path = target / (self.filename or "result.json") if target.is_dir() else target
-        part = path.with_name(f".{path.name}.part")
+        part = path.with_name(f".{token_hex(8)}.part")  # the name alone may be as long as may be
         try:
             with part.open("wb") as file:
                 file.writelines(self.chunks())
@@ -103,6 +113,11 @@ def opened(connection: Connection, path: str) -> StoredResult:
 def _filename(disposition: str) -> str | None:
     """Return the file's name without any folders: the header may say what it likes."""
     header = Message()
-    header["content-disposition"] = disposition
-    name = PureWindowsPath(header.get_filename() or "").name
-    return name or None
+    try:
+        header["content-disposition"] = disposition
+        name = PureWindowsPath(header.get_filename() or "").name
+    except Exception:  # noqa: BLE001 - the parser raises errors of several classes
+        return None
+    if name in {"", ".", ".."} or _UNFIT.search(name) or len(name.encode()) > _NAME_BYTES:
+        return None
+    return name
