@@ -18,9 +18,7 @@ from tests.stack.stack import DeployedApp
 _COUNTERS: dict[str, Callable[[Task], int]] = {
     "tandem_tasks_total": lambda _: 1,
     "tandem_task_attempts_total": lambda task: task.attempts,
-    "tandem_task_retries_total": lambda task: max(
-        task.attempts - 1 - getattr(task, "uncounted", 0), 0
-    ),
+    "tandem_task_retries_total": lambda task: max(task.attempts - 1 - task.uncounted, 0),
     "tandem_task_sweeps_total": lambda task: task.sweeps,
     "tandem_task_run_seconds_count": lambda task: task.attempt_started_at is not None,
 }

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from tandem.domain.changes import Change
 from tandem.domain.clock import Clock
+from tandem.domain.filename import InvalidFilename, saved_name
 from tandem.domain.ids import TaskId, UploadId, parse_uuid
 from tandem.domain.retry import Permanent
 from tandem.domain.task import Progress, State, StoredPayload, Task
@@ -183,7 +184,10 @@ class Attempt:
 
     def save_file(self, name: str, content: Path | bytes, *, content_type: str) -> SavedFile:
         """Keep a file as the task's result; a second call replaces the first."""
-        safe = Path(name).name or "result"
+        try:
+            safe = saved_name(name)
+        except InvalidFilename as error:
+            raise Permanent(str(error)) from None
         key = f"tasks/{self.task.task_id}/{self.attempt}/files/{safe}"
         size = self._blobs.put(key, content, content_type=content_type)
         self.file = StoredPayload(key, size)

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from tandem.domain.clock import Clock
+from tandem.domain.error_text import error_text, error_type
 from tandem.domain.ids import TaskId
 from tandem.domain.retry import OwnFault, Retry
 from tandem.domain.task import Task, TaskError
-from tandem.domain.text import storable
 from tandem.domain.transitions import claim
 from tandem.limits import ERROR_CHARACTERS, LEASE
 from tandem.ports import BlobMissing, BlobStore, TaskStore
@@ -154,7 +154,9 @@ class Execution:
         )
         retry_in = None if permanent else processor.retry.delay(attempt.attempt)
         own = isinstance(error, OwnFault)
-        failure = TaskError(type(error).__name__, _message(error), permanent=permanent, own=own)
+        failure = TaskError(
+            error_type(error), error_text(error, ERROR_CHARACTERS), permanent=permanent, own=own
+        )
         return Failed(failure, retry_in)
 
 
@@ -166,10 +168,3 @@ def _call(processor: AnyProcessor, data: BaseModel, attempt: Attempt) -> bytes:
 
 async def _awaited(returned: Awaitable[Any]) -> Any:
     return await returned
-
-
-def _message(error: BaseException) -> str:
-    if isinstance(error, ValidationError):
-        wrong = [f"{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        return storable("; ".join(wrong), ERROR_CHARACTERS)
-    return storable(str(error) or type(error).__name__, ERROR_CHARACTERS)

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from tandem.domain.clock import SystemClock
+from tandem.domain.filename import InvalidFilename, saved_name
 from tandem.domain.retry import Permanent
 from tandem.processing.context import Abandoned, Logger, SavedFile
 from tandem.processing.pool import BoundedPool
@@ -77,6 +78,10 @@ class FakeContext:
 
     def save_file(self, name: str, content: Path | bytes, *, content_type: str) -> SavedFile:
         """Record the file in `saved`."""
+        try:
+            name = saved_name(name)
+        except InvalidFilename as error:
+            raise Permanent(str(error)) from None
         data = content.read_bytes() if isinstance(content, Path) else content
         self.saved = {name: data}
         return SavedFile(name=name, content_type=content_type, size_bytes=len(data))
