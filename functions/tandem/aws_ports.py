@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         TaskStore,
         Topic,
     )
+    from tandem.ports.effects import EffectStore
 
 
 class AwsPorts:
@@ -59,6 +60,13 @@ class AwsPorts:
         return DynamoDBTaskStore(
             aws.dynamodb(), self.settings.need("table_name"), shards=self.settings.index_shards
         )
+
+    @cached_property
+    def effect_store(self) -> "EffectStore":
+        """Where outside effects of tasks are recorded."""
+        from tandem.adapters.dynamodb_effects import DynamoDBEffectStore
+
+        return DynamoDBEffectStore(aws.dynamodb(), self.settings.need("table_name"))
 
     @cached_property
     def report_store(self) -> "ReportStore":

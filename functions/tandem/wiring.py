@@ -8,11 +8,13 @@ from tandem.notifying import Notifying
 from tandem.telemetry import logger
 
 if TYPE_CHECKING:
+    from tandem.domain.task import Task
     from tandem.ports import TaskStore
     from tandem.processing.catalogue import Catalogue
     from tandem.services.dead_letters import DeadLetters
     from tandem.services.deliver import Deliveries
     from tandem.services.dispatch import Dispatch
+    from tandem.services.effects import Effects
     from tandem.services.execute import Execution
     from tandem.services.online import Online
     from tandem.services.payloads import Payloads
@@ -125,8 +127,15 @@ class Wiring(Notifying):
             self.clock,
             catalogue=self.catalogue,
             pool=self.pool,
+            effects=self.effects,
             logger=logger,
         )
+
+    def effects(self, task: "Task") -> "Effects":
+        """Return what records the outside effects of the attempt that holds a task."""
+        from tandem.services.effects import Effects
+
+        return Effects(self.effect_store, self.clock, self.retention, task)
 
     @cached_property
     def results(self) -> "Results":

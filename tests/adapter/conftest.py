@@ -15,6 +15,7 @@ from local.aws import Aws
 from local.emulator import Emulator
 from local.ports import free_port
 from tandem.adapters.dynamodb_callbacks import DynamoDBCallbackStore
+from tandem.adapters.dynamodb_effects import DynamoDBEffectStore
 from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.adapters.dynamodb_reports import DynamoDBReportStore
 from tandem.adapters.dynamodb_results import DynamoDBResultCache
@@ -37,10 +38,12 @@ from tandem.ports import (
     TaskQueue,
     TaskStore,
 )
+from tandem.ports.effects import EffectStore
 from tandem.testing import (
     FakeClock,
     MemoryBlobStore,
     MemoryCallbackStore,
+    MemoryEffectStore,
     MemoryQueue,
     MemoryQuotaStore,
     MemoryReportStore,
@@ -148,6 +151,7 @@ class Ports:
     results: ResultCache
     callbacks: CallbackStore
     sinks: SinkStore
+    effects: EffectStore
     secrets: SecretStore
     vault: Any
     mailbox: Any
@@ -195,6 +199,7 @@ def in_memory() -> Ports:
         MemoryResultCache(),
         MemoryCallbackStore(tasks),
         MemorySinkStore(),
+        MemoryEffectStore(tasks),
         secrets,
         MemoryVault(secrets),
         MemoryMailbox(queue),
@@ -217,6 +222,7 @@ def over(clients: Clients) -> Ports:
         DynamoDBResultCache(clients.dynamodb, table),
         DynamoDBCallbackStore(clients.dynamodb, table, shards=SHARDS),
         DynamoDBSinkStore(clients.dynamodb, table),
+        DynamoDBEffectStore(clients.dynamodb, table),
         ParametersSecretStore(clients.secrets),
         Vault(clients.secrets),
         mailbox,

@@ -6,7 +6,7 @@ The event source mapping's calls (receive, delete) are not a function's, and not
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,13 +16,14 @@ from api.app import create_app
 from api.lambda_handler import LambdaHandler
 from callback import batch as callback_batch
 from local.paths import PROJECT
+from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.settings import Settings
 from tandem.testing import FakeClock, MemorySecretStore, MemorySender
 from tandem.wiring import Wiring
 from tests.adapter.conftest import Ports
 from tests.factories.events import LambdaContextStub, http_event, sqs_record
-from tests.factories.processors import break_down, make_processor, new_work
+from tests.factories.processors import Number, break_down, make_processor, new_work
 from worker.batch import run_batch
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
@@ -35,12 +36,19 @@ PAGE = PROJECT / "docs" / "performance.md"
 class Costs:
     """The whole application on moto, and the calls that it has made."""
 
-    def __init__(self, ports: Ports, *, per_second: float = 0) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        *,
+        per_second: float = 0,
+        process: Callable[[Number, TaskContext], Any] = break_down,
+    ) -> None:
         self.clock = FakeClock()
         self.wiring = Wiring(Settings(tenant_tasks_per_second=per_second, callback_secret="secret"))
         self.wiring.clock = self.clock
-        self.wiring.catalogue = Catalogue([*installed().values(), make_processor(break_down)])
+        self.wiring.catalogue = Catalogue([*installed().values(), make_processor(process)])
         self.wiring.store = ports.tasks
+        self.wiring.effect_store = ports.effects
         self.wiring.blobs = ports.blobs
         self.wiring.queue = ports.queue
         self.wiring.inbox = ports.inbox
@@ -192,3 +200,27 @@ def test_a_quota_costs_one_more_write(on_moto: Ports) -> None:
     costs.ask("POST", "/process-offline", ECHO)
     costs.handler.stop()
     assert costs.taken() == ["UpdateItem", "PutItem", "SendMessage"]
+
+
+def charge_and_fail(data: Number, ctx: TaskContext) -> Number:
+    """Make an effect and then, but in the second attempt, fail."""
+    ctx.once("charge", lambda key: {"charge": key})
+    if ctx.attempt != 2:
+        raise ConnectionError
+    return data
+
+
+def test_an_effect_costs_two_transactions_and_one_read_in_a_later_attempt(on_moto: Ports) -> None:
+    costs = Costs(on_moto, process=charge_and_fail)
+    costs.wiring.submissions.offline(new_work(costs.wiring))
+    message = costs.receive()
+    costs.taken()
+    assert costs.deliver(message) == 1
+    recorded = ["TransactWriteItems", "TransactWriteItems"]
+    assert costs.taken() == [STARTED, *recorded, ENDED, "ChangeMessageVisibility"]
+    assert recorded == stated("`ctx.once`, the first time")
+    costs.clock.advance(timedelta(minutes=5))
+    assert costs.deliver(message, receive_count=2) == 0
+    assert costs.taken() == [STARTED, "GetItem", ENDED]
+    assert stated("`ctx.once` in a later attempt, retry or redrive") == ["GetItem"]
+    costs.handler.stop()

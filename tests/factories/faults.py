@@ -10,6 +10,7 @@ from tandem.testing import MemoryWiring
 
 PORTS = (
     "store",
+    "effect_store",
     "report_store",
     "blobs",
     "queue",

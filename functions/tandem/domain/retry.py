@@ -26,6 +26,10 @@ class OwnFault(Permanent):
     """Trying again would change nothing, and the caller is not at fault."""
 
 
+class EffectUnknown(OwnFault):
+    """An effect of `TaskContext.once` was begun and has no answer: it may have happened or not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """How often a task is tried, and how long between tries.

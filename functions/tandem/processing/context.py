@@ -4,9 +4,13 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from tandem.domain.effect import Unknown
+    from tandem.domain.ids import TaskId
 
 
 class Abandoned(Exception):
@@ -54,6 +58,11 @@ class TaskContext(Protocol):
     """What a processor is given beside its input."""
 
     @property
+    def task_id(self) -> "TaskId":
+        """The task's id: another one when the task is retried or redriven."""
+        ...
+
+    @property
     def attempt(self) -> int:
         """Which attempt this is, from 1."""
         ...
@@ -86,6 +95,43 @@ class TaskContext(Protocol):
 
         Raises:
             Abandoned: it should not: its time is up, or the task is another's by now.
+        """
+        ...
+
+    def once(self, key: str, call: Callable[[str], Any], *, unknown: "Unknown" = "fail") -> Any:
+        """Return the answer of an outside effect, which happens at most once for the task.
+
+        The effect is recorded before the call, and its answer after it. Every later attempt, retry
+        and redrive of the task gets the recorded answer without a call.
+
+        When the process stops in between, or the call raises, the effect may have happened or
+        not. With `unknown="fail"` the next attempt raises EffectUnknown. With `unknown="again"` it
+        calls again with the same idempotency key: the effect then happens exactly once where its
+        receiver honours the key, and perhaps twice where it does not. An effect that another
+        attempt is about to make at this moment counts as unknown, too.
+
+        Example:
+            def charge(idempotency_key: str) -> dict[str, str]:
+                charge = bank.charge(data.cents, headers={"Idempotency-Key": idempotency_key})
+                return {"charge": charge.id}
+
+            answer = ctx.once("charge", charge, unknown="again")
+
+        Args:
+            key: the effect's name among those of the task: 1 to 255 characters. A second use in
+                the attempt returns the same answer, and waits for a first one that still runs.
+            call: makes the effect. It is given an idempotency key of 64 hexadecimal digits, and
+                returns plain JSON values or a Pydantic model: at most 64 KB as JSON.
+            unknown: what to do about an effect that was begun and has no answer.
+
+        Returns:
+            The answer as JSON has it: a model becomes a dict, a tuple a list.
+
+        Raises:
+            EffectUnknown: the effect may have happened or not. The task fails.
+            Abandoned: the attempt no longer holds its task. An effect that is not begun is not
+                made.
+            Permanent: the call returned what JSON cannot hold, or too much of it.
         """
         ...
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tandem.domain.changes import Change
 from tandem.domain.clock import Clock
@@ -21,6 +21,10 @@ from tandem.limits import CANCEL_CHECK, LEASE_MARGIN
 from tandem.ports import BlobMissing, BlobStore, ChangeRefused, TaskStore, upload_key
 from tandem.processing.context import Abandoned, Logger, Pool, SavedFile
 from tandem.trace import described
+
+if TYPE_CHECKING:
+    from tandem.domain.effect import Unknown
+    from tandem.services.effects import Effects
 
 PROGRESS_EVERY = timedelta(seconds=1)
 PROGRESS_CHARACTERS = 200
@@ -43,6 +47,7 @@ class Attempt:
         blobs: BlobStore,
         clock: Clock,
         pool: Pool,
+        effects: "Callable[[Task], Effects]",
         logger: Logger,
     ) -> None:
         self.task = task
@@ -53,6 +58,8 @@ class Attempt:
         self._store = store
         self._blobs = blobs
         self._clock = clock
+        self._make_effects = effects
+        self._effects: Effects | None = None
         self._writing = Lock()
         self._noting = Lock()
         self._closed = False
@@ -162,6 +169,24 @@ class Attempt:
                 return False
             setattr(self, name, now)
             return True
+
+    def once(self, key: str, call: Callable[[str], Any], *, unknown: "Unknown" = "fail") -> Any:
+        """Return the answer of an outside effect, which happens at most once for the task."""
+        from tandem.ports.effects import NotHeld
+
+        if self._closed or self.overdue or self._cancel_requested:
+            raise Abandoned
+        try:
+            return self._effects_of_task().once(key, call, unknown=unknown)
+        except NotHeld:
+            self.close()
+            raise Abandoned from None
+
+    def _effects_of_task(self) -> "Effects":
+        with self._noting:
+            if self._effects is None:
+                self._effects = self._make_effects(self.task)
+            return self._effects
 
     def open_upload(self, upload_id: str) -> AbstractContextManager[BinaryIO]:
         """Return a stream over one of the tenant's uploads, read as it arrives."""

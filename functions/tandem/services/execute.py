@@ -2,10 +2,10 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,6 +25,9 @@ from tandem.services.attempt import Attempt
 from tandem.services.outcomes import STOPPED, TIMED_OUT, Failed, Outcome, Postponed, Succeeded
 from tandem.services.payloads import Payloads
 from tandem.trace import described
+
+if TYPE_CHECKING:
+    from tandem.services.effects import Effects
 
 UNKNOWN_PATIENCE = timedelta(hours=24)
 """For how long a task waits for its processor: a deployment reaches one function after the other,
@@ -50,6 +53,7 @@ class Execution:
         *,
         catalogue: Catalogue,
         pool: Pool,
+        effects: "Callable[[Task], Effects]",
         logger: Logger,
     ) -> None:
         self._store = store
@@ -58,6 +62,7 @@ class Execution:
         self._clock = clock
         self._catalogue = catalogue
         self._pool = pool
+        self._effects = effects
         self._logger = logger
 
     def claim(
@@ -92,6 +97,7 @@ class Execution:
             blobs=self._blobs,
             clock=self._clock,
             pool=self._pool,
+            effects=self._effects,
             logger=self._logger,
         )
 

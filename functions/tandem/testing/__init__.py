@@ -7,6 +7,7 @@ from tandem.testing.blobs import MemoryBlobStore
 from tandem.testing.callbacks import MemoryCallbackStore, MemorySender
 from tandem.testing.clock import FakeClock
 from tandem.testing.context import FakeContext
+from tandem.testing.effects import MemoryEffectStore
 from tandem.testing.queue import MemoryQueue, Message
 from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
@@ -21,6 +22,7 @@ __all__ = [
     "FakeContext",
     "MemoryBlobStore",
     "MemoryCallbackStore",
+    "MemoryEffectStore",
     "MemoryPoster",
     "MemoryQueue",
     "MemoryQuotaStore",

@@ -1,19 +1,25 @@
 """A `TaskContext` for tests of a processor."""
 
+import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tandem.domain.clock import SystemClock
 from tandem.domain.filename import InvalidFilename, saved_name
-from tandem.domain.retry import Permanent
+from tandem.domain.ids import TaskId, new_task_id
+from tandem.domain.retry import EffectUnknown, Permanent
 from tandem.processing.context import Abandoned, Logger, SavedFile
 from tandem.processing.pool import BoundedPool
+
+if TYPE_CHECKING:
+    from tandem.domain.effect import Unknown
 
 
 class _FieldLogger:
@@ -35,6 +41,10 @@ class FakeContext:
     Example:
         context = FakeContext(uploads={"orders": ("orders.csv", b"id\n1\n")})
         assert summarize_table.run(Input(upload="orders"), context).rows == 1
+
+        context = FakeContext(answers={"charge": {"id": "ch_1"}})  # an earlier attempt's
+        charge_card.run(Input(cents=100), context)
+        assert context.effects == []
     """
 
     def __init__(
@@ -43,14 +53,32 @@ class FakeContext:
         uploads: dict[str, tuple[str, bytes]] | None = None,
         threads: int = 2,
         attempt: int = 1,
+        task_id: str | None = None,
+        answers: Mapping[str, Any] | None = None,
+        begun: Iterable[str] = (),
     ) -> None:
+        """Make the context of an attempt.
+
+        Args:
+            uploads: the tenant's uploads by their ids: name and content of each.
+            threads: how many the pool has.
+            attempt: which attempt it is, from 1.
+            task_id: the task's id; None for a new one.
+            answers: what earlier attempts recorded for effects, by their keys.
+            begun: keys of the effects that an earlier attempt began, and recorded no answer for.
+        """
         self.attempt = attempt
+        self.task_id = TaskId(task_id or new_task_id(SystemClock().now()))
         self.deadline: datetime = SystemClock().now() + timedelta(minutes=1)
         self.logger: Logger = _FieldLogger()
         self.pool = BoundedPool(threads)
         self.cancelled: Callable[[], bool] = lambda: False
         self.progressed: list[tuple[int, int | None, str]] = []
         self.saved: dict[str, bytes] = {}
+        self.effects: list[str] = []
+        """The keys of the effects that were made: one for each call, in their order."""
+        self._answers = dict(answers or {})
+        self._begun = set(begun)
         self._uploads = uploads or {}
 
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
@@ -61,6 +89,24 @@ class FakeContext:
         """Raise Abandoned when `cancelled` says so."""
         if self.cancelled():
             raise Abandoned
+
+    def once(self, key: str, call: Callable[[str], Any], *, unknown: "Unknown" = "fail") -> Any:
+        """Call once for each key, record that in `effects`, and return the answer."""
+        from tandem.domain.effect import check_call, check_key, check_unknown, idempotency_key
+        from tandem.processing.answer import dump_answer
+
+        check_key(key)
+        check_call(call)
+        check_unknown(unknown)
+        if key not in self._answers:
+            if key in self._begun and unknown == "fail":
+                message = f"The effect {key!r} was begun and has no answer."
+                raise EffectUnknown(message)
+            self._begun.add(key)
+            self.effects.append(key)
+            answer = call(idempotency_key(self.task_id, "", key))
+            self._answers[key] = json.loads(dump_answer(key, answer))
+        return deepcopy(self._answers[key])
 
     @contextmanager
     def open_upload(self, upload_id: str) -> Iterator[BinaryIO]:

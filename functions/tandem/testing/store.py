@@ -1,14 +1,17 @@
 """The task store in memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from tandem.domain.changes import Change
 from tandem.domain.clock import to_text
 from tandem.domain.cursor import place_of, to_cursor
 from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import DueTask, InlinePayload, State, Task
+from tandem.domain.task import DueTask, Fence, InlinePayload, State, Task
 from tandem.domain.transitions import leave_list
 from tandem.ports import (
     AlreadyRetried,
@@ -22,12 +25,17 @@ from tandem.ports import (
     TaskPage,
 )
 
+if TYPE_CHECKING:
+    from tandem.domain.effect import Effect
+
 
 class MemoryTaskStore:
     """Keeps tasks in a dictionary; safe for threads."""
 
     def __init__(self) -> None:
         self.tasks: dict[TaskId, Task] = {}
+        self.effects: dict[str, Effect] = {}
+        """By their idempotency keys: `MemoryEffectStore` writes them."""
         self._keys: dict[str, tuple[Once, str]] = {}
         self._lock = Lock()
 
@@ -73,6 +81,17 @@ class MemoryTaskStore:
             elif task is None or not change.made(task):
                 raise ChangeRefused(task)
             return task
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let nobody else write while the block runs."""
+        with self._lock:
+            yield
+
+    def holds(self, task_id: TaskId, fence: Fence) -> bool:
+        """Return whether the attempt holds the task."""
+        task = self.tasks.get(task_id)
+        return task is not None and task.state is State.RUNNING and task.fence == fence
 
     def get(self, task_id: TaskId) -> Task | None:
         """Return the task as last written, or None."""

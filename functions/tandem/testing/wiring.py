@@ -8,6 +8,7 @@ from tandem.settings import Settings
 from tandem.testing.blobs import MemoryBlobStore
 from tandem.testing.callbacks import MemoryCallbackStore, MemorySender
 from tandem.testing.clock import FakeClock
+from tandem.testing.effects import MemoryEffectStore
 from tandem.testing.queue import MemoryQueue
 from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
@@ -48,6 +49,11 @@ class MemoryWiring(Wiring):
     def store(self) -> MemoryTaskStore:
         """The tasks."""
         return MemoryTaskStore()
+
+    @cached_property
+    def effect_store(self) -> MemoryEffectStore:
+        """The outside effects of those tasks."""
+        return MemoryEffectStore(self.store)
 
     @cached_property
     def report_store(self) -> MemoryReportStore:
