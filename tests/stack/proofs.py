@@ -23,6 +23,7 @@ SCENARIOS: dict[Permission, Scenario] = {
         "ApiRole",
         {
             ("dynamodb:BatchGetItem", TASKS): api.reports_are_read,
+            ("dynamodb:ConditionCheckItem", TASKS): api.one_makes_an_effect,
             ("dynamodb:GetItem", TASKS): api.one_is_read,
             ("dynamodb:PutItem", TASKS): api.one_is_submitted,
             ("dynamodb:UpdateItem", TASKS): api.one_is_cancelled,
@@ -54,6 +55,7 @@ SCENARIOS: dict[Permission, Scenario] = {
     **_in(
         "WorkerRole",
         {
+            ("dynamodb:ConditionCheckItem", TASKS): behind.one_makes_an_effect,
             ("dynamodb:GetItem", TASKS): behind.its_owner_may_have_cancelled_it,
             ("dynamodb:PutItem", TASKS): behind.a_result_is_kept_for_the_same_input,
             ("dynamodb:UpdateItem", TASKS): behind.one_is_run,

@@ -16,6 +16,11 @@ def one_is_submitted(scene: Scene) -> None:
     assert scene.tasks_in("TaskQueue") == [made["task_id"]]
 
 
+def one_makes_an_effect(scene: Scene) -> None:
+    answer = scene.api("POST", "/process-online", {"processor": "charging", "input": {}})
+    assert scene.item(f"effect#{answer['output']['idempotency_key']}")
+
+
 def many_are_submitted(scene: Scene) -> None:
     made = scene.api("POST", "/process-offline/batch", {"tasks": [ECHO, ECHO]}, status=202)
     ids = [item["task"]["task_id"] for item in made["items"]]

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from uuid import uuid4
 
+from tandem.domain.effect import idempotency_key
 from tandem.domain.task import InlinePayload, State, StoredPayload
 from tests.factories.tasks import finish_at, make_task
 from tests.stack.ground import message, now
@@ -37,6 +38,13 @@ def a_result_is_kept_for_the_same_input(scene: Scene) -> None:
     scene.store.put(task)
     scene.worker(message(task.task_id))
     assert scene.item("cache#key")
+
+
+def one_makes_an_effect(scene: Scene) -> None:
+    scene.store.put(task := make_task(now(), processor="charging", input=InlinePayload("{}")))
+    scene.worker(message(task.task_id))
+    assert scene.task(task.task_id).state is State.SUCCEEDED
+    assert scene.item(f"effect#{idempotency_key(task.task_id, 'charging', 'charge')}")
 
 
 def a_large_input_is_read(scene: Scene) -> None:
