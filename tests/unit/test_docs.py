@@ -2,17 +2,24 @@
 
 import re
 import sys
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from local.template import load_template
 from tandem.domain.clock import SystemClock
+from tandem.domain.task import InlinePayload
 from tandem.domain.webhook import key_text
 from tandem.ports import Answered
+from tandem.processing.catalogue import Catalogue
+from tandem.services.submit import NewTask
+from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.deliveries import deliver_all, deliver_callbacks
 from tests.factories.processors import double, make_wiring, new_work
+from tests.factories.tasks import ACME
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -28,12 +35,47 @@ def run_as_module(name: str, source: str) -> ModuleType:
 
 
 def test_the_how_to_on_processors_runs_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    written, its_test = python_blocks("docs/how-to/write-a-processor.md")
+    written, *_, its_test = python_blocks("docs/how-to/write-a-processor.md")
     name = "processors.count_words"
     monkeypatch.setitem(sys.modules, name, ModuleType(name))
     module = sys.modules[name]
     exec(compile(written, name, "exec"), module.__dict__)  # noqa: S102 - our own page
     run_as_module("its_test", its_test).test_words_are_counted()
+
+
+def test_the_how_to_on_effects_charges_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, written, its_tests, _ = python_blocks("docs/how-to/write-a-processor.md")
+    name = "processors.charge_customer"
+    monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    module = sys.modules[name]
+    exec(compile(written, name, "exec"), module.__dict__)  # noqa: S102 - our own page
+    tests = run_as_module("its_tests", its_tests)
+    tests.test_a_customer_is_charged_once()
+    tests.test_an_unknown_mail_is_not_sent_again()
+    requests: list[Any] = []
+
+    def bank(request: Any, timeout: float) -> BytesIO:
+        requests.append(request)
+        if len(requests) == 1:
+            raise TimeoutError
+        return BytesIO(b'{"id":"ch_1"}')
+
+    module.urlopen = bank  # type: ignore[attr-defined]
+    wiring = MemoryWiring(catalogue=Catalogue([module.charge_customer]))
+    document = b'{"customer":"c_1","cents":100}'
+    task = wiring.submissions.offline(
+        NewTask(
+            tenant=ACME, processor=module.charge_customer, document=document, traceparent="00-1"
+        )
+    )
+    assert deliver_all(wiring) == [False]
+    assert isinstance(wiring.clock, FakeClock)
+    wiring.clock.advance(60)
+    assert deliver_all(wiring) == [True]
+    assert wiring.store.tasks[task.task_id].output == InlinePayload('{"charge_id":"ch_1"}')
+    assert {request.data for request in requests} == {document}
+    (key,) = {request.get_header("Idempotency-key") for request in requests}
+    assert len(key) == 64
 
 
 def test_the_how_to_on_callbacks_verifies_and_takes_each_once(
