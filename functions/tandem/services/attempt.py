@@ -174,7 +174,8 @@ class Attempt:
         """Return the answer of an outside effect, which happens at most once for the task."""
         from tandem.ports.effects import NotHeld
 
-        if self._closed or self.overdue or self._cancel_requested:
+        ended = self._closed or self.task.lease_until is None
+        if ended or self.overdue or self._cancel_requested:
             raise Abandoned
         try:
             return self._effects_of_task().once(key, call, unknown=unknown)

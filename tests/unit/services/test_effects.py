@@ -20,6 +20,7 @@ from tandem.processing.catalogue import Catalogue
 from tandem.processing.context import Abandoned
 from tandem.services.attempt import Attempt
 from tandem.services.dead_letters import LetterFilter, Request
+from tandem.services.outcomes import Succeeded
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.effects import Receiver
 from tests.factories.faults import Fault, FaultyWiring, Stopped
@@ -312,6 +313,18 @@ def test_an_attempt_that_is_given_up_begins_no_effect() -> None:
     with pytest.raises(Abandoned):
         late.once("charge", world.bank.charge)
     assert world.bank.calls == []
+
+
+@pytest.mark.parametrize("earlier", [(), ("another",)])
+def test_a_thread_that_outlives_its_attempt_begins_no_effect(earlier: tuple[str, ...]) -> None:
+    world = World()
+    attempt = world.claim()
+    for key in earlier:
+        attempt.once(key, world.bank.charge)
+    world.wiring.settlement.settle(attempt, Succeeded(b"{}"))
+    with pytest.raises(Abandoned):
+        attempt.once("charge", world.bank.charge)
+    assert len(world.bank.calls) == len(earlier)
 
 
 def test_an_answer_is_recorded_while_the_attempt_that_is_given_up_holds_the_task() -> None:
