@@ -1,7 +1,9 @@
-"""Ports that stop the process at one of their calls."""
+"""Ports that stop the process at one of their calls, or fail or misbehave there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -30,16 +32,47 @@ PORTS = (
 )
 
 
+_NOT_REPEATED = frozenset({"poster.post", "callback_sender.post", "blobs.open"})
+"""Calls that no SDK makes, or whose answer is a stream."""
+
+
 class Stopped(BaseException):
     """The process is gone: nothing of ours may catch it."""
 
 
+class Kind(StrEnum):
+    """What a call does at the fault."""
+
+    STOP_BEFORE = "stop-before"
+    STOP_AFTER = "stop-after"
+    LOST = "lost"
+    """It is carried out and its answer is lost: the SDK makes the same call again."""
+    LOST_BETWEEN = "lost-between"
+    """The same, and others write in between."""
+    RAISES = "raises"
+    """It is not carried out: the service cannot be reached."""
+    RAISES_AFTER = "raises-after"
+    """It is carried out, and so often without an answer that the SDK gives up."""
+    LATE = "late"
+    """Its answer takes 40 s."""
+    PARTIAL = "partial"
+    """Of what a queue is sent, half is not, though it says that nothing is wrong with the rest."""
+
+
+class Unreachable(Exception):
+    """The service did not answer."""
+
+
 @dataclass
 class Fault:
-    """Counts the calls of all ports, and stops before or after the one of this number."""
+    """Counts the calls of all ports, and is in the one of this number."""
 
     at: int = -1
-    after: bool = False
+    kind: Kind = Kind.STOP_BEFORE
+    between: Callable[[], None] = lambda: None
+    """What others do between a call and its repetition."""
+    later: Callable[[], None] = lambda: None
+    """Lets 40 s pass."""
     before: str | None = None
     """A call to stop before, by its name."""
     calls: list[str] = field(default_factory=list)
@@ -60,14 +93,34 @@ class Fault:
             with self._counting:
                 number = len(self.calls)
                 self.calls.append(name)
-            if (number == self.at and not self.after) or name == self.before:
+            if name == self.before:
                 self.stop()
-            answer = call(*arguments, **options)
-            if number == self.at:
-                self.stop()
-            return answer
+            if number != self.at:
+                return call(*arguments, **options)
+            return self._faulty(name, partial(call, *arguments, **options), arguments)
 
         return faulty
+
+    def _faulty(self, name: str, call: "partial[Any]", arguments: tuple[Any, ...]) -> Any:
+        if self.kind is Kind.STOP_BEFORE:
+            self.stop()
+        if self.kind is Kind.RAISES:
+            raise Unreachable
+        if self.kind is Kind.PARTIAL and name.endswith("queue.send"):
+            call.func(*arguments[::2])
+            return [envelope.task_id for envelope in arguments[1::2]]
+        answer = call()
+        if self.kind is Kind.STOP_AFTER:
+            self.stop()
+        if self.kind is Kind.RAISES_AFTER:
+            raise Unreachable
+        if self.kind is Kind.LATE:
+            self.later()
+        if self.kind in (Kind.LOST, Kind.LOST_BETWEEN) and name not in _NOT_REPEATED:
+            if self.kind is Kind.LOST_BETWEEN:
+                self.between()
+            return call()
+        return answer
 
 
 class FaultyPort:

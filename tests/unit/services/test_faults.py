@@ -23,12 +23,14 @@ from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.services.dead_letters import LetterFilter, Request
 from tandem.services.redelivery import Redeliver, hide
+from tandem.services.tasks import AlreadyFinished
 from tandem.settings import Settings
 from tandem.telemetry import logger
 from tandem.testing import FakeClock, MemoryWiring
 from tandem.testing.wiring import CALLBACK_KEY, REPORT_KEY
 from tests.factories.deliveries import deliver_callbacks, delivery_of
-from tests.factories.faults import Fault, FaultyWiring, Stopped
+from tests.factories.faults import Fault, FaultyWiring, Kind, Stopped
+from tests.factories.faults import Unreachable as NoAnswer
 from tests.factories.processors import Number, make_processor, new_work
 from tests.factories.tasks import ACME
 
@@ -112,6 +114,14 @@ class World:
         self.clock.advance(120)
         while report_and_send(self.wiring):
             pass
+
+    def others_go_on(self) -> None:
+        """Do what other processes may do between a call and its repetition."""
+        self.wiring.sweep.run()
+        self.deliver(self.wiring)
+        self.wiring.callbacks.sweep()
+        deliver_callbacks(self.wiring)
+        report_and_send(self.wiring)
 
     def at_rest(self) -> bool:
         tasks = self.wiring.store.tasks.values()
@@ -398,7 +408,10 @@ SCENARIOS: dict[str, Callable[[World, MemoryWiring], None]] = {
 
 def play(name: str, fault: Fault) -> World:
     world = World()
-    with suppress(Stopped):
+    fault.between = world.others_go_on
+    fault.later = lambda: world.clock.advance(40)
+    # What a caller is answered when a service does not is another test's question.
+    with suppress(Stopped, NoAnswer, AlreadyFinished):
         SCENARIOS[name](world, FaultyWiring(world.wiring, fault))
     return world
 
@@ -426,9 +439,29 @@ def test_a_stop_at_any_call_loses_nothing_and_does_nothing_twice(
     point: tuple[str, int, bool],
 ) -> None:
     name, number, after = point
-    world = play(name, Fault(number, after))
+    world = play(name, Fault(number, Kind.STOP_AFTER if after else Kind.STOP_BEFORE))
     world.recover()
     world.check()
+
+
+FAILING = tuple(kind for kind in Kind if not kind.startswith("stop"))
+
+
+@pytest.mark.parametrize("kind", FAILING)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_call_that_fails_or_is_repeated_loses_nothing_and_does_nothing_twice(
+    name: str, kind: Kind
+) -> None:
+    seen = Fault()
+    play(name, seen)
+    for number, call in enumerate(seen.calls):
+        world = play(name, Fault(number, kind))
+        try:
+            world.recover()
+            world.check()
+        except Exception as error:
+            error.add_note(f"the call was {number}: {call}")
+            raise
 
 
 def test_without_a_stop_every_scenario_ends_well() -> None:
