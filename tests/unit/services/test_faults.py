@@ -464,6 +464,29 @@ def test_a_call_that_fails_or_is_repeated_loses_nothing_and_does_nothing_twice(
             raise
 
 
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_lost_answer_alone_changes_nothing(name: str) -> None:
+    seen = Fault()
+    expected = outline(play(name, seen))
+    for number, call in enumerate(seen.calls):
+        world = play(name, Fault(number, Kind.LOST))
+        assert outline(world) == expected, f"the call was {number}: {call}"
+
+
+def outline(world: World) -> list[tuple[object, ...]]:
+    """Return what became of the tasks, before anything recovers them."""
+    return [
+        (
+            *(task.state, task.attempts, task.uncounted, task.crashes, task.own_fault),
+            *(task.error, task.not_before is None, task.finished_at, task.listed_at),
+            [(record.number, record.error) for record in task.attempt_records],
+            task.callback and (task.callback.state, task.callback.attempts),
+            task.retried_as is not None,
+        )
+        for task in world.wiring.store.tasks.values()
+    ]
+
+
 def test_without_a_stop_every_scenario_ends_well() -> None:
     for name in SCENARIOS:
         world = play(name, Fault())
