@@ -62,6 +62,7 @@ def enqueue(
         return answers.accepted(task, KEPT, answers.age_of(kept, services.clock.now()))
     except KeyUsed as used:
         task = made_before(services, same_request(new.once, used.before))
+        services.submissions.found(task)
         return answers.accepted(task, message, REPLAYED)
     except Contended:
         raise key_in_flight() from None

@@ -78,6 +78,7 @@ def _batch_item(
     if isinstance(outcome, KeyUsed) and isinstance(new, NewTask):
         try:
             task = made_before(services, same_request(new.once, outcome.before))
+            services.submissions.found(task)
             return BatchItem(task=TaskView.of(task), replayed=True)
         except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
             outcome = error

@@ -144,6 +144,7 @@ def _answer_online_again(services: Services, task_id: str) -> Response:
     task = made_before(services, task_id)
     if task.state is State.RUNNING and task.attempts == 1:
         raise key_in_flight(task_id=task.task_id)
+    services.submissions.found(task)
     return _answer_online(services, task, REPLAYED)
 
 

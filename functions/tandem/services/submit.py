@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tandem.domain.callback import Callback
 from tandem.domain.clock import Clock
@@ -15,6 +15,9 @@ from tandem.processing.processor import AnyProcessor
 from tandem.services.dispatch import Dispatch
 from tandem.services.payloads import Payloads
 from tandem.services.retention import Retention
+
+SENT_WITHIN = timedelta(seconds=2)
+"""How long after its record a task's message may still be on its way to the queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,16 @@ class Submissions:
         )
         self._store.put(task, once=new.once)
         return task
+
+    def found(self, task: Task) -> None:
+        """Send a task that a repeated request found, where its message may never have been sent.
+
+        Whoever recorded it may have been answered by an error, and have sent nothing. A message too
+        many does no harm.
+        """
+        waits = self._clock.now() - task.created_at > SENT_WITHIN
+        if waits and task.state is State.QUEUED and not task.attempts:
+            self._dispatch.send(task)
 
     def waited_for(self, new: NewTask) -> Task:
         """Record a task whose caller waits for the worker to run it, send it, and return it.

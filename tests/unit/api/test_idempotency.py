@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from tandem.domain.task import State
+from tandem.testing import FakeClock
 from tests.unit.api.conftest import Answer, Api
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
@@ -21,6 +22,20 @@ def test_an_offline_submit_again_is_the_same_task(api: Api) -> None:
     assert "idempotency-replayed" not in first.headers
     assert second.headers["idempotency-replayed"] == "true"
     assert second.headers["location"] == first.headers["location"]
+    assert len(api.wiring.store.tasks) == len(api.wiring.queue.messages) == 1
+
+
+@pytest.mark.parametrize("path", ["/process-offline", "/process-offline/batch"])
+def test_a_task_that_was_recorded_and_not_sent_is_sent_when_it_is_asked_for_again(
+    api: Api, path: str
+) -> None:
+    body = ECHO if path == "/process-offline" else {"tasks": [ECHO]}
+    post(api, path, body)
+    api.wiring.queue.messages.clear()
+    clock = api.wiring.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(3)
+    post(api, path, body)
     assert len(api.wiring.store.tasks) == len(api.wiring.queue.messages) == 1
 
 
