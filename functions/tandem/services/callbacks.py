@@ -1,5 +1,6 @@
 """Handing the callbacks of tasks that ended to the queue."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from itertools import batched
@@ -11,9 +12,13 @@ from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, Task
 from tandem.limits import CALLBACK_MARGIN, SWEEP_TASKS
 from tandem.ports import (
+    AlreadyRetried,
     CallbackStore,
+    ChangeRefused,
+    Contended,
     Envelope,
     Follows,
+    KeyUsed,
     Once,
     TaskFilter,
     TaskPage,
@@ -131,7 +136,9 @@ def _envelope(ended: Task | WaitingCallback) -> Envelope:
 class AnnouncingStore:
     """A task store that hands over the callback of each task that ends by one of its writes.
 
-    So whoever ends a task, by whatever change, cannot forget it.
+    So whoever ends a task, by whatever change, cannot forget it. And it makes a write once more
+    that failed: a write that decides something knows itself again, whether it was made or not, so a
+    service that does not answer for a while burns no attempt.
     """
 
     def __init__(self, store: TaskStore, callbacks: Callbacks) -> None:
@@ -140,12 +147,14 @@ class AnnouncingStore:
 
     def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
         """As the store's; a task may be final from the start."""
-        self._store.put(task, once=once, follows=follows)
+        _twice(lambda: self._store.put(task, once=once, follows=follows))
         self._announce(task)
 
     def change(self, task_id: TaskId, change: Change) -> Task:
         """As the store's."""
-        task = self._store.change(task_id, change)
+        if change.write_field is None:
+            return self._store.change(task_id, change)
+        task = _twice(lambda: self._store.change(task_id, change))
         self._announce(task)
         return task
 
@@ -191,3 +200,16 @@ class AnnouncingStore:
     ) -> TaskPage:
         """As the store's."""
         return self._store.list(tenant, wanted, limit=limit, cursor=cursor)
+
+
+_ANSWERS = (ChangeRefused, KeyUsed, AlreadyRetried, Contended)
+
+
+def _twice[T](write: Callable[[], T]) -> T:
+    """Make a write, and once more when it failed without an answer."""
+    try:
+        return write()
+    except _ANSWERS:
+        raise
+    except Exception:  # noqa: BLE001 - what it fails with again is raised
+        return write()

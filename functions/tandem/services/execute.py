@@ -13,10 +13,10 @@ from tandem.domain.clock import Clock
 from tandem.domain.error_text import error_text, error_type
 from tandem.domain.ids import TaskId
 from tandem.domain.retry import OwnFault, Retry
-from tandem.domain.task import Task, TaskError
-from tandem.domain.transitions import claim
-from tandem.limits import ERROR_CHARACTERS, LEASE
-from tandem.ports import BlobMissing, BlobStore, TaskStore
+from tandem.domain.task import State, Task, TaskError
+from tandem.domain.transitions import claim, hand_back
+from tandem.limits import DUE_MARGIN, ERROR_CHARACTERS, LEASE
+from tandem.ports import BlobMissing, BlobStore, ChangeRefused, TaskStore
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.context import Abandoned, Logger, Pool
 from tandem.processing.output import dump_output
@@ -34,6 +34,8 @@ UNKNOWN_PATIENCE = timedelta(hours=24)
 and one that took a processor away by mistake is taken back."""
 
 _UNKNOWN_LONGEST = timedelta(minutes=15)
+NOT_HELD = TaskError("NotHeld", "its time could not be recorded; it is started again")
+
 UNKNOWN_SECONDS = 10
 """The time limit of an attempt whose processor is not there: it only says so."""
 
@@ -85,8 +87,25 @@ class Execution:
         now = self._clock.now()
         change = claim(now=now, lease_until=now + LEASE, alone=alone, in_company=in_company)
         attempt = self.begin(self._store.change(task_id, change), until=until)
-        attempt.hold()
+        try:
+            attempt.hold()
+        except ChangeRefused:
+            raise
+        except Exception:
+            self._let_go(attempt)
+            raise
         return attempt
+
+    def _let_go(self, attempt: Attempt) -> None:
+        """Queue the task of an attempt again that could not be held for its whole time."""
+        now = self._clock.now()
+        task = self._store.get(attempt.task_id)
+        if task is not None and task.state is State.RUNNING and task.attempts == attempt.attempt:
+            due_at = now + DUE_MARGIN
+            self._store.change(
+                task.task_id,
+                hand_back(task, now=now, not_before=now, due_at=due_at, why=NOT_HELD),
+            )
 
     def begin(self, task: Task, *, until: datetime) -> Attempt:
         """Return the attempt that holds a task."""

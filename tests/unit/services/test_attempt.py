@@ -1,11 +1,13 @@
 import shutil
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from tandem.domain.ids import TenantId, new_upload_id
-from tandem.domain.task import Progress, StoredPayload
+from tandem.domain.changes import Change
+from tandem.domain.ids import TaskId, TenantId, new_upload_id
+from tandem.domain.task import Progress, State, StoredPayload, Task
 from tandem.limits import LEASE, LEASE_MARGIN
 from tandem.ports import upload_key
 from tandem.processing import Permanent
@@ -96,6 +98,27 @@ def test_a_long_attempt_holds_its_task_until_its_deadline_before_it_starts() -> 
     held = wiring.store.tasks[task.task_id]
     assert attempt.deadline == now + timedelta(seconds=600)
     assert held.lease_until == held.due_at == attempt.deadline + LEASE_MARGIN
+
+
+def test_an_attempt_whose_time_cannot_be_recorded_is_let_go_at_no_cost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wiring = make_wiring(double, time_limit=600)
+    task = wiring.submissions.offline(new_work(wiring))
+    healthy, calls = wiring.store.change, count()
+
+    def fails_twice(task_id: TaskId, change: Change) -> Task:
+        if change.to is State.RUNNING and next(calls) in (1, 2):
+            raise ConnectionError
+        return healthy(task_id, change)
+
+    monkeypatch.setattr(wiring.store, "change", fails_twice)
+    with pytest.raises(ConnectionError):
+        wiring.execution.claim(
+            task.task_id, until=wiring.clock.now() + timedelta(seconds=890), alone=True
+        )
+    waiting = wiring.store.tasks[task.task_id]
+    assert (waiting.state, waiting.attempts, waiting.uncounted) == (State.QUEUED, 1, 1)
 
 
 def test_a_usual_attempt_is_held_by_its_claim_alone(wiring: MemoryWiring, attempt: Attempt) -> None:

@@ -473,6 +473,20 @@ def test_a_lost_answer_alone_changes_nothing(name: str) -> None:
         assert outline(world) == expected, f"the call was {number}: {call}"
 
 
+DECIDING = ("store.put", "store.change")
+
+
+@pytest.mark.parametrize("kind", [Kind.RAISES, Kind.RAISES_AFTER])
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_store_that_fails_once_burns_no_attempt(name: str, kind: Kind) -> None:
+    seen = Fault()
+    expected = outline(play(name, seen))
+    for number, call in enumerate(seen.calls):
+        if call in DECIDING:
+            world = play(name, Fault(number, kind))
+            assert outline(world) == expected, f"the call was {number}: {call}"
+
+
 def outline(world: World) -> list[tuple[object, ...]]:
     """Return what became of the tasks, before anything recovers them."""
     return [
