@@ -95,13 +95,14 @@ def test_an_answer_is_its_status_and_retry_after(receiver: Receiver) -> None:
 def test_a_name_with_any_forbidden_address_is_not_called(
     receiver: Receiver, addresses: tuple[str, ...]
 ) -> None:
-    with pytest.raises(AddressForbidden):
+    with pytest.raises(AddressForbidden) as refused:
         post(receiver, Names(*addresses))
+    assert not any(address in str(refused.value) for address in addresses)
     assert receiver.requests == receiver.names == []
 
 
 def test_loopback_is_forbidden_where_nobody_allowed_it(receiver: Receiver) -> None:
-    with pytest.raises(AddressForbidden, match=r"127\.0\.0\.1"):
+    with pytest.raises(AddressForbidden):
         post(receiver, Names("127.0.0.1"), allowed=())
     assert receiver.requests == []
 

@@ -40,5 +40,6 @@ class HttpsSender:
             raise Unreachable("its name has no address") from None
         for *_, address in found:
             if not may_be_called(address[0], self._allowed):
-                raise AddressForbidden(f"its name has the address {address[0]}")
+                # Its owner is not told which: a name may resolve to what only this network knows.
+                raise AddressForbidden("its name has an address that must not be called")
         return found
