@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from tandem.domain.callback import Callback, CallbackState
+from tandem.domain.callback import Callback, CallbackState, GivenUp
 from tandem.domain.task import Task
 from tandem.services.views import ErrorView, TaskView, error_view, task_fields
 
@@ -26,6 +26,8 @@ class CallbackView(BaseModel):
     state: CallbackState
     attempts: int = Field(description="How often it was sent.")
     delivered_at: datetime | None
+    failed_at: datetime | None = Field(description="When it was given up.")
+    reason: GivenUp | None = Field(description="Why it was given up.")
     error: str | None = Field(description="Why the latest attempt did not deliver it.")
 
     @staticmethod
@@ -36,6 +38,8 @@ class CallbackView(BaseModel):
             state=callback.state,
             attempts=callback.attempts,
             delivered_at=callback.delivered_at,
+            failed_at=callback.failed_at,
+            reason=callback.reason,
             error=callback.error,
         )
 

@@ -58,5 +58,9 @@ class Notifying(Sending):
         from tandem.services.callback_letters import CallbackLetters
 
         return CallbackLetters(
-            self.callback_dead_letter_box, self.store, self.callback_store, self.callbacks
+            self.callback_dead_letter_box,
+            self.store,
+            self.callback_store,
+            self.callbacks,
+            logger=logger,
         )

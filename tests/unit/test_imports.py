@@ -14,7 +14,7 @@ HTTP = {"fastapi", "starlette", "mangum", "api"}
 HANDLERS = {"api", "worker", "callback", "report", "canary"}
 
 ALLOWED_TANDEM = {
-    "domain": {"domain"},
+    "domain": {"domain", "limits"},
     "processing": {"domain", "processing"},
     "services": {"domain", "processing", "services", "ports", "limits", "trace"},
     "adapters": {"domain", "adapters", "ports", "limits"},

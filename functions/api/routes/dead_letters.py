@@ -15,12 +15,13 @@ from tandem.domain.ids import TaskId, TenantId, parse_uuid
 from tandem.domain.task import Mode, State
 from tandem.limits import PAGE_LETTERS
 from tandem.processing import WholeNumber
-from tandem.services.dead_letters import DeadLetters, Letter, LetterFilter, Redrive, Redriven
-from tandem.services.dead_letters import Request as RedriveHow
+from tandem.services.letters import Letter, LetterFilter, Redrive, Redriven
+from tandem.services.letters import Request as RedriveHow
 from tandem.telemetry import logger
 
 if TYPE_CHECKING:
     from tandem.services.callback_letters import CallbackLetters
+    from tandem.services.dead_letters import DeadLetters
 
 router = APIRouter(
     prefix="/dead-letters",

@@ -1,12 +1,15 @@
-"""The failed tasks that wait for a decision, over the shards of index by_view."""
+"""Lists of what waits for a decision, each over the shards of an index."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tandem.adapters.items import FAILED_VIEW, Item, view_partition
+from tandem.adapters.items import FAILED_CALLBACK_VIEW, FAILED_VIEW, Item, view_partition
 from tandem.adapters.readers import from_item
+from tandem.domain.callback import CallbackState
+from tandem.domain.task import Task
 from tandem.ports import TaskPage
 
 if TYPE_CHECKING:
@@ -18,29 +21,64 @@ COUNT_PAGES = 10
 _HEAVY = frozenset({"input", "output", "file"})
 
 
-class FailedTasks:
-    """Reads the list.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionList:
+    """Where a list stands, and which tasks are on it."""
 
-    The index holds keys alone: what a listing shows is read from the table, as last written. So a
-    task that has left the list is not shown, however far the index lags.
+    index: str
+    partition_key: str
+    order_key: str
+    view: str
+    shows: Callable[[Task], bool]
+
+
+FAILED_TASKS = DecisionList(
+    index="by_view",
+    partition_key="view",
+    order_key="view_order",
+    view=FAILED_VIEW,
+    shows=lambda task: task.listed_at is not None,
+)
+
+FAILED_CALLBACKS = DecisionList(
+    index="by_callback",
+    partition_key="callback_shard",
+    order_key="finished",
+    view=FAILED_CALLBACK_VIEW,
+    shows=lambda task: task.callback is not None and task.callback.state is CallbackState.FAILED,
+)
+
+
+class FailedTasks:
+    """Reads a list, by default that of failed tasks.
+
+    The index is asked for keys alone: what a listing shows is read from the table, as last written.
+    So a task that has left the list is not shown, however far the index lags.
     """
 
-    def __init__(self, client: "DynamoDBClient", table: str, shards: int) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        shards: int,
+        listed: DecisionList = FAILED_TASKS,
+    ) -> None:
         self._client = client
         self._table = table
         self._shards = shards
+        self._list = listed
 
     def page(self, limit: int, cursor: str | None) -> TaskPage:
         """Return the page that a cursor starts, merged over the shards."""
         shards = [self._oldest(shard, limit, cursor) for shard in range(self._shards)]
-        oldest = merge(*shards, key=_order)
+        oldest = merge(*shards, key=self._order)
         keys = list(islice(oldest, limit + 1))
         page = keys[:limit]
         more = len(keys) > limit
         listed = self._listed([{"pk": key["pk"]} for key in page])
         return TaskPage(
-            [from_item(listed[key["pk"]["S"]]) for key in page if key["pk"]["S"] in listed],
-            _order(page[-1]) if more else None,
+            [listed[key["pk"]["S"]] for key in page if key["pk"]["S"] in listed],
+            self._order(page[-1]) if more else None,
         )
 
     def count(self, shard: int) -> int:
@@ -57,33 +95,34 @@ class FailedTasks:
             yield from page["Items"]
 
     def _query(self, shard: int, after: str | None) -> Any:
-        names = {"#view": "view"}
-        values: Item = {":view": {"S": view_partition(FAILED_VIEW, shard)}}
+        names = {"#view": self._list.partition_key}
+        values: Item = {":view": {"S": view_partition(self._list.view, shard)}}
         condition = "#view = :view"
         if after:
+            names["#order"] = self._list.order_key
             values[":after"] = {"S": after}
-            condition += " AND view_order > :after"
+            condition += " AND #order > :after"
         return {
             "TableName": self._table,
-            "IndexName": "by_view",
+            "IndexName": self._list.index,
             "KeyConditionExpression": condition,
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
         }
 
-    def _listed(self, keys: list[Item]) -> dict[str, Item]:
-        """Return the items of these keys that are on the list, by their keys."""
-        found: dict[str, Item] = {}
+    def _listed(self, keys: list[Item]) -> dict[str, Task]:
+        """Return the tasks of these keys that are on the list, by their keys."""
+        listed: dict[str, Task] = {}
         asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
         while asked:
             answer = self._client.batch_get_item(RequestItems=asked)
             for item in answer["Responses"].get(self._table, []):
-                if "listed_at" in item:
-                    light = {name: part for name, part in item.items() if name not in _HEAVY}
-                    found[item["pk"]["S"]] = light
+                light = {name: part for name, part in item.items() if name not in _HEAVY}
+                task = from_item(light)
+                if self._list.shows(task):
+                    listed[item["pk"]["S"]] = task
             asked = answer.get("UnprocessedKeys")
-        return found
+        return listed
 
-
-def _order(key: Item) -> str:
-    return key["view_order"]["S"]
+    def _order(self, key: Item) -> str:
+        return key[self._list.order_key]["S"]

@@ -2,10 +2,11 @@
 
 Attributes have the names of the task's fields. Beside them stand the keys: `pk`; `owner` and
 `created` (index by_owner); `due_shard` (by_due, with due_at); `finish_shard` and `finished`
-(by_finish); `callback_shard` (by_callback, with finished), until the queue has the callback; `view`
-and `view_order` (by_view): a failed task stands in the view of those that wait for a decision. All
-but the first are sparse: a task that is not of the kind lacks their keys. A flag that is not set,
-and a field without a value, has no attribute.
+(by_finish); `callback_shard` (by_callback, with finished), until the queue has the callback, and
+again when it was given up, until a decision; `view` and `view_order` (by_view): a failed task
+stands in the view of those that wait for a decision. All but the first are sparse: a task that is
+not of the kind lacks their keys. A flag that is not set, and a field without a value, has no
+attribute.
 """
 
 from dataclasses import fields
@@ -63,17 +64,18 @@ def later_partition(shard: int) -> str:
 
 
 def view_partition(view: str, shard: int) -> str:
-    """Return the partition of by_view that holds a shard of a view."""
+    """Return the partition of an index that holds a shard of a view."""
     return f"{view}#{shard}"
 
 
 FAILED_VIEW = "failed"
 """The failed tasks that wait for a decision, in the order of their failures."""
 
+CALLBACK_VIEW = "callback"
+"""In by_callback: the callbacks that the queue was not given."""
 
-def callback_partition(shard: int) -> str:
-    """Return the partition of by_callback that holds a shard of the callbacks not yet queued."""
-    return f"callback#{shard}"
+FAILED_CALLBACK_VIEW = "failed-callback"
+"""In by_callback: the callbacks that were given up, in the order of their tasks' ends."""
 
 
 def index_keys(task_id: TaskId, field: str, value: Any, shards: int) -> Item:
@@ -90,7 +92,7 @@ def index_keys(task_id: TaskId, field: str, value: Any, shards: int) -> Item:
             "finished": {"S": f"{moment}#{task_id}"},
         }
     if field == "callback":
-        return {"callback_shard": {"S": callback_partition(shard)}}
+        return {"callback_shard": {"S": view_partition(CALLBACK_VIEW, shard)}}
     if field == "listed_at":
         return {
             "view": {"S": view_partition(FAILED_VIEW, shard)},

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from tandem.domain.callback import Callback, CallbackState, WaitingCallback
+from tandem.domain.callback import Callback, CallbackState, GivenUp, WaitingCallback
 from tandem.domain.clock import from_text
 from tandem.domain.counts import FinishedTask
 from tandem.domain.ids import TaskId, TenantId
@@ -179,7 +179,10 @@ def _callback(parts: Mapping[str, Any] | None) -> Callback | None:
         state=CallbackState(parts["state"]),
         attempts=parts["attempts"],
         delivered_at=_moment(parts, "delivered_at"),
+        failed_at=_moment(parts, "failed_at"),
+        reason=GivenUp(parts["reason"]) if "reason" in parts else None,
         error=parts.get("error"),
+        write_id=parts.get("write_id"),
     )
 
 

@@ -8,10 +8,14 @@ from typing import Protocol
 from tandem.domain.callback import Callback, WaitingCallback
 from tandem.domain.callback_url import CallbackUrl
 from tandem.domain.ids import TaskId
+from tandem.ports.tasks import TaskPage
 
 
 class CallbackStore(Protocol):
-    """Keeps how far the callbacks of tasks are, with the tasks."""
+    """Keeps how far the callbacks of tasks are, with the tasks. Each call is one atomic step.
+
+    A call that is made again, since its answer was lost, does what the first one did.
+    """
 
     @property
     def shards(self) -> int:
@@ -26,18 +30,39 @@ class CallbackStore(Protocol):
         ...
 
     def handed_over(self, task_id: TaskId) -> None:
-        """Record that the queue has a task's callback: it waits no more."""
-        ...
+        """Record that the queue has a task's callback: it waits no more.
 
-    def record(self, task_id: TaskId, callback: Callback) -> None:
-        """Record how far a final task's callback is; one that is delivered stays so.
-
-        It waits no more: whoever records this has its message.
+        A callback that was given up meanwhile stays on the list.
         """
         ...
 
-    def reopen(self, task_id: TaskId, callback: Callback) -> None:
-        """As `record`, but the callback waits for the queue again."""
+    def record(self, task_id: TaskId, callback: Callback, *, seen: Callback) -> Callback | None:
+        """Record how far a final task's callback is, and return it as it then is.
+
+        It waits no more: whoever records this has its message. One that is given up stands on the
+        list by this write. When `Callback.may_become` refuses the write, what another wrote is
+        returned. None when the task is gone.
+
+        Args:
+            task_id: the task.
+            callback: what the attempt has led to.
+            seen: the callback as it was before the attempt.
+        """
+        ...
+
+    def reopen(self, task_id: TaskId, callback: Callback) -> bool:
+        """Let a callback that was given up wait for the queue again, off the list.
+
+        Returns whether this write did it: False when the callback is not given up, or not any more.
+        """
+        ...
+
+    def given_up(self, *, limit: int, cursor: str | None = None) -> TaskPage:
+        """Return up to `limit` tasks whose callbacks were given up, the oldest end first.
+
+        A callback can show up a moment after it was given up. One that has left the list is never
+        shown.
+        """
         ...
 
 

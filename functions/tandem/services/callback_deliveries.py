@@ -1,10 +1,10 @@
 """What CallbackFunction does with each message that its queue delivers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from tandem.domain.addresses import Network
-from tandem.domain.callback import Callback, CallbackState
+from tandem.domain.callback import Callback, CallbackState, GivenUp
 from tandem.domain.callback_url import InvalidCallbackUrl, parse_callback_url
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId
@@ -37,13 +37,17 @@ class _Refused:
     """The receiver did not take the callback."""
 
     why: str
-    final: str | None = None
-    """The dead letter's reason where trying again cannot help."""
+    final: GivenUp | None = None
+    """Why it is given up, where trying again cannot help."""
     retry_after: str | None = None
 
 
 class CallbackDeliveries:
-    """Sends callbacks: each message ends delivered, delivered again later, or as a dead letter.
+    """Sends callbacks: each ends delivered, sent again later, or given up.
+
+    What an attempt has led to is recorded first, and its message acknowledged after: the write that
+    gives a callback up puts it on the list of those that wait for a decision. Only a message that
+    names no callback becomes a dead letter.
 
     A callback can be sent twice, by a crash or a duplicate message: its `webhook-id`, the task's
     id, is then the same.
@@ -88,31 +92,26 @@ class CallbackDeliveries:
             self._dead_letter(delivery, task_id, "unknown-task", "there is no such task")
         elif task.callback is None or not task.state.final:
             self._dead_letter(delivery, task_id, "no-callback", "it has no callback to send")
-        elif task.callback.state is not CallbackState.DELIVERED:
-            self._attempt(delivery, task, task.callback)
+        elif task.callback.state is CallbackState.PENDING:
+            self._attempt(task, task.callback)
 
-    def _attempt(self, delivery: Delivery, task: Task, callback: Callback) -> None:
+    def _attempt(self, task: Task, callback: Callback) -> None:
         refused = self._post(task, callback.url)
-        tried = replace(
-            callback,
-            attempts=callback.attempts + 1,
-            error=storable(refused.why, ERROR_CHARACTERS) if refused else None,
-        )
+        now = self._clock.now()
         if refused is None:
-            self._record(
-                task, replace(tried, state=CallbackState.DELIVERED, delivered_at=self._clock.now())
-            )
+            self._record(task, callback.delivered(now), seen=callback)
             return
-        wait = self._redelivery.wait(
-            tried.attempts, asked_wait(refused.retry_after, self._clock.now())
-        )
-        if wait is None or refused.final:
-            reason = refused.final or "attempts-exhausted"
-            self._dead_letter(delivery, task.task_id, reason, refused.why)
-            self._record(task, replace(tried, state=CallbackState.FAILED))
-            return
-        self._record(task, replace(tried, state=CallbackState.PENDING))
-        raise Redeliver(wait)
+        error = storable(refused.why, ERROR_CHARACTERS)
+        wait = self._redelivery.wait(callback.attempts + 1, asked_wait(refused.retry_after, now))
+        if refused.final is not None or wait is None:
+            reason = refused.final or GivenUp.ATTEMPTS_EXHAUSTED
+            tried = callback.given_up(reason, error, now)
+        else:
+            tried = callback.refused(error)
+        kept = self._record(task, tried, seen=callback)
+        if kept is not None and kept.state is CallbackState.PENDING:
+            # Whoever recorded it: it needs a message still, and this may be the only one.
+            raise Redeliver(wait)
 
     def _post(self, task: Task, url: str) -> _Refused | None:
         """Send the callback, and return why it was not taken; None when it was."""
@@ -124,12 +123,12 @@ class CallbackDeliveries:
             target = parse_callback_url(url, self._allowed)
             return _refusal(self._sender.post(target, body, headers))
         except (AddressForbidden, InvalidCallbackUrl) as error:
-            return _Refused(str(error), final="forbidden-address")
+            return _Refused(str(error), final=GivenUp.FORBIDDEN_ADDRESS)
         except Unreachable as error:
             return _Refused(str(error))
 
-    def _record(self, task: Task, callback: Callback) -> None:
-        self._callbacks.record(task.task_id, callback)
+    def _record(self, task: Task, callback: Callback, *, seen: Callback) -> Callback | None:
+        kept = self._callbacks.record(task.task_id, callback, seen=seen)
         self._logger.info(
             "callback attempt",
             task_id=task.task_id,
@@ -137,6 +136,7 @@ class CallbackDeliveries:
             state=callback.state,
             error=callback.error,
         )
+        return kept
 
     def _dead_letter(
         self, delivery: Delivery, task_id: TaskId | None, reason: str, error: str
@@ -153,5 +153,5 @@ class CallbackDeliveries:
 def _refusal(answer: Answered) -> _Refused | None:
     if 200 <= answer.status < 300:
         return None
-    final = "gone" if answer.status == HTTPStatus.GONE else None
+    final = GivenUp.GONE if answer.status == HTTPStatus.GONE else None
     return _Refused(f"it answered {answer.status}", final, answer.retry_after)

@@ -1,25 +1,20 @@
 """Callbacks that were given up, and another chance for them."""
 
-from dataclasses import replace
-from datetime import timedelta
-
-from tandem.domain.callback import CallbackState
-from tandem.limits import LETTERS_HIDDEN
-from tandem.ports import CallbackStore, DeadLetter, DeadLetterBox, TaskStore
+from tandem.domain.callback import Callback, CallbackState
+from tandem.domain.task import Task
+from tandem.ports import CallbackStore, DeadLetterBox, TaskPage, TaskStore
+from tandem.processing.context import Logger
 from tandem.services.callbacks import Callbacks
-from tandem.services.dead_letters import (
-    Letter,
-    LetterFilter,
-    LetterPage,
-    Redrive,
-    Redriven,
-    Request,
-)
-from tandem.services.deliver import read_task_id
+from tandem.services.letter_list import LetterList
+from tandem.services.letters import Letter, Redrive, Redriven, Request
 
 
-class CallbackLetters:
-    """The operators' view of callbacks that were given up."""
+class CallbackLetters(LetterList):
+    """The operators' view of callbacks that were given up.
+
+    Such a callback is its own letter. The write that reopens it takes it off the list: of several
+    redrives one makes it.
+    """
 
     def __init__(
         self,
@@ -27,47 +22,59 @@ class CallbackLetters:
         tasks: TaskStore,
         store: CallbackStore,
         callbacks: Callbacks,
+        *,
+        logger: Logger,
     ) -> None:
-        self._box = box
-        self._tasks = tasks
-        self._store = store
+        super().__init__(tasks, box, logger=logger)
+        self._callback_store = store
         self._callbacks = callbacks
 
-    def peek(self, limit: int, cursor: str | None = None) -> LetterPage:
-        """Return up to `limit` letters, oldest first, and take none from the queue."""
-        del cursor
-        letters = self._box.look(limit, hide=timedelta(0))
-        oldest_first = sorted(letters, key=lambda letter: letter.sent_at)
-        return LetterPage([self._with_task(letter) for letter in oldest_first], None)
+    def _listed(self, limit: int, cursor: str | None) -> TaskPage:
+        return self._callback_store.given_up(limit=limit, cursor=cursor)
 
-    def redrive(self, wanted: LetterFilter, request: Request) -> list[Redriven]:
-        """Send the callbacks of letters again, from their first attempt on."""
-        hide = timedelta(0) if request.dry_run else LETTERS_HIDDEN
-        redriven = []
-        for message in self._box.look(request.limit, hide=hide):
-            letter = self._with_task(message)
-            named = not wanted.by_id or (
-                message.letter_id in wanted.letter_ids or letter.task_id in wanted.task_ids
-            )
-            if named and wanted.matches(letter):
-                redriven.append(self._redrive(letter, message, dry_run=request.dry_run))
-            elif not request.dry_run:
-                self._box.put_back(message)
-        return redriven
+    def _waits(self, task: Task) -> bool:
+        return task.callback is not None and task.callback.state is CallbackState.FAILED
 
-    def _with_task(self, message: DeadLetter) -> Letter:
-        task_id = message.task_id or read_task_id(message.body)
-        return Letter(self._tasks.get(task_id) if task_id else None, message)
+    def _may_be_named(self, task: Task) -> bool:
+        return task.callback is not None and task.state.final
 
-    def _redrive(self, letter: Letter, message: DeadLetter, *, dry_run: bool) -> Redriven:
-        task = letter.task
-        if task is None or task.callback is None or not task.state.final:
-            if not dry_run:
-                self._box.put_back(message)
-            return Redriven(letter, Redrive.KEPT)
-        if not dry_run:
-            fresh = replace(task.callback, state=CallbackState.PENDING, attempts=0)
-            self._store.reopen(task.task_id, fresh)
-            self._callbacks.ended(task)
-            self._box.remove(message)
+    def _letter_of(self, task: Task) -> Letter:
+        callback = task.callback or Callback(url="")
+        return Letter(
+            task=task,
+            reason=callback.reason or "",
+            error=callback.error or "",
+            since=callback.failed_at,
+        )
+
+    def _redrive_task(self, letter: Letter, task: Task, request: Request) -> Redriven:
+        if not self._waits(task):
+            return Redriven(letter, self._moved_on(task), task.task_id)
+        if not request.dry_run and not self._reopen(task):
+            return Redriven(letter, Redrive.ALREADY, task.task_id)
         return Redriven(letter, Redrive.SENT_AGAIN, task.task_id)
+
+    def _moved_on(self, task: Task) -> Redrive:
+        delivered = task.callback and task.callback.state is CallbackState.DELIVERED
+        return Redrive.SETTLED if delivered else Redrive.ALREADY
+
+    def _reopen(self, task: Task) -> bool:
+        """Let a callback start again, and give it to the queue; return whether this did it.
+
+        A callback that the queue is not given waits in the store: it is swept.
+        """
+        callback = (task.callback or Callback(url="")).reopened()
+        if not self._callback_store.reopen(task.task_id, callback):
+            return False
+        self._callbacks.ended(task)
+        return True
+
+    def _fate(self, task: Task) -> Redrive:
+        if task.callback is None or not task.state.final:
+            return Redrive.KEPT
+        delivered = task.callback.state is CallbackState.DELIVERED
+        return Redrive.SETTLED if delivered else Redrive.SENT_AGAIN
+
+    def _send(self, task: Task) -> None:
+        if not self._reopen(task):
+            self._callbacks.ended(task)

@@ -7,7 +7,8 @@ from datetime import datetime
 from tandem.domain.callback import Callback, CallbackState, WaitingCallback
 from tandem.domain.callback_url import CallbackUrl
 from tandem.domain.ids import TaskId
-from tandem.ports import Answered
+from tandem.domain.task import Task
+from tandem.ports import Answered, TaskPage
 from tandem.testing.store import MemoryTaskStore
 
 
@@ -43,24 +44,39 @@ class MemoryCallbackStore:
         """Record that the queue has a task's callback: it waits no more."""
         self._handed_over.add(task_id)
 
-    def record(self, task_id: TaskId, callback: Callback) -> None:
-        """Record how far a final task's callback is; one that is delivered stays so."""
-        if self._set(task_id, callback):
+    def record(self, task_id: TaskId, callback: Callback, *, seen: Callback) -> Callback | None:
+        """Record how far a final task's callback is, and return it as it then is."""
+
+        def recorded(task: Task) -> Task:
+            if task.callback is None or not task.callback.may_become(callback, seen=seen):
+                return task
             self._handed_over.add(task_id)
+            return replace(task, callback=callback)
 
-    def reopen(self, task_id: TaskId, callback: Callback) -> None:
-        """As `record`, but the callback waits for the queue again."""
-        if self._set(task_id, callback):
+        task = self._tasks.rewrite(task_id, recorded)
+        return task.callback if task else None
+
+    def reopen(self, task_id: TaskId, callback: Callback) -> bool:
+        """Let a callback that was given up wait for the queue again; return whether it was."""
+
+        def reopened(task: Task) -> Task:
+            if task.callback is None or task.callback.state is not CallbackState.FAILED:
+                return task
             self._handed_over.discard(task_id)
+            return replace(task, callback=callback)
 
-    def _set(self, task_id: TaskId, callback: Callback) -> bool:
-        task = self._tasks.get(task_id)
-        if task is None or task.callback is None:
-            return False
-        if task.callback.state is CallbackState.DELIVERED:
-            return False
-        self._tasks.tasks[task_id] = replace(task, callback=callback)
-        return True
+        task = self._tasks.rewrite(task_id, reopened)
+        kept = task.callback if task else None
+        return kept is not None and kept.write_id == callback.write_id
+
+    def given_up(self, *, limit: int, cursor: str | None = None) -> TaskPage:
+        """Return up to `limit` tasks whose callbacks were given up, the oldest end first."""
+        return self._tasks.oldest_first(_ended_unheard, limit, cursor)
+
+
+def _ended_unheard(task: Task) -> datetime | None:
+    given_up = task.callback is not None and task.callback.state is CallbackState.FAILED
+    return task.finished_at if given_up else None
 
 
 @dataclass(frozen=True, slots=True)

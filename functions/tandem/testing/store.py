@@ -1,6 +1,6 @@
 """The task store in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -93,6 +93,14 @@ class MemoryTaskStore:
         task = self.tasks.get(task_id)
         return task is not None and task.state is State.RUNNING and task.fence == fence
 
+    def rewrite(self, task_id: TaskId, rewritten: Callable[[Task], Task]) -> Task | None:
+        """Replace a task by what a function makes of it, as one step; None when there is none."""
+        with self._lock:
+            task = self.tasks.get(task_id)
+            if task is not None:
+                task = self.tasks[task_id] = rewritten(task)
+            return task
+
     def get(self, task_id: TaskId) -> Task | None:
         """Return the task as last written, or None."""
         return self.tasks.get(task_id)
@@ -125,13 +133,20 @@ class MemoryTaskStore:
 
     def failed(self, *, limit: int, cursor: str | None = None) -> TaskPage:
         """Return up to `limit` failed tasks that wait for a decision, oldest failure first."""
+        return self.oldest_first(lambda task: task.listed_at, limit, cursor)
+
+    def oldest_first(
+        self, since: Callable[[Task], datetime | None], limit: int, cursor: str | None
+    ) -> TaskPage:
+        """Return a page of the tasks that wait since some time, without their payloads."""
         with self._lock:
             listed = sorted(
-                (f"{to_text(task.listed_at)}#{task.task_id}", task)
+                (f"{to_text(moment)}#{task.task_id}", task.task_id)
                 for task in self.tasks.values()
-                if task.listed_at is not None
+                if (moment := since(task)) is not None
             )
-        waiting = [one for one in listed if cursor is None or one[0] > cursor]
+            waiting = [(key, self.tasks[task_id]) for key, task_id in listed]
+        waiting = [(key, task) for key, task in waiting if cursor is None or key > cursor]
         page = waiting[:limit]
         tasks = [replace(task, input=InlinePayload(""), output=None) for _, task in page]
         return TaskPage(tasks, page[-1][0] if len(waiting) > limit else None)

@@ -30,6 +30,8 @@ def test_a_task_shows_its_owner_how_far_its_callback_is(api: Api) -> None:
         "state": "pending",
         "attempts": 0,
         "delivered_at": None,
+        "failed_at": None,
+        "reason": None,
         "error": None,
     }
     assert api("GET", location).json["callback"] == pending
@@ -118,14 +120,20 @@ def test_an_operator_sees_and_redrives_the_callbacks_that_were_given_up(api: Api
     deliver_callbacks(api.wiring)
     assert api("GET", "/dead-letters", **operator).json["letters"] == []
     (letter,) = api("GET", "/dead-letters", query="queue=callbacks", **operator).json["letters"]
-    assert (letter["reason"], letter["task"]["task_id"]) == ("gone", task_id)
+    assert (letter["reason"], letter["task_id"]) == ("gone", task_id)
     wanted = {"queue": "callbacks"}
     dry = api("POST", "/dead-letters/redrive", wanted, **operator).json
     assert [one["done"] for one in dry["letters"]] == ["sent-again"]
     done = api("POST", "/dead-letters/redrive", wanted | {"dry_run": False}, **operator).json
     assert done["letters"] == [
-        {"letter_id": letter["letter_id"], "done": "sent-again", "task_id": task_id}
+        {
+            "failed_task_id": task_id,
+            "letter_id": None,
+            "done": "sent-again",
+            "task_id": task_id,
+        }
     ]
+    assert api("GET", "/dead-letters", query="queue=callbacks", **operator).json["letters"] == []
     api.wiring.clock.advance(timedelta(seconds=1))
     assert told(api) == [task_id, task_id]
     assert api("GET", f"/tasks/{task_id}").json["callback"]["state"] == "delivered"

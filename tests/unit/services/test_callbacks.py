@@ -1,25 +1,33 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 
-from tandem.domain.callback import Callback, CallbackState, WaitingCallback
+from tandem.domain.callback import Callback, CallbackState, GivenUp, WaitingCallback
 from tandem.domain.ids import TaskId
 from tandem.domain.redelivery import LONGEST
 from tandem.domain.task import State, Task
 from tandem.domain.webhook import key_text
 from tandem.limits import ERROR_CHARACTERS
 from tandem.ports import AddressForbidden, Answered, Envelope, SecretsError, Unreachable
-from tandem.services.dead_letters import LetterFilter, Redrive
+from tandem.services.callback_letters import CallbackLetters
+from tandem.services.letters import Letter, LetterFilter, Redrive, Request
+from tandem.services.redelivery import Redeliver
 from tandem.testing import FakeClock, MemorySecretStore, MemoryWiring
 from tandem.testing.wiring import CALLBACK_KEY
-from tests.factories.deliveries import deliver_all, deliver_callbacks
+from tests.factories.deliveries import deliver_all, deliver_callbacks, delivery_of
 from tests.factories.processors import double, make_wiring, new_work
 from tests.factories.tasks import ACME
 
 HOOK = "https://hooks.example.com/tandem?token=in-the-url"
 ATTEMPTS = 7
+
+REDRIVE = Request(limit=10, dry_run=False, requested_by="ops", traceparent="00-1")
+DRY_RUN = replace(REDRIVE, dry_run=True)
 
 
 class World:
@@ -55,17 +63,28 @@ class World:
         assert self.wiring.callback_queue.messages == {}
         return waits
 
-    def redrive(self) -> list[Redrive]:
-        done = self.wiring.callback_letters.redrive(
-            LetterFilter(), limit=10, dry_run=False, requested_by="ops", traceparent="00-1"
-        )
-        return [one.done for one in done]
+    @property
+    def letters(self) -> CallbackLetters:
+        return self.wiring.callback_letters
+
+    def redrive(self, request: Request = REDRIVE, **wanted: Any) -> list[Redrive]:
+        return [one.done for one in self.letters.redrive(LetterFilter(**wanted), request)]
+
+    def listed(self) -> list[Letter]:
+        return self.letters.peek(10).letters
+
+    def give_up(self) -> None:
+        """Let the receiver say that it takes none any more."""
+        self.answers(Answered(410))
+        assert deliver_callbacks(self.wiring) == [True]
 
     @property
     def letter(self) -> tuple[str, str]:
-        (letter,) = self.wiring.callback_queue.dead_letters
-        assert letter.attributes["task_id"] == self.task.task_id
-        return letter.attributes["reason"], letter.attributes["error"]
+        (letter,) = self.listed()
+        assert letter.task_id == self.task.task_id
+        assert letter.message is None
+        assert letter.since == self.clock.now()
+        return letter.reason, letter.error
 
 
 @pytest.fixture
@@ -137,7 +156,7 @@ def test_each_attempt_has_the_same_id_and_body_and_a_time_of_its_own(world: Worl
     [Answered(500), Answered(404), Answered(301), Answered(199), Unreachable("no answer")],
     ids=str,
 )
-def test_what_was_not_taken_is_sent_again_later_and_later_then_is_a_dead_letter(
+def test_what_was_not_taken_is_sent_again_later_and_later_then_is_given_up(
     world: World, answer: Answered | Exception
 ) -> None:
     world.answers(*[answer] * 100)
@@ -148,8 +167,14 @@ def test_what_was_not_taken_is_sent_again_later_and_later_then_is_a_dead_letter(
     why = str(answer) if isinstance(answer, Exception) else f"it answered {answer.status}"
     assert world.letter == ("attempts-exhausted", why)
     assert world.callback == Callback(
-        url=HOOK, state=CallbackState.FAILED, attempts=ATTEMPTS, error=why
+        url=HOOK,
+        state=CallbackState.FAILED,
+        attempts=ATTEMPTS,
+        failed_at=world.clock.now(),
+        reason=GivenUp.ATTEMPTS_EXHAUSTED,
+        error=why,
     )
+    assert world.wiring.callback_queue.dead_letters == []
 
 
 def test_a_callback_that_is_taken_at_last_shows_no_error(world: World) -> None:
@@ -175,7 +200,7 @@ def test_a_callback_that_is_taken_at_last_shows_no_error(world: World) -> None:
         ),
     ],
 )
-def test_what_can_never_be_taken_is_a_dead_letter_at_once(
+def test_what_can_never_be_taken_is_given_up_at_once(
     world: World, answer: Answered | Exception, letter: tuple[str, str]
 ) -> None:
     world.answers(answer)
@@ -193,8 +218,8 @@ def test_a_url_that_is_no_longer_allowed_is_not_called() -> None:
     deliver_all(wiring)
     deliver_callbacks(wiring)
     assert wiring.callback_sender.posts == []
-    (letter,) = wiring.callback_queue.dead_letters
-    assert letter.attributes["reason"] == "forbidden-address"
+    (letter,) = wiring.callback_letters.peek(10).letters
+    assert letter.reason == "forbidden-address"
 
 
 def test_a_receiver_that_asks_for_time_is_left_alone_for_so_long(world: World) -> None:
@@ -261,11 +286,105 @@ def test_after_a_rotation_both_keys_sign(world: World) -> None:
 def test_a_redriven_callback_starts_again(world: World) -> None:
     world.answers(*[Answered(500)] * ATTEMPTS)
     world.deliver_until_done()
+    assert world.redrive(DRY_RUN) == [Redrive.SENT_AGAIN]
     assert world.redrive() == [Redrive.SENT_AGAIN]
-    assert (world.callback.state, world.callback.attempts) == (CallbackState.PENDING, 0)
-    assert world.wiring.callback_queue.dead_letters == []
+    assert world.callback == Callback(url=HOOK)
+    assert world.listed() == []
     assert deliver_callbacks(world.wiring) == [True]
     assert (world.callback.state, world.callback.attempts) == (CallbackState.DELIVERED, 1)
+
+
+def test_a_dry_run_leaves_a_callback_on_the_list(world: World) -> None:
+    world.give_up()
+    assert world.redrive(DRY_RUN) == [Redrive.SENT_AGAIN]
+    assert world.letter == ("gone", "it answered 410")
+    assert world.wiring.callback_queue.messages == {}
+
+
+def test_a_message_of_a_callback_that_was_given_up_sends_nothing(world: World) -> None:
+    world.give_up()
+    world.wiring.callback_queue.send_text(json.dumps({"task_id": world.task.task_id}))
+    assert deliver_callbacks(world.wiring) == [True]
+    assert len(world.wiring.callback_sender.posts) == 1
+    assert world.letter == ("gone", "it answered 410")
+
+
+def test_of_several_redrives_one_sends_a_callback_again(world: World) -> None:
+    world.give_up()
+    task_ids = (world.task.task_id,)
+    with ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(world.redrive, task_ids=task_ids) for _ in range(8)]
+        done = [one for run in runs for one in run.result()]
+    assert sorted(done) == [Redrive.ALREADY] * 7 + [Redrive.SENT_AGAIN]
+    assert len(world.wiring.callback_queue.messages) == 1
+
+
+def test_a_delivered_callback_is_not_sent_again_by_its_tasks_id(world: World) -> None:
+    deliver_callbacks(world.wiring)
+    assert world.redrive(task_ids=(world.task.task_id,)) == [Redrive.SETTLED]
+    assert world.callback.state is CallbackState.DELIVERED
+    assert world.wiring.callback_queue.messages == {}
+
+
+def test_a_task_that_has_no_callback_is_not_spoken_of(world: World) -> None:
+    bare = world.wiring.submissions.offline(new_work(world.wiring))
+    deliver_all(world.wiring)
+    assert world.redrive(task_ids=(bare.task_id,)) == []
+
+
+def test_callbacks_are_listed_page_by_page_in_the_order_of_their_tasks_ends(world: World) -> None:
+    tasks = [world.task]
+    for _ in range(4):
+        world.clock.advance(1)
+        tasks.append(world.ended_task())
+    world.answers(*[Answered(410)] * 5)
+    deliver_callbacks(world.wiring)
+    first = world.letters.peek(3)
+    second = world.letters.peek(3, first.next_cursor)
+    listed = [letter.task_id for letter in (*first.letters, *second.letters)]
+    assert listed == [task.task_id for task in tasks]
+    assert second.next_cursor is None
+
+
+def test_a_reason_chooses_which_callbacks_are_sent_again(world: World) -> None:
+    world.give_up()
+    assert world.redrive(reason="attempts-exhausted") == []
+    assert world.redrive(reason="gone") == [Redrive.SENT_AGAIN]
+
+
+def test_a_store_that_fails_for_one_callback_is_an_error_of_that_one(
+    world: World, monkeypatch: pytest.MonkeyPatch, log: StringIO
+) -> None:
+    world.give_up()
+
+    def fail(*_: object) -> bool:
+        raise ConnectionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.wiring.callback_store, "reopen", fail)
+        assert world.redrive() == [Redrive.ERROR]
+    assert "not redriven" in log.getvalue()
+    assert world.redrive() == [Redrive.SENT_AGAIN]
+
+
+def test_a_late_attempt_does_not_give_up_a_callback_that_was_redriven(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (message,) = world.wiring.callback_queue.receive()
+
+    def meanwhile(*_: object) -> Answered:
+        """Give the callback up by a duplicate of the message, and redrive it."""
+        monkeypatch.undo()
+        world.wiring.callback_queue.send_text(message.body)
+        world.give_up()
+        world.redrive()
+        return Answered(410)
+
+    monkeypatch.setattr(world.wiring.callback_sender, "post", meanwhile)
+    with pytest.raises(Redeliver):
+        world.wiring.callback_deliveries.handle(delivery_of(message))
+    assert world.callback == Callback(url=HOOK)
+    assert world.listed() == []
 
 
 def test_a_letter_without_a_callback_is_kept(world: World) -> None:
@@ -273,6 +392,39 @@ def test_a_letter_without_a_callback_is_kept(world: World) -> None:
     deliver_callbacks(world.wiring)
     assert world.redrive() == [Redrive.KEPT]
     assert len(world.wiring.callback_queue.dead_letters) == 1
+
+
+def test_a_message_that_no_handler_was_given_stands_beside_the_list(world: World) -> None:
+    world.give_up()
+    late = world.ended_task()
+    world.wiring.callback_queue.messages.clear()
+    unhandled(world, late)
+    listed, message = world.listed()
+    assert (listed.message, message.reason) == (None, "unhandled")
+    assert message.message is not None
+    letter_ids = frozenset({message.message.letter_id})
+    assert world.redrive(letter_ids=letter_ids) == [Redrive.SENT_AGAIN]
+    assert deliver_callbacks(world.wiring) == [True]
+    assert world.wiring.callback_queue.dead_letters == []
+    assert [letter.task_id for letter in world.listed()] == [world.task.task_id]
+
+
+def test_a_message_of_a_delivered_callback_is_removed(world: World) -> None:
+    deliver_callbacks(world.wiring)
+    unhandled(world, world.task)
+    assert world.redrive() == [Redrive.SETTLED]
+    assert world.wiring.callback_queue.dead_letters == []
+
+
+def unhandled(world: World, task: Task) -> None:
+    """Let SQS give up a callback's message."""
+    world.wiring.callback_queue.dead_letter(
+        json.dumps({"task_id": task.task_id}),
+        message_id="message",
+        reason="unhandled",
+        error="",
+        task_id=None,
+    )
 
 
 def test_a_queue_that_fails_does_not_fail_the_task_and_the_sweep_sends_the_callback(
