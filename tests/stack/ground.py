@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from local.environment import REGION
+from tandem.adapters.dynamodb_callbacks import DynamoDBCallbackStore
 from tandem.adapters.dynamodb_sinks import DynamoDBSinkStore
 from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
 from tandem.domain.clock import whole_milliseconds
@@ -50,6 +51,7 @@ class Ground:
         self.roles = Roles(self.resources)
         self._ids = self.resources.physical_ids()
         self.store = DynamoDBTaskStore(self.aws.dynamodb, self.resources.table, shards=1)
+        self.callbacks = DynamoDBCallbackStore(self.aws.dynamodb, self.resources.table, shards=1)
         self.sinks = DynamoDBSinkStore(self.aws.dynamodb, self.resources.table)
         self._close_topic()
         self.aws.secrets_manager.create_secret(Name=HEADERS, SecretString='{"x-key": "1"}')

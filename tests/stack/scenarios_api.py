@@ -8,7 +8,16 @@ from tandem.domain.task import StoredPayload
 from tests.factories.tasks import finish_at, make_task
 from tests.stack.ground import now
 from tests.stack.scene import Scene
-from tests.stack.tasks import ECHO, LARGE, NOBODY, TABLE, ended_with, uploaded
+from tests.stack.tasks import (
+    ECHO,
+    LARGE,
+    NOBODY,
+    TABLE,
+    ended_with,
+    failed,
+    unheard,
+    uploaded,
+)
 
 
 def one_is_submitted(scene: Scene) -> None:
@@ -93,6 +102,18 @@ def keys_are_shown(scene: Scene) -> None:
     assert len(scene.api("GET", "/callback-keys")["keys"]) == 1
 
 
+def failed_tasks_are_listed(scene: Scene) -> None:
+    task = failed(scene)
+    [letter] = scene.api("GET", "/dead-letters")["letters"]
+    assert (letter["task_id"], letter["state"]) == (task.task_id, "failed")
+
+
+def failed_callbacks_are_listed(scene: Scene) -> None:
+    task = unheard(scene)
+    [letter] = scene.api("GET", "/dead-letters?queue=callbacks")["letters"]
+    assert (letter["task_id"], letter["reason"]) == (task.task_id, "gone")
+
+
 def letters_are_looked_at(scene: Scene, kind: str, queue: str) -> None:
     scene.send(queue, "not ours", reason="unparsable")
     shown = scene.api("GET", f"/dead-letters?queue={kind}")["letters"]
@@ -101,7 +122,7 @@ def letters_are_looked_at(scene: Scene, kind: str, queue: str) -> None:
 
 def letters_are_redriven(scene: Scene, kind: str, queue: str) -> None:
     task = finish_at(scene.store, make_task(now(), callback=NOBODY), now())
-    scene.send(queue, json.dumps({"task_id": task.task_id}), reason="permanent")
+    scene.send(queue, json.dumps({"task_id": task.task_id}), reason="unhandled")
     asked = {"queue": kind, "dry_run": False}
     [redriven] = scene.api("POST", "/dead-letters/redrive", asked)["letters"]
     assert redriven["done"] != "kept"

@@ -9,7 +9,7 @@ from tandem.domain.task import InlinePayload, State, StoredPayload
 from tests.factories.tasks import finish_at, make_task
 from tests.stack.ground import message, now
 from tests.stack.scene import Scene
-from tests.stack.tasks import LARGE, NOBODY, ended_an_hour_ago, overdue, uploaded
+from tests.stack.tasks import LARGE, NOBODY, ended_an_hour_ago, failed, overdue, uploaded
 
 # --- The worker ---
 
@@ -81,6 +81,13 @@ def what_is_for_later_comes_back(scene: Scene) -> None:
     assert scene.received("TaskQueue", wait_seconds=2)
 
 
+def what_cannot_be_hidden_is_sent_again(scene: Scene) -> None:
+    later = now() + timedelta(milliseconds=500)
+    scene.store.put(task := make_task(now(), not_before=later))
+    assert scene.worker(message(task.task_id))["batchItemFailures"]
+    assert scene.received("TaskQueue", wait_seconds=3)
+
+
 def a_slow_one_keeps_no_other_message(scene: Scene) -> None:
     wait = InlinePayload('{"sleep_seconds": 3}')
     for task in (make_task(now(), processor="unreliable", input=wait), make_task(now())):
@@ -140,10 +147,10 @@ def many_are_swept(scene: Scene) -> None:
     assert sorted(scene.tasks_in("TaskQueue")) == sorted(task.task_id for task in tasks)
 
 
-def one_is_given_up(scene: Scene) -> None:
-    scene.store.put(task := overdue(attempts=3))
+def failed_tasks_are_counted(scene: Scene) -> None:
+    failed(scene)
     scene.tick()
-    assert scene.tasks_in("DeadLetterQueue") == [task.task_id]
+    assert scene.api("GET", "/reports/latest")["levels"]["dead_letters"] == 1
 
 
 def a_callback_is_swept(scene: Scene) -> None:

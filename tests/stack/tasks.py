@@ -4,12 +4,12 @@ import json
 from datetime import timedelta
 from uuid import uuid4
 
-from tandem.domain.callback import Callback
+from tandem.domain.callback import Callback, GivenUp
 from tandem.domain.ids import TaskId
-from tandem.domain.task import StoredPayload, Task
-from tandem.domain.transitions import claim, succeed
+from tandem.domain.task import StoredPayload, Task, TaskError
+from tandem.domain.transitions import fail, succeed
 from tandem.limits import INLINE_BYTES
-from tests.factories.tasks import ACME, finish_at, make_task
+from tests.factories.tasks import ACME, finish_at, make_task, start
 from tests.stack.ground import Ground, now
 
 NOBODY = Callback(url="https://127.0.0.1:9/")
@@ -31,10 +31,30 @@ def ended_with(ground: Ground, task: Task, output: StoredPayload) -> None:
     """Record a task that gave this."""
     ground.store.put(task)
     until = now() + timedelta(minutes=1)
-    held = ground.store.change(TaskId(task.task_id), claim(now=now(), lease_until=until))
+    held = ground.store.change(TaskId(task.task_id), start(now=now(), lease_until=until))
     expires_at = now().replace(microsecond=0) + timedelta(days=1)
-    end = succeed(held.fence, now=now(), expires_at=expires_at, output=output)
+    end = succeed(held, now=now(), expires_at=expires_at, output=output)
     ground.store.change(task.task_id, end)
+
+
+def failed(ground: Ground) -> Task:
+    """Record a task that failed, and return it."""
+    ground.store.put(task := make_task(now()))
+    until = now() + timedelta(minutes=1)
+    held = ground.store.change(task.task_id, start(now=now(), lease_until=until))
+    expires_at = now().replace(microsecond=0) + timedelta(days=1)
+    error = TaskError("KeyError", "a bug")
+    return ground.store.change(
+        task.task_id, fail(held, now=now(), expires_at=expires_at, error=error)
+    )
+
+
+def unheard(ground: Ground) -> Task:
+    """Record a task whose callback was given up, and return it."""
+    task = finish_at(ground.store, make_task(now(), callback=NOBODY), now())
+    given_up = NOBODY.given_up(GivenUp.GONE, "it answered 410", now())
+    ground.callbacks.record(task.task_id, given_up, seen=NOBODY)
+    return task
 
 
 def overdue(**fields: int) -> Task:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from unittest.mock import patch
 
+from api.answers import failed
 from local.template import Node, load_template
 from tandem.cloudwatch import CloudWatchSink, emit_run
 from tandem.domain.clock import SystemClock
 from tandem.domain.report import Levels, Report, Totals
 from tandem.domain.sink import SinkCursor, SinkState
-from tandem.domain.task import State
+from tandem.domain.task import State, TaskError
 from tests.factories.reports import recent_report
+from tests.factories.tasks import make_task
 
 _VARIABLES = load_template()["Globals"]["Function"]["Environment"]["Variables"]
 NAMESPACE: str = _VARIABLES["POWERTOOLS_METRICS_NAMESPACE"]["Fn::Sub"]
@@ -106,6 +108,22 @@ def is_documented(metric: Metric) -> bool:
 
 
 @cache
+def written() -> frozenset[tuple[str, str, frozenset[tuple[str, str]]]]:
+    """Return the series that the functions write themselves."""
+    return written_by_reports() | written_by_the_api()
+
+
+@cache
+def written_by_the_api() -> frozenset[tuple[str, str, frozenset[tuple[str, str]]]]:
+    """Return the series that ApiFunction writes when it answers for a processor's fault."""
+    names = {"POWERTOOLS_METRICS_NAMESPACE": NAMESPACE, "POWERTOOLS_SERVICE_NAME": "api"}
+    error = TaskError("KeyError", "a bug")
+    with redirect_stdout(io.StringIO()) as printed, patch.dict("os.environ", names):
+        failed(make_task(state=State.FAILED, error=error), error)
+    return _series(printed.getvalue())
+
+
+@cache
 def written_by_reports() -> frozenset[tuple[str, str, frozenset[tuple[str, str]]]]:
     """Return the series that ReportFunction writes of a minute with all kinds of tasks."""
     names = {"POWERTOOLS_METRICS_NAMESPACE": NAMESPACE, "POWERTOOLS_SERVICE_NAME": "report"}
@@ -120,7 +138,12 @@ def written_by_reports() -> frozenset[tuple[str, str, frozenset[tuple[str, str]]
                 )
             ],
         )
-    lines = [json.loads(line) for line in printed.getvalue().splitlines()]
+    return _series(printed.getvalue())
+
+
+def _series(printed: str) -> frozenset[tuple[str, str, frozenset[tuple[str, str]]]]:
+    """Return the series of the lines in embedded metric format."""
+    lines = [json.loads(line) for line in printed.splitlines()]
     return frozenset(
         (
             directive["Namespace"],

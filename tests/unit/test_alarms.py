@@ -5,7 +5,7 @@ import re
 import pytest
 
 from local.template import TEMPLATE_FILE, load_template
-from tests.unit.metrics import NAMESPACE, Metric, is_documented, of_alarm, written_by_reports
+from tests.unit.metrics import NAMESPACE, Metric, is_documented, of_alarm, written
 from tests.unit.runbook import ALARMS, RESOURCES, RUNBOOK, SECTIONS, SERVING, section
 
 METRICS = {name: of_alarm(alarm) for name, alarm in ALARMS.items()}
@@ -30,10 +30,10 @@ def test_the_runbook_is_where_the_repository_has_it_unless_someone_says_otherwis
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_watches_what_aws_documents_or_what_reports_write(name: str) -> None:
+def test_an_alarm_watches_what_aws_documents_or_what_functions_write(name: str) -> None:
     assert METRICS[name]
     for one in METRICS[name]:
-        assert is_documented(one) or one.series in written_by_reports(), one
+        assert is_documented(one) or one.series in written(), one
 
 
 @pytest.mark.parametrize("function", SERVING)
@@ -66,19 +66,24 @@ def test_a_report_that_stays_away_is_an_alarm_too() -> None:
 
 
 def test_an_alarm_on_what_a_window_says_is_right_even_when_a_window_is_written_twice() -> None:
-    by_run = {"TasksSwept", "SinkWindowsBehind"}
+    when_it_happens = {"TasksSwept", "SinkWindowsBehind", "ProcessorFaults"}
     of_windows = [
         one
         for metrics in METRICS.values()
         for one in metrics
-        if one.namespace == NAMESPACE and one.name not in by_run
+        if one.namespace == NAMESPACE and one.name not in when_it_happens
     ]
-    assert {one.name for one in of_windows} >= {"WindowsClosed", "OldestWaiting", "TasksFailed"}
+    assert {one.name for one in of_windows} >= {
+        "WindowsClosed",
+        "OldestWaiting",
+        "TasksFailed",
+        "TasksFaulted",
+    }
     assert {one.statistic for one in of_windows} == {"Average", "Maximum"}
 
 
 def test_an_alarm_on_reports_is_only_there_with_their_metrics() -> None:
-    by_window = {"ReportMissingAlarm", "TasksWaitAlarm", "TasksFailAlarm"}
+    by_window = {"ReportMissingAlarm", "TasksWaitAlarm", "TasksFaultedAlarm", "TasksFailAlarm"}
     conditions = {RESOURCES[name].get("Condition") for name in by_window}
     assert conditions == {"ReportsToCloudWatch", "ReportsToCloudWatchOnAws"}
 
@@ -100,10 +105,85 @@ def test_an_alarm_that_calculates_has_one_result_and_names_only_its_metrics(name
     assert named or "METRICS()" in result["Expression"]
 
 
+def calculated(name: str, **values: float) -> float:
+    """Return what an alarm's expression makes of values, as CloudWatch does."""
+    (result,) = [one for one in ALARMS[name]["Metrics"] if one.get("ReturnData", True)]
+    ids = {one["Id"] for one in ALARMS[name]["Metrics"]} - {result["Id"]}
+    functions = {
+        "FILL": lambda value, otherwise: otherwise if value is None else value,
+        "IF": lambda condition, yes, no: yes if condition else no,
+    }
+    found: float = eval(result["Expression"], functions, dict.fromkeys(ids) | values)  # noqa: S307
+    return found
+
+
+@pytest.mark.parametrize(
+    ("errors", "faults", "own"),
+    [
+        (9, 2, 7),
+        (9, None, 9),
+        (9, 9, 0),
+        (2, 3, 0),
+        (None, 3, 0),
+        (None, None, 0),
+    ],
+)
+def test_what_stops_a_release_is_each_5xx_that_answers_for_no_processors_fault(
+    errors: float, faults: float, own: float
+) -> None:
+    assert calculated("ApiErrorsAlarm", errors=errors, faults=faults) == own
+    queries = ALARMS["ApiErrorsAlarm"]["Metrics"]
+    stats = {(one["MetricStat"]["Stat"], one["MetricStat"]["Period"]) for one in queries[1:]}
+    assert stats == {("Sum", 300)}
+
+
+def gates(function: str) -> set[str]:
+    """Return the alarms that take a release of a function back."""
+    listed = RESOURCES[function]["Properties"]["DeploymentPreference"]["Alarms"]
+    if isinstance(listed, dict):
+        _, listed, emulated = listed["Fn::If"]
+        there = [one for one in listed if RESOURCES[one["Ref"]].get("Condition") != "OnAws"]
+        assert emulated == there
+    return {one["Ref"] for one in listed}
+
+
+def test_no_release_is_stopped_by_what_tenants_send_or_receivers_answer() -> None:
+    stopping = set().union(*map(gates, SERVING))
+    assert "ApiErrorsAlarm" in gates("ApiFunction")
+    assert not stopping & {"TasksFaultedAlarm", "TasksFailAlarm", "OverdueTasksAlarm"}
+    for name in stopping & {"DeadLettersAlarm", "CallbackDeadLettersAlarm"}:
+        # A failed task and a callback that was given up are in the table, and not in a queue.
+        assert {one.namespace for one in METRICS[name]} == {"AWS/SQS"}
+    others = stopping - {"ApiErrorsAlarm", "DeadLettersAlarm", "CallbackDeadLettersAlarm"}
+    assert {one.namespace for name in others for one in METRICS[name]} == {"AWS/Lambda"}
+
+
+def test_a_fault_is_told_when_it_happens_and_not_while_it_is_listed() -> None:
+    alarm = ALARMS["TasksFaultedAlarm"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (
+        "TasksFaulted",
+        "Maximum",
+        60,
+    )
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"]) == (0, 1)
+    assert "DeadLetters" not in {one.name for metrics in METRICS.values() for one in metrics}
+
+
+@pytest.mark.parametrize(
+    ("faulted", "failed", "succeeded", "ratio"),
+    [(0, 50, 50, 0), (20, 50, 50, 0.2), (1, 1, 0.5, 0), (2, 2, 0, 1)],
+)
+def test_the_ratio_of_failed_tasks_leaves_the_callers_faults_out(
+    faulted: float, failed: float, succeeded: float, ratio: float
+) -> None:
+    values = {"faulted": faulted, "failed": failed, "succeeded": succeeded}
+    assert calculated("TasksFailAlarm", **values) == ratio
+
+
 def test_the_ratio_of_failed_tasks_says_nothing_of_a_few_tasks() -> None:
     queries = ALARMS["TasksFailAlarm"]["Metrics"]
     expression = queries[0]["Expression"]
-    assert expression == "IF(failed + succeeded >= 2, failed / (failed + succeeded), 0)"
+    assert expression == "IF(failed + succeeded >= 2, faulted / (failed + succeeded), 0)"
     assert {one["MetricStat"]["Period"] for one in queries[1:]} == {300}
 
 

@@ -61,15 +61,25 @@ def test_traffic_moves_after_the_canary_and_back_on_an_alarm() -> None:
         hook = policy["CodeDeployLambdaAliasUpdate"]["BeforeAllowTrafficHook"]
         assert hook == {"Ref": "CanaryFunction"}
         group = groups[f"{name}DeploymentGroup"]["Properties"]
-        said = {str(one["Name"]["Ref"]) for one in group["AlarmConfiguration"]["Alarms"]}
+        said = {str(one["Name"]["Ref"]) for one in alarms_of(group)}
         assert f"{name}ErrorsAlarm" in said
         assert said <= resources_of(TEMPLATE, "AWS::CloudWatch::Alarm").keys()
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
         kind = group["DeploymentConfigName"]["Fn::Sub"][1]["ConfigName"]
         expected = "AllAtOnce" if name == "ReportFunction" else "Canary10Percent5Minutes"
         assert kind == expected
-    api = groups["ApiFunctionDeploymentGroup"]["Properties"]["AlarmConfiguration"]["Alarms"]
+    api = alarms_of(groups["ApiFunctionDeploymentGroup"]["Properties"])
     assert {"Name": {"Ref": "ApiErrorsAlarm"}} in api
+
+
+def alarms_of(group: Node) -> Node:
+    """Return the alarms that stop a deployment on AWS."""
+    found = group["AlarmConfiguration"]
+    if "Fn::If" in found:
+        condition, found, _ = found["Fn::If"]
+        assert condition == "OnAws"
+    assert found["Enabled"]
+    return found["Alarms"]
 
 
 def test_a_direct_deployment_needs_no_codedeploy() -> None:
