@@ -27,7 +27,7 @@ def models_of(document: dict[str, Any]) -> str:
     """
     schemas = document["components"]["schemas"]
     names = sorted(_reachable(_paths(document), schemas))
-    needed = {name: _untitled(schemas[name]) for name in names}
+    needed = {name: _plain(schemas[name]) for name in names}
     source = generate(
         json.dumps(document | {"paths": {}, "components": {"schemas": needed}}),
         config=GenerateConfig(
@@ -77,15 +77,25 @@ def _reachable(part: Any, schemas: dict[str, Any]) -> set[str]:
     return found
 
 
-def _untitled(part: Any) -> Any:
-    """Return a schema without titles: they say what the names say."""
-    if isinstance(part, dict):
-        return {
-            name: _untitled(value)
-            for name, value in part.items()
-            if not (name == "title" and isinstance(value, str))
-        }
-    return [_untitled(value) for value in part] if isinstance(part, list) else part
+def _plain(part: Any) -> Any:
+    """Return a schema without what makes models worse to use.
+
+    Titles say what the names say. A text in a list that has a bound of its own would be a model of
+    its own: the API checks that one.
+    """
+    if isinstance(part, list):
+        return [_plain(value) for value in part]
+    if not isinstance(part, dict):
+        return part
+    plain = {
+        name: _plain(value)
+        for name, value in part.items()
+        if not (name == "title" and isinstance(value, str))
+    }
+    items = plain.get("items")
+    if isinstance(items, dict) and items.get("type") == "string":
+        plain["items"] = {name: value for name, value in items.items() if name != "maxLength"}
+    return plain
 
 
 def _named(part: Any) -> Iterator[str]:

@@ -37,16 +37,6 @@ class CallbackState(StrEnum):
     failed = "failed"
 
 
-class CallbackView(Document):
-    """How far a task's callback is."""
-
-    url: str
-    state: CallbackState
-    attempts: Annotated[int, Field(description="How often it was sent.")]
-    delivered_at: AwareDatetime | None
-    error: Annotated[str | None, Field(description="Why the latest attempt did not deliver it.")]
-
-
 class DeadQueue(StrEnum):
     """
     Whose dead letters.
@@ -73,6 +63,7 @@ class ErrorView(Document):
 
     type: str
     message: str
+    permanent: Annotated[bool, Field(description="Whether trying again cannot help.")]
 
 
 class ExampleView(Document):
@@ -87,6 +78,16 @@ class GatewayMessage(Document):
     """What API Gateway itself answers with when a request does not reach the application."""
 
     message: Annotated[str, Field(examples=["Unauthorized"])]
+
+
+class GivenUp(StrEnum):
+    """
+    Why a callback was given up.
+    """
+
+    attempts_exhausted = "attempts-exhausted"
+    gone = "gone"
+    forbidden_address = "forbidden-address"
 
 
 class HealthView(Document):
@@ -183,6 +184,16 @@ class ProcessedOnline(Document):
     output: Annotated[Any, Field(description="The processor's output.")]
 
 
+class Online(StrEnum):
+    """
+    What `POST /process-online` does with it.
+    """
+
+    promote = "promote"
+    wait = "wait"
+    never = "never"
+
+
 class ProgressView(Document):
     """How far the running attempt is."""
 
@@ -197,18 +208,25 @@ class Redrive(StrEnum):
     """
 
     new_task = "new-task"
+    already_retried = "already-retried"
     sent_again = "sent-again"
+    settled = "settled"
     kept = "kept"
+    error = "error"
 
 
 class RedriveRequest(Document):
-    """Which letters to redrive; all that the queue shows when nothing is named."""
+    """Which letters to redrive; with nothing named, the oldest ones."""
 
     model_config = ConfigDict(
         extra="forbid",
     )
     queue: DeadQueue = DeadQueue.tasks
-    letter_ids: Annotated[list[str], Field(max_length=100)] = []
+    task_ids: Annotated[
+        list[str],
+        Field(description="These tasks: failed, or with failed callbacks.", max_length=100),
+    ] = []
+    letter_ids: Annotated[list[str], Field(description="These messages.", max_length=100)] = []
     reason: str | None = None
     processor: str | None = None
     tenant: str | None = None
@@ -219,7 +237,8 @@ class RedriveRequest(Document):
 class RedrivenView(Document):
     """What became of a letter, or would."""
 
-    letter_id: str
+    failed_task_id: Annotated[str | None, Field(description="The letter's task.")]
+    letter_id: Annotated[str | None, Field(description="Of a message; null for a task.")]
     done: Redrive
     task_id: Annotated[str | None, Field(description="The task that does the work now.")]
 
@@ -230,6 +249,9 @@ class RetryView(Document):
     attempts: int
     min_backoff_seconds: float
     max_backoff_seconds: float
+    crashes: Annotated[
+        int, Field(description="Ends with its process, beside others, that cost no attempt.")
+    ]
 
 
 class SinkView(Document):
@@ -375,6 +397,18 @@ class BatchItem(Document):
     error: str | None = None
 
 
+class CallbackView(Document):
+    """How far a task's callback is."""
+
+    url: str
+    state: CallbackState
+    attempts: Annotated[int, Field(description="How often it was sent.")]
+    delivered_at: AwareDatetime | None
+    failed_at: Annotated[AwareDatetime | None, Field(description="When it was given up.")]
+    reason: Annotated[GivenUp | None, Field(description="Why it was given up.")]
+    error: Annotated[str | None, Field(description="Why the latest attempt did not deliver it.")]
+
+
 class DurationsView(Document):
     """How long a processor's tasks waited and ran; null where none did."""
 
@@ -384,15 +418,27 @@ class DurationsView(Document):
 
 
 class LetterView(Document):
-    """A dead letter, and the task that it names."""
+    """A failed task, one whose callback failed, or a message that the queue gave up."""
 
-    letter_id: str
+    task_id: Annotated[
+        str | None, Field(description="The task; null for a message that names none.")
+    ]
+    letter_id: Annotated[str | None, Field(description="Of a message; null for a task.")]
     reason: str
     error: str
-    sent_at: AwareDatetime
-    body: Annotated[str, Field(description="The message as it was, cut to 1,000 characters.")]
+    since: Annotated[
+        AwareDatetime | None,
+        Field(description="When the task or its callback failed, or the message was given up."),
+    ]
     tenant: str | None
-    task: TaskView | None
+    processor: str | None
+    mode: Mode | None
+    state: Annotated[State | None, Field(description="Of the task, by now.")]
+    attempts: int | None
+    created_at: AwareDatetime | None
+    requested_by: Annotated[str | None, Field(description="The operator who redrove it before.")]
+    retry_of: Annotated[str | None, Field(description="The finished task that it did again.")]
+    body: Annotated[str | None, Field(description="Of a message, cut to 1,000 characters.")]
 
 
 class ProcessorView(Document):
@@ -401,6 +447,7 @@ class ProcessorView(Document):
     name: str
     summary: str
     time_limit_seconds: float
+    online: Annotated[Online, Field(description="What `POST /process-online` does with it.")]
     retry: RetryView
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
@@ -472,7 +519,7 @@ class TaskDetail(Document):
         str | None, Field(description="The task whose stored result it was given.")
     ]
     links: TaskLinks
-    history: list[AttemptView]
+    history: Annotated[list[AttemptView], Field(description="Its latest attempts, 20 at the most.")]
     callback: Annotated[
         CallbackView | None, Field(description="Whom its end is told; None when nobody.")
     ]
@@ -500,9 +547,14 @@ class BatchAnswer(Document):
 
 
 class LetterList(Document):
-    """Some of the dead letters, oldest first. The queue shows a sample when there are many."""
+    """
+    Failed tasks, or tasks whose callbacks failed, oldest first.
+
+    The first page has messages that name none of them, too.
+    """
 
     letters: list[LetterView]
+    next_cursor: Annotated[str | None, Field(description="Give it as `cursor` for the next page.")]
 
 
 class ProcessorList(Document):

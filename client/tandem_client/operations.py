@@ -1,7 +1,6 @@
 """The operations of the API, one method each."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -12,16 +11,10 @@ from tandem_client.models import (
     Accepted,
     BatchAnswer,
     CallbackKeys,
-    DeadQueue,
     DeepHealthView,
     HealthView,
-    LetterList,
     ProcessedOnline,
     ProcessorList,
-    RedriveAnswer,
-    RedriveRequest,
-    ReportList,
-    ReportView,
     State,
     TaskDetail,
     TaskList,
@@ -29,12 +22,13 @@ from tandem_client.models import (
     UploadTicket,
     UploadView,
 )
+from tandem_client.operator_operations import OperatorOperations
 from tandem_client.paths import task_path, upload_path
 from tandem_client.results import StoredResult, opened
 from tandem_client.submission import Submission
 
 
-class Operations:
+class Operations(OperatorOperations):
     """One method for each operation of the API, named as in its OpenAPI document.
 
     Each returns the API's document, and raises `TandemError` when it is refused.
@@ -160,37 +154,6 @@ class Operations:
     def delete_upload(self, upload_id: str) -> None:
         """Delete a file that was uploaded; a task that still needs it will fail."""
         self._api.send("DELETE", upload_path(upload_id))
-
-    def list_reports(
-        self, *, before: datetime | None = None, limit: int | None = None
-    ) -> ReportList:
-        """Return closed report windows, newest first."""
-        params = {"before": before.isoformat() if before else None, "limit": limit}
-        return self._api.get("/reports", ReportList, params=params)
-
-    def get_latest_report(self) -> ReportView:
-        """Return the window that was closed last."""
-        return self._api.get("/reports/latest", ReportView)
-
-    def get_last_hour_picture(self) -> str:
-        """Return a picture of the last hour, an SVG document."""
-        headers = {"Accept": "image/svg+xml"}
-        return self._api.send("GET", "/reports/latest.svg", headers=headers, repeatable=True).text
-
-    def get_metrics(self) -> str:
-        """Return the totals and levels in Prometheus' text format."""
-        return self._api.send("GET", "/metrics", repeatable=True).text
-
-    def list_dead_letters(
-        self, *, queue: DeadQueue | str | None = None, limit: int | None = None
-    ) -> LetterList:
-        """Return dead letters, of tasks or of callbacks; none is taken from the queue."""
-        params = {"queue": DeadQueue(queue).value if queue else None, "limit": limit}
-        return self._api.get("/dead-letters", LetterList, params=params)
-
-    def redrive_dead_letters(self, request: RedriveRequest) -> RedriveAnswer:
-        """Give the tasks of dead letters another chance: a dry run unless `dry_run` is false."""
-        return self._api.post("/dead-letters/redrive", RedriveAnswer, body=request)
 
     def _outcome(self, response: httpx2.Response) -> ProcessedOnline | Accepted:
         if response.status_code == HTTPStatus.ACCEPTED:

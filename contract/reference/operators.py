@@ -4,10 +4,10 @@ from contract.reference.shortened import (
     echo_counter,
     echo_in_latest,
     echo_in_reports,
+    failed_task_id,
     has_echo,
     has_echo_counter,
     has_letter,
-    letter_id,
     one_letter,
     picture_head,
 )
@@ -16,7 +16,7 @@ from contract.reference.steps import Deed, Step
 OPERATING: list[Step | Deed] = [
     Step(
         "process_offline",
-        "The processor refuses the input for good; the task is in the dead letters.",
+        "The processor refuses the input for good: the task fails.",
         422,
         headers={"Prefer": "wait=10"},
         body={
@@ -26,24 +26,24 @@ OPERATING: list[Step | Deed] = [
     ),
     Step(
         "list_dead_letters",
-        "The task that was given up above, and why.",
+        "The task that failed above, and why.",
         caller="operator",
         query={"limit": "100"},
         until=has_letter,
         shown=one_letter,
-        keeps={"letter": letter_id},
+        keeps={"failed": failed_task_id},
     ),
     Step(
         "redrive_dead_letters",
         "What would be done: nothing is.",
         caller="operator",
-        body={"letter_ids": ["$letter"]},
+        body={"task_ids": ["$failed"]},
     ),
     Step(
         "redrive_dead_letters",
         "It is done: a new task does the work again.",
         caller="operator",
-        body={"letter_ids": ["$letter"], "dry_run": False},
+        body={"task_ids": ["$failed"], "dry_run": False},
     ),
     Step(
         "list_reports",

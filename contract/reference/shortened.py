@@ -48,9 +48,9 @@ def one_letter(body: Json) -> Json:
     return body | {"letters": _letters(body)[-1:]}
 
 
-def letter_id(response: "httpx2.Response") -> str:
-    """Return the id of the scenario's own letter."""
-    return str(_letters(response.json())[-1]["letter_id"])
+def failed_task_id(response: "httpx2.Response") -> str:
+    """Return the id of the scenario's own failed task."""
+    return str(_letters(response.json())[-1]["task_id"])
 
 
 def _letters(body: Json) -> list[Json]:

@@ -19,6 +19,7 @@ from tandem_client import (
 from tandem_client.models import Accepted, ProcessedOnline
 
 from tests.client.service import CLIENTS, Service
+from tests.factories.deliveries import deliver_all
 
 HANG_UP = (0, {}, "")
 
@@ -205,6 +206,24 @@ def test_operators_read_reports_and_redrive(service: Service, operator: Tandem) 
     (letter,) = operator.list_dead_letters().letters
     (done,) = operator.redrive_dead_letters(RedriveRequest(letter_ids=[letter.letter_id])).letters
     assert (letter.reason, done.letter_id) == ("unparsable", letter.letter_id)
+
+
+def test_operators_read_failed_tasks_page_by_page_and_do_them_again(
+    service: Service, operator: Tandem
+) -> None:
+    data = {"uploads": ["019ab1c2-0000-7000-8000-000000000001"]}
+    tasks = []
+    for _ in range(2):
+        tasks.append(operator.submit("checksum-files", data).task_id)
+        deliver_all(service.wiring)
+        service.wiring.clock.advance(1)
+    first = operator.list_dead_letters(limit=1)
+    second = operator.list_dead_letters(cursor=first.next_cursor)
+    assert [one.task_id for one in (*first.letters, *second.letters)] == tasks
+    request = RedriveRequest(task_ids=tasks[:1], dry_run=False)
+    (redriven,) = operator.redrive_dead_letters(request).letters
+    assert redriven.done.value == "new-task"
+    assert operator.get_task(str(redriven.task_id)).retry_of == tasks[0]
 
 
 def test_a_tenant_is_no_operator(tandem: Tandem) -> None:

@@ -17,6 +17,7 @@ from tandem_client.models import TaskDetail
 from typer.testing import CliRunner
 
 from tests.client.service import CLIENTS, Service
+from tests.factories.deliveries import deliver_all
 
 type Command = Callable[..., Result]
 
@@ -104,7 +105,8 @@ def test_the_local_stack_says_who_to_be(service: Service, tmp_path: Path) -> Non
     (tmp_path / ".local" / "stack.json").write_text(json.dumps(stack))
     assert tandem("login", "--local").exit_code == 0
     assert tandem("login", "--local", "--operator", "-p", "ops").exit_code == 0
-    assert answer(tandem("dead-letters", "-p", "ops", "--json")) == {"letters": []}
+    listed = answer(tandem("dead-letters", "-p", "ops", "--json"))
+    assert listed == {"letters": [], "next_cursor": None}
 
 
 def test_without_a_login_the_command_says_how(service: Service) -> None:
@@ -237,6 +239,45 @@ def test_operators_keep_a_picture_of_the_last_hour(service: Service, tmp_path: P
     assert (drawn.exit_code, drawn.stdout) == (0, "")
     assert file.read_text().startswith("<svg ")
     assert tandem("reports", "--svg", str(file), "--json", "-p", "ops").exit_code == 2
+
+
+def fail(service: Service) -> str:
+    """Let a task fail by its caller's fault, and return its id."""
+    body = '{"uploads": ["019ab1c2-0000-7000-8000-000000000001"]}'
+    task_id = tandem("submit", "checksum-files", "-i", body).stdout.strip()
+    deliver_all(service.wiring)
+    return task_id
+
+
+def test_failed_tasks_are_listed_page_by_page_and_done_again_by_their_ids(
+    service: Service,
+) -> None:
+    log_in(service, "operator", "-p", "ops")
+    first = fail(service)
+    service.wiring.clock.advance(1)
+    second = fail(service)
+    page = tandem("dead-letters", "-p", "ops", "--limit", "1")
+    assert (first in page.stdout, second in page.stdout) == (True, False)
+    cursor = page.stderr.rpartition("--cursor ")[2].strip()
+    rest = answer(tandem("dead-letters", "-p", "ops", "--cursor", cursor, "--json"))
+    assert [letter["task_id"] for letter in rest["letters"]] == [second]
+    done = tandem("dead-letters", "redrive", "--task", second, "--yes", "-p", "ops", "--json")
+    (redriven,) = answer(done)["letters"]
+    assert (redriven["failed_task_id"], redriven["done"]) == (second, "new-task")
+    left = answer(tandem("dead-letters", "-p", "ops", "--json"))["letters"]
+    assert [letter["task_id"] for letter in left] == [first]
+
+
+def test_a_message_is_redriven_by_its_own_id(service: Service) -> None:
+    log_in(service, "operator", "-p", "ops")
+    fail(service)
+    service.wiring.queue.dead_letter(
+        "{}", message_id="m1", reason="unparsable", error="not JSON", task_id=None
+    )
+    listed = answer(tandem("dead-letters", "-p", "ops", "--json"))["letters"]
+    (letter_id,) = (one["letter_id"] for one in listed if one["letter_id"])
+    shown = tandem("dead-letters", "redrive", "--letter", letter_id, "-p", "ops", "--json")
+    assert [one["done"] for one in answer(shown)["letters"]] == ["kept"]
 
 
 def test_dead_letters_of_callbacks_are_a_queue_of_their_own(service: Service) -> None:

@@ -18,6 +18,7 @@ from tandem_client import (
     UploadRequest,
 )
 from tandem_client.operations import Operations
+from tandem_client.operator_operations import OperatorOperations
 
 from tests.client.service import Service
 
@@ -50,7 +51,8 @@ def test_the_models_are_the_documents() -> None:
 
 
 def test_every_operation_has_its_method() -> None:
-    methods = {name for name in vars(Operations) if not name.startswith("_")}
+    named = {*vars(Operations), *vars(OperatorOperations)}
+    methods = {name for name in named if not name.startswith("_")}
     assert methods == {name for name, *_ in operations()}
 
 

@@ -58,7 +58,7 @@ SCENARIOS: dict[Permission, Scenario] = {
         "WorkerRole",
         {
             ("dynamodb:ConditionCheckItem", TASKS): behind.one_makes_an_effect,
-            ("dynamodb:GetItem", TASKS): behind.its_owner_may_have_cancelled_it,
+            ("dynamodb:GetItem", TASKS): behind.its_owner_cancels_it,
             ("dynamodb:PutItem", TASKS): behind.a_result_is_kept_for_the_same_input,
             ("dynamodb:UpdateItem", TASKS): behind.one_is_run,
             ("sqs:ChangeMessageVisibility", "TaskQueue"): behind.what_is_for_later_comes_back,

@@ -1,11 +1,14 @@
 """What the functions behind the API do with each of their permissions."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
 from tandem.domain.effect import idempotency_key
 from tandem.domain.task import InlinePayload, State, StoredPayload
+from tandem.domain.transitions import request_cancel
 from tests.factories.tasks import finish_at, make_task
 from tests.stack.ground import message, now
 from tests.stack.scene import Scene
@@ -26,10 +29,15 @@ def one_with_a_callback_is_run(scene: Scene) -> None:
     assert scene.tasks_in("CallbackQueue") == [task.task_id]
 
 
-def its_owner_may_have_cancelled_it(scene: Scene) -> None:
+def its_owner_cancels_it(scene: Scene) -> None:
     scene.store.put(task := make_task(now(), processor="patient", input=InlinePayload("{}")))
-    scene.worker(message(task.task_id))
-    assert scene.task(task.task_id).state is State.SUCCEEDED
+    with ThreadPoolExecutor(1) as beside:
+        running = beside.submit(scene.worker, message(task.task_id))
+        while scene.task(task.task_id).state is State.QUEUED and not running.done():
+            time.sleep(0.05)
+        scene.store.change(task.task_id, request_cancel(now=now()))
+        running.result()
+    assert scene.task(task.task_id).state is State.CANCELLED
 
 
 def a_result_is_kept_for_the_same_input(scene: Scene) -> None:
@@ -78,7 +86,8 @@ def what_is_for_later_comes_back(scene: Scene) -> None:
     scene.send("TaskQueue", json.dumps({"task_id": task.task_id}))
     [received] = scene.received("TaskQueue")
     assert scene.worker(received)["batchItemFailures"]
-    assert scene.received("TaskQueue", wait_seconds=2)
+    [again] = scene.received("TaskQueue", wait_seconds=3)
+    assert again["messageId"] == received["messageId"]
 
 
 def what_cannot_be_hidden_is_sent_again(scene: Scene) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tandem_client.cli import output
-from tandem_client.cli.options import Json, Limit, ProfileName
+from tandem_client.cli.options import Cursor, Json, Limit, ProfileName
 from tandem_client.cli.session import calling
 from tandem_client.models import DeadQueue, RedriveRequest
 
@@ -22,6 +22,7 @@ def list_dead_letters(
     *,
     queue: Queue = DeadQueue.tasks,
     limit: Limit = 20,
+    cursor: Cursor = None,
     as_json: Json = False,
     profile: ProfileName = None,
 ) -> None:
@@ -30,25 +31,27 @@ def list_dead_letters(
         _refuse_options_before(ctx)
         return
     with calling(profile, as_json=as_json) as tandem:
-        found = tandem.list_dead_letters(queue=queue, limit=limit)
+        page = tandem.list_dead_letters(queue=queue, limit=limit, cursor=cursor)
     if as_json:
-        output.document(found)
+        output.document(page)
         return
     output.table(
-        ("LETTER", "REASON", "SENT", "TENANT", "PROCESSOR", "TASK", "ERROR"),
+        ("TASK", "REASON", "SINCE", "TENANT", "PROCESSOR", "ERROR", "LETTER"),
         (
             (
-                one.letter_id,
-                one.reason,
-                one.sent_at,
-                one.tenant,
-                one.task.processor if one.task else None,
-                one.task.task_id if one.task else None,
-                one.error,
+                letter.task_id,
+                letter.reason,
+                letter.since,
+                letter.tenant,
+                letter.processor,
+                letter.error,
+                letter.letter_id,
             )
-            for one in found.letters
+            for letter in page.letters
         ),
     )
+    if page.next_cursor:
+        output.say(f"There are more: --cursor {page.next_cursor}")
 
 
 def _refuse_options_before(ctx: typer.Context) -> None:
@@ -61,8 +64,11 @@ def _refuse_options_before(ctx: typer.Context) -> None:
 @dead_letters.command()
 def redrive(
     *,
+    task: Annotated[
+        list[str] | None, typer.Option(help="Only this task; may be given again.")
+    ] = None,
     letter: Annotated[
-        list[str] | None, typer.Option(help="Only this letter; may be given again.")
+        list[str] | None, typer.Option(help="Only this message; may be given again.")
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Only letters with this reason.")] = None,
     processor: Annotated[str | None, typer.Option(help="Only this processor's.")] = None,
@@ -75,9 +81,10 @@ def redrive(
     as_json: Json = False,
     profile: ProfileName = None,
 ) -> None:
-    """Give dead letters another chance. Without --yes, only say what would become of each."""
+    """Do failed tasks, or send callbacks, again. Without --yes, only say what would be done."""
     request = RedriveRequest(
         queue=queue,
+        task_ids=task or [],
         letter_ids=letter or [],
         reason=reason,
         processor=processor,
@@ -91,8 +98,11 @@ def redrive(
         output.document(answer)
         return
     output.table(
-        ("LETTER", "DONE" if yes else "WOULD BE", "TASK"),
-        ((one.letter_id, one.done.value, one.task_id) for one in answer.letters),
+        ("TASK", "LETTER", "DONE" if yes else "WOULD BE", "NEW TASK"),
+        (
+            (letter.failed_task_id, letter.letter_id, letter.done.value, letter.task_id)
+            for letter in answer.letters
+        ),
     )
     if not yes and answer.letters:
         output.say("Nothing is done yet: add --yes.")

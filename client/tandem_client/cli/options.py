@@ -21,6 +21,7 @@ ProfileName = Annotated[
 ]
 TaskId = Annotated[str, typer.Argument(help="A task's id.", metavar="TASK")]
 Limit = Annotated[int, typer.Option(min=1, max=100, help="How many to show.")]
+Cursor = Annotated[str | None, typer.Option(help="Where the page before ended.")]
 Timeout = Annotated[
     float | None, typer.Option(min=0, help="Stop waiting after so many seconds; exit code 4.")
 ]

@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from tandem_client.cli import output
-from tandem_client.cli.options import Json, Limit, OutputFile, ProfileName, TaskId, Timeout
+from tandem_client.cli.options import (
+    Cursor,
+    Json,
+    Limit,
+    OutputFile,
+    ProfileName,
+    TaskId,
+    Timeout,
+)
 from tandem_client.cli.session import ExitCode, calling
 from tandem_client.cli.watching import ended_well, watched
 from tandem_client.client import Tandem
@@ -44,7 +52,7 @@ def list_tasks(
     state: Annotated[State | None, typer.Option(help="Only tasks in this state.")] = None,
     processor: Annotated[str | None, typer.Option(help="Only this processor's.")] = None,
     limit: Limit = 20,
-    cursor: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
+    cursor: Cursor = None,
     as_json: Json = False,
     profile: ProfileName = None,
 ) -> None:

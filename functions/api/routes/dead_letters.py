@@ -56,13 +56,15 @@ _OF_TASK = (
 
 
 class LetterView(BaseModel):
-    """A failed task, or a message that the queue gave up."""
+    """A failed task, one whose callback failed, or a message that the queue gave up."""
 
     task_id: str | None = Field(description="The task; null for a message that names none.")
-    letter_id: str | None = Field(description="Of a message; null for a failed task.")
+    letter_id: str | None = Field(description="Of a message; null for a task.")
     reason: str
     error: str
-    since: datetime | None = Field(description="When it failed, or was given up.")
+    since: datetime | None = Field(
+        description="When the task or its callback failed, or the message was given up."
+    )
     tenant: str | None
     processor: str | None
     mode: Mode | None
@@ -89,7 +91,10 @@ class LetterView(BaseModel):
 
 
 class LetterList(BaseModel):
-    """Failed tasks, oldest first. The first page has messages that name none of them, too."""
+    """Failed tasks, or tasks whose callbacks failed, oldest first.
+
+    The first page has messages that name none of them, too.
+    """
 
     letters: list[LetterView]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
@@ -102,7 +107,9 @@ class RedriveRequest(BaseModel):
 
     queue: DeadQueue = DeadQueue.TASKS
     task_ids: list[TaskIdText] = Field(
-        default=[], max_length=PAGE_LETTERS, description="These failed tasks."
+        default=[],
+        max_length=PAGE_LETTERS,
+        description="These tasks: failed, or with failed callbacks.",
     )
     letter_ids: list[Annotated[str, Field(max_length=128)]] = Field(
         default=[], max_length=PAGE_LETTERS, description="These messages."
@@ -120,7 +127,7 @@ class RedrivenView(BaseModel):
     """What became of a letter, or would."""
 
     failed_task_id: str | None = Field(description="The letter's task.")
-    letter_id: str | None = Field(description="Of a message; null for a failed task.")
+    letter_id: str | None = Field(description="Of a message; null for a task.")
     done: Redrive
     task_id: str | None = Field(description="The task that does the work now.")
 
@@ -140,7 +147,7 @@ async def list_dead_letters(
     cursor: Annotated[str | None, Query(max_length=256)] = None,
     queue: DeadQueue = DeadQueue.TASKS,
 ) -> LetterList:
-    """Answer with failed tasks that wait for a decision, and messages that name none."""
+    """Answer with failed tasks, or callbacks, that wait for a decision, and with messages."""
     del caller
     page = _letters_of(services, queue).peek(limit, cursor)
     return LetterList(
@@ -152,7 +159,7 @@ async def list_dead_letters(
 async def redrive_dead_letters(
     body: RedriveRequest, caller: Administrator, services: Services, request: Request
 ) -> RedriveAnswer:
-    """Do failed tasks again, each once, as new tasks: a dry run unless `dry_run` is false."""
+    """Do failed tasks again, each once, or send failed callbacks: a dry run unless told."""
     wanted = LetterFilter(
         task_ids=tuple(TaskId(task_id) for task_id in dict.fromkeys(body.task_ids)),
         letter_ids=frozenset(body.letter_ids),
