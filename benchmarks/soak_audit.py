@@ -149,10 +149,11 @@ def _audit_effects(
 
 def _audit_letters(found: Audit, app: DeployedApp, tasks: list[Task]) -> None:
     box = SQSDeadLetterBox(app.aws.sqs, app.description.dead_letter_queue_url)
-    named = {letter.task_id for letter in box.look(10_000, hide=WINDOW * 0)}
+    messages = box.look(10_000, hide=WINDOW * 0)
+    found.require(not messages, f"{len(messages)} messages are dead letters")
     for task in tasks:
         if task.state is State.FAILED:
-            found.require(task.task_id in named, f"{task.task_id} failed without a dead letter")
+            found.require(task.listed_at is not None, f"{task.task_id} failed, and is not listed")
 
 
 def _audit_reports(found: Audit, app: DeployedApp, everything: list[Task]) -> None:

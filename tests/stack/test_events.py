@@ -183,10 +183,11 @@ def test_a_batch_runs_the_good_and_dead_letters_the_rest_with_reasons(
         message["MessageAttributes"]["reason"]["StringValue"]: message
         for message in take_messages(resources, resources.dead_letter_queue_url)
     }
-    assert sorted(dead) == ["permanent", "unparsable"]
-    _, failing_record, unparsable_record = event["Records"]
-    assert dead["permanent"]["Body"] == failing_record["body"]
-    assert "no upload" in dead["permanent"]["MessageAttributes"]["error"]["StringValue"]
+    assert sorted(dead) == ["unparsable"]
+    assert failing.listed_at is not None
+    assert failing.error is not None
+    assert "no upload" in failing.error.message
+    _, _, unparsable_record = event["Records"]
     assert dead["unparsable"]["Body"] == unparsable_record["body"]
 
 

@@ -173,16 +173,23 @@ def test_dead_letters_are_shown_and_redriven_by_administrators(api: Api) -> None
     api.work()
     (letter,) = api("GET", "/dead-letters", **ADMIN).json["letters"]
     assert (letter["reason"], letter["tenant"]) == ("permanent", "acme")
-    assert letter["task"]["task_id"] == task_id
+    assert letter["task_id"] == task_id
     dry = api("POST", "/dead-letters/redrive", {}, **ADMIN).json
     assert dry == {
         "dry_run": True,
-        "letters": [{"letter_id": letter["letter_id"], "done": "new-task", "task_id": None}],
+        "letters": [
+            {
+                "failed_task_id": task_id,
+                "letter_id": None,
+                "done": "new-task",
+                "task_id": None,
+            }
+        ],
     }
     done = api("POST", "/dead-letters/redrive", {"dry_run": False}, **ADMIN).json
     new = api("GET", f"/tasks/{done['letters'][0]['task_id']}").json
     assert (new["retry_of"], new["requested_by"]) == (task_id, "ops")
-    assert api("GET", "/dead-letters", **ADMIN).json == {"letters": []}
+    assert api("GET", "/dead-letters", **ADMIN).json == {"letters": [], "next_cursor": None}
 
 
 def test_a_misspelt_redrive_is_refused_and_not_taken_for_all(api: Api) -> None:
