@@ -76,5 +76,6 @@ class CallbackLetters(LetterList):
         return Redrive.SETTLED if delivered else Redrive.SENT_AGAIN
 
     def _send(self, task: Task) -> None:
+        # A callback that is not reopened waits nowhere but in the message: that stays on an error.
         if not self._reopen(task):
-            self._callbacks.ended(task)
+            self._callbacks.give(task)

@@ -33,6 +33,10 @@ _AT_ONCE = 10
 """Callbacks that are sent together: what one call to SQS takes."""
 
 
+class NotTaken(Exception):
+    """The queue did not take a callback."""
+
+
 class Callbacks:
     """Gives each callback to the queue, at least once: what was not given is swept.
 
@@ -58,10 +62,20 @@ class Callbacks:
     def ended(self, task: Task) -> None:
         """Give a final task's callback to the queue, or only log that it could not be."""
         try:
-            if not self._queue.send(_envelope(task)):
-                self._store.handed_over(task.task_id)
+            self.give(task)
         except Exception as error:  # noqa: BLE001 - the callback is safe: it waits in the index
             self._logger.error("callback not sent", task_id=task.task_id, **described(error))
+
+    def give(self, task: Task) -> None:
+        """Give a final task's callback to the queue.
+
+        Raises:
+            NotTaken: the queue refused it.
+            Exception: whatever the queue or the store raises.
+        """
+        if self._queue.send(_envelope(task)):
+            raise NotTaken
+        self._store.handed_over(task.task_id)
 
     def sweep(self) -> int:
         """Give the queue what was not given when its task ended; return how many.

@@ -7,7 +7,7 @@ from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import State, Task
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.dead_letters import LetterFilter, Redrive, Redriven, Request
+from tandem.services.letters import LetterFilter, Redrive, Redriven, Request
 from tandem.testing import MemoryWiring
 from tests.factories.deliveries import deliver_all
 from tests.factories.processors import Number, make_wiring, new_work, refuse

@@ -19,7 +19,7 @@ from tandem.processing.answer import BadAnswer
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.context import Abandoned
 from tandem.services.attempt import Attempt
-from tandem.services.dead_letters import LetterFilter, Request
+from tandem.services.letters import LetterFilter, Request
 from tandem.services.outcomes import Succeeded
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.effects import Receiver
