@@ -48,7 +48,7 @@ class Wiring(Notifying):
     @cached_property
     def task_store(self) -> "TaskStore":
         """Where tasks are kept, and by whose writes they end."""
-        from tandem.services.callbacks import AnnouncingStore
+        from tandem.services.announcing_store import AnnouncingStore
 
         return AnnouncingStore(self.store, self.callbacks)
 
