@@ -5,12 +5,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tandem.notifying import Notifying
-from tandem.telemetry import logger
+from tandem.telemetry import PROCESSORS, logger
 
 if TYPE_CHECKING:
     from tandem.domain.task import Task
     from tandem.ports import TaskStore
     from tandem.processing.catalogue import Catalogue
+    from tandem.processing.surroundings import Surroundings
     from tandem.services.dead_letters import DeadLetters
     from tandem.services.deliver import Deliveries
     from tandem.services.dispatch import Dispatch
@@ -128,6 +129,7 @@ class Wiring(Notifying):
             catalogue=self.catalogue,
             pool=self.pool,
             effects=self.effects,
+            surroundings=self.surroundings,
             logger=logger,
         )
 
@@ -136,6 +138,13 @@ class Wiring(Notifying):
         from tandem.services.effects import Effects
 
         return Effects(self.effect_store, self.clock, self.retention, task)
+
+    @cached_property
+    def surroundings(self) -> "Surroundings":
+        """Puts back what processors changed of the process."""
+        from tandem.processing.surroundings import Surroundings
+
+        return Surroundings(logger.name, PROCESSORS)
 
     @cached_property
     def results(self) -> "Results":
@@ -170,6 +179,7 @@ class Wiring(Notifying):
             self.settlement,
             pool=self.pool,
             clock=self.clock,
+            named=lambda task: logger.thread_safe_append_keys(task_id=task.task_id),
         )
 
     @cached_property

@@ -1,5 +1,6 @@
 """AWS clients, made on first use: each costs a start as much as many imports."""
 
+import os
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+
+
+_SET_AT_START = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
 def dynamodb() -> "DynamoDBClient":
@@ -74,6 +78,10 @@ class _OnFirstUse:
 
     def _make(self) -> Any:
         from botocore.config import Config
+
+        # A processor that is running may have emptied the environment of the process.
+        for name, value in _SET_AT_START.items():
+            os.environ.setdefault(name, value)
 
         more = dict(self._more)
         usual: dict[str, Any] = {

@@ -1,10 +1,27 @@
 """The bounded thread pool of an execution environment."""
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import copy_context
 from threading import Lock
 from typing import Any
+
+
+@contextmanager
+def one_process() -> Iterator[None]:
+    """End a process that was forked within the block where the block ends.
+
+    It has the attempt's lease, its messages and its connections, and is not the worker: it writes
+    nothing, and runs nothing that is registered for the end of a process.
+    """
+    process = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() != process:
+            os._exit(1)
 
 
 class BoundedPool:
@@ -106,7 +123,8 @@ class _SharedWork[T, R]:
         """Work until no item is left or one failed; raises nothing."""
         while (index := self._take()) is not None:
             try:
-                self._done[index] = self._work(self.items[index])
+                with one_process():
+                    self._done[index] = self._work(self.items[index])
             except BaseException as error:  # noqa: BLE001 - raised where the results are read
                 with self._lock:
                     self._error = self._error or error

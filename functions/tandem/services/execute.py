@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -20,7 +21,9 @@ from tandem.ports import BlobMissing, BlobStore, ChangeRefused, TaskStore
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.context import Abandoned, Logger, Pool
 from tandem.processing.output import dump_output
+from tandem.processing.pool import one_process
 from tandem.processing.processor import AnyProcessor
+from tandem.processing.surroundings import Surroundings
 from tandem.services.attempt import Attempt
 from tandem.services.outcomes import STOPPED, TIMED_OUT, Failed, Outcome, Postponed, Succeeded
 from tandem.services.payloads import Payloads
@@ -56,6 +59,7 @@ class Execution:
         catalogue: Catalogue,
         pool: Pool,
         effects: "Callable[[Task], Effects]",
+        surroundings: Surroundings,
         logger: Logger,
     ) -> None:
         self._store = store
@@ -65,6 +69,7 @@ class Execution:
         self._catalogue = catalogue
         self._pool = pool
         self._effects = effects
+        self._surroundings = surroundings
         self._logger = logger
 
     def claim(
@@ -139,7 +144,8 @@ class Execution:
         try:
             if data is None:
                 data = processor.input.model_validate_json(self._input_of(task))
-            return Succeeded(_call(processor, data, attempt))
+            output = self._surroundings.run(attempt, partial(_call, processor, data, attempt))
+            return Succeeded(dump_output(processor.name, output, processor.output))
         except Abandoned:
             return STOPPED if attempt.cancel_requested else self.timed_out(attempt)
         except BaseException as error:  # noqa: BLE001 - a Rust extension's panic, `sys.exit`, …: it
@@ -185,11 +191,12 @@ class Execution:
         return Failed(failure, retry_in)
 
 
-def _call(processor: AnyProcessor, data: BaseModel, attempt: Attempt) -> bytes:
+def _call(processor: AnyProcessor, data: BaseModel, attempt: Attempt) -> Any:
     returned = processor.run(data, attempt)
-    output = asyncio.run(_awaited(returned)) if inspect.isawaitable(returned) else returned
-    return dump_output(processor.name, output, processor.output)
+    return asyncio.run(_awaited(returned)) if inspect.isawaitable(returned) else returned
 
 
 async def _awaited(returned: Awaitable[Any]) -> Any:
-    return await returned
+    # A forked process must not take the event loop down: its selector is the parent's.
+    with one_process():
+        return await returned
