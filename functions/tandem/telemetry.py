@@ -1,4 +1,9 @@
-"""The one logger of a function."""
+"""The one logger of a function, and what the standard library's loggers make of it."""
+
+import logging
+import sys
+from io import FileIO, TextIOWrapper
+from typing import TextIO, cast
 
 from tandem.startup import without
 
@@ -7,5 +12,62 @@ from tandem.startup import without
 with without("botocore"):
     from aws_lambda_powertools import Logger
 
-logger = Logger()
+PROCESSORS = "processors"
+"""The logger of a processor's module, `logging.getLogger(__name__)`, is below this one."""
+
+
+class _Output:
+    """A stream that cannot be closed: a processor that closes `sys.stdout` silences no other."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except ValueError:
+            # Python leaves the descriptor open when the stream over it is closed.
+            self._stream = TextIOWrapper(
+                FileIO(1, "w", closefd=False), "utf-8", line_buffering=True
+            )
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        if not self._stream.closed:
+            self._stream.flush()
+
+
+class _WithoutText(logging.Filter):
+    """Takes an error's message out of a line: it may hold input, which is never logged."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the record, and of its error the class and the place."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            from tandem.trace import described
+
+            vars(record).update(described(error))
+            record.exc_info = record.exc_text = None
+        return True
+
+
+logger = Logger(stream=cast("TextIO", _Output(sys.stdout)))
 """Writes JSON lines; its level and the service's name are read from POWERTOOLS_* variables."""
+
+
+def _take_over() -> None:
+    """Write what the standard library's loggers are given as our lines, each once.
+
+    So they carry the ids of the task that they are about. Lambda's runtime has a handler of its
+    own on the root logger. Libraries say what is wrong, and no more.
+    """
+    handler = logger.registered_handler
+    handler.addFilter(_WithoutText())
+    logging.getLogger(logger.name).propagate = False
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger(PROCESSORS).setLevel(logger.log_level)
+
+
+_take_over()

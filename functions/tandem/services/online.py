@@ -1,6 +1,7 @@
 """Running a task while its caller waits."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -53,6 +54,7 @@ class Online:
         *,
         pool: BoundedPool,
         clock: Clock,
+        named: Callable[[Task], None],
     ) -> None:
         self._submissions = submissions
         self._dispatch = dispatch
@@ -60,6 +62,7 @@ class Online:
         self._settlement = settlement
         self._pool = pool
         self._clock = clock
+        self._named = named
 
     async def process(
         self,
@@ -96,7 +99,7 @@ class Online:
             return Promoted(refused.task or task)
 
     async def _run(self, attempt: Attempt, data: BaseModel) -> Outcome:
-        future = self._pool.submit(partial(self._execution.run, attempt, data))
+        future = self._pool.submit(partial(self._run_named, attempt, data))
         left = attempt.deadline - self._clock.now()
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), left.total_seconds())
@@ -104,6 +107,10 @@ class Online:
             # Its thread cannot be stopped; the next request must not wait for it.
             self._pool.replace()
             return self._execution.timed_out(attempt)
+
+    def _run_named(self, attempt: Attempt, data: BaseModel) -> Outcome:
+        self._named(attempt.task)
+        return self._execution.run(attempt, data)
 
 
 def _out_of_time(outcome: Outcome) -> bool:
