@@ -2,14 +2,17 @@
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from tandem.adapters.sqs_event import BatchAnswer, answer, read_deliveries
+from tandem.limits import SETTLE_SECONDS
 from tandem.ports import Delivery
+from tandem.processing.pool import BoundedPool
 from tandem.services.attempt import Attempt
 from tandem.services.deliver import EndedElsewhere, MustRunAlone
 from tandem.services.redelivery import Redeliver
@@ -25,6 +28,9 @@ FRESH = timedelta(seconds=2)
 
 ACKNOWLEDGE_EVERY = timedelta(seconds=1)
 """How long what has ended waits for the rest of its batch, before it is acknowledged alone."""
+
+LAST_SECOND = timedelta(seconds=SETTLE_SECONDS - 1)
+"""How long after the function's last moment for work an end may still be on its way."""
 
 _WATCH_SECONDS = 0.25
 
@@ -63,6 +69,9 @@ class Batch:
     stopped, and is left behind with its pool. One that no thread took in time was never started.
     Tasks that must run alone are run at last, one after the other.
 
+    Whoever watches asks no service itself: one that does not answer would keep it from the rest,
+    and the function from its answer.
+
     The threads share sets and lists by single operations, each of which Python does as a whole.
     """
 
@@ -75,6 +84,10 @@ class Batch:
         self._in_company = len(messages) > 1
         self._done: list[str] = []
         self._again: list[Delivery] = []
+        self._ending: set[Message] = set()
+        self._beside = BoundedPool(len(messages) + 1)
+        self._asked: set[Future[None]] = set()
+        self._acknowledging: Future[None] | None = None
         self._wiring = wiring
         self._until = until
         self._began = wiring.clock.now()
@@ -86,7 +99,7 @@ class Batch:
         while self._must_run_alone:
             # What the others did is recorded, and their messages are gone: whatever this one does
             # to the process, it does to itself.
-            self._acknowledge()
+            self._wait_for_acknowledgement()
             self._in_company = False
             message, limit = self._must_run_alone.popleft()
             if self._wiring.clock.now() + limit > self._until and not self._fresh:
@@ -95,6 +108,7 @@ class Batch:
             self._waiting.append(message)
             self._open.add(message)
             self._run_to_the_end()
+        self._beside.replace()
         return self._again
 
     @property
@@ -107,9 +121,11 @@ class Batch:
         threads = min(len(self._waiting), self._wiring.pool.size)
         running = {self._wiring.pool.submit(self._work_through) for _ in range(threads)}
         while self._open:
-            ended, running = wait(running, timeout=_WATCH_SECONDS)
+            ended, _ = wait(running | self._asked, timeout=_WATCH_SECONDS)
             for thread in ended:
                 thread.result()
+            running -= ended
+            self._asked -= ended
             self._watch()
         if any(not thread.done() for thread in running):
             self._wiring.pool.replace()
@@ -185,16 +201,44 @@ class Batch:
     def _see_to(self, message: Message) -> None:
         """End what is out of time."""
         attempt = message.attempt
-        if attempt is None:
+        if self._wiring.clock.now() >= self._until + LAST_SECOND:
+            self._give_up(message)
+        elif message in self._ending:
+            return
+        elif attempt is None:
             if self._wiring.clock.now() >= self._until:
-                self._end(message, Redeliver(_AT_ONCE))
+                self._end_beside(message, partial(self._end, message, Redeliver(_AT_ONCE)))
         elif attempt.overdue and attempt.close():
-            copy_context().run(self._end_by, self._time_out, message)
+            self._end_beside(message, partial(self._end_by, self._time_out, message))
+
+    def _end_beside(self, message: Message, work: Callable[[], None]) -> None:
+        self._ending.add(message)
+        self._asked.add(self._beside.submit(work))
+
+    def _give_up(self, message: Message) -> None:
+        """Answer that a message comes again whose end is not recorded: its service hangs."""
+        if message in self._undecided:
+            self._undecided.discard(message)
+            self._again.append(message.delivery)
+        self._open.discard(message)
 
     def _acknowledge(self) -> None:
-        """Delete the messages that are done with; those that are not, Lambda deletes in the end."""
+        """Delete what is done with, unless that is under way; what is left, the answer deletes."""
+        if self._acknowledging is not None and not self._acknowledging.done():
+            return
         self._acknowledged_at = self._wiring.clock.now()
         done, self._done = self._done, []
+        self._acknowledging = self._beside.submit(partial(self._delete, done))
+
+    def _wait_for_acknowledgement(self) -> None:
+        """Delete what is done with, and wait for that as long as there is time."""
+        for _ in range(2):
+            self._acknowledge()
+            left = self._until - self._wiring.clock.now()
+            if self._acknowledging is not None:
+                wait({self._acknowledging}, timeout=max(left.total_seconds(), 0))
+
+    def _delete(self, done: list[str]) -> None:
         try:
             lost = self._wiring.inbox.acknowledge(*done) if done else 0
         except Exception as error:  # noqa: BLE001 - the answer acknowledges them once more

@@ -1,0 +1,201 @@
+"""A neighbour that holds the interpreter, or a service that does not answer, harms no mate."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from tandem.domain.clock import SystemClock
+from tandem.domain.task import State, Task
+from tandem.limits import LEASE_MARGIN, SETTLE_SECONDS
+from tandem.processing import Retry, TaskContext
+from tandem.processing.catalogue import Catalogue
+from tandem.settings import Settings
+from tandem.testing import FakeClock, MemoryWiring
+from tests.factories.processors import Number, Stuck, make_processor
+from tests.unit.worker.test_batch import run, submit, wait_until
+from worker.batch import ACKNOWLEDGE_EVERY, LAST_SECOND
+
+ONCE = Retry(attempts=1, crashes=0)
+
+
+def make(
+    work: Callable[[Number, TaskContext], Any],
+    *,
+    clock: FakeClock | SystemClock | None = None,
+    threads: int = 5,
+    **options: Any,
+) -> MemoryWiring:
+    catalogue = Catalogue([make_processor(work, **{"retry": ONCE} | options)])
+    settings = Settings(thread_pool_size=threads)
+    return MemoryWiring(settings, clock=clock or FakeClock(), catalogue=catalogue)
+
+
+def state_of(wiring: MemoryWiring, task: Task) -> State:
+    return wiring.store.tasks[task.task_id].state
+
+
+@pytest.fixture
+def let_go() -> Iterator[Event]:
+    event = Event()
+    yield event
+    event.set()
+
+
+@pytest.mark.parametrize("limit", [30, 100])
+def test_an_attempt_keeps_its_task_while_a_neighbour_holds_the_interpreter(limit: float) -> None:
+    clock = FakeClock()
+    swept: list[dict[Any, int]] = []
+
+    def hog(data: Number, ctx: TaskContext) -> Number:
+        if data.value == 9:
+            assert begun.wait(10)
+            # Nothing of this process runs meanwhile: neither the mate nor whoever watches over it.
+            clock.advance(limit - 1)
+            swept.append(dict(wiring.sweep.run()))
+            leases.append(wiring.store.tasks[mate.task_id].lease_until)
+            held.set()
+        else:
+            begun.set()
+            assert held.wait(10)
+        return data
+
+    begun, held = Event(), Event()
+    leases: list[datetime | None] = []
+    wiring = make(hog, clock=clock, time_limit=limit)
+    hogging, mate = submit(wiring, 9), submit(wiring)
+    assert run(wiring, seconds=117) == []
+    assert swept == [{}]
+    assert {state_of(wiring, task) for task in (hogging, mate)} == {State.SUCCEEDED}
+    (lease,) = leases
+    assert lease is not None
+    assert lease - clock.now() > LEASE_MARGIN
+
+
+def test_a_queue_that_does_not_answer_keeps_nobody_from_watching(
+    monkeypatch: pytest.MonkeyPatch, let_go: Event
+) -> None:
+    clock = FakeClock()
+    asked = Event()
+
+    def hang(*handles: str) -> int:
+        asked.set()
+        let_go.wait(30)
+        return len(handles)
+
+    def last_overruns(data: Number, ctx: TaskContext) -> Number:
+        if data.value == 9:
+            wait_until(lambda: state_of(wiring, quick) is State.SUCCEEDED)
+            clock.advance(ACKNOWLEDGE_EVERY)
+            assert asked.wait(10)
+            clock.advance(30)
+            let_go.wait(30)
+        return data
+
+    wiring = make(last_overruns, clock=clock, time_limit=20)
+    monkeypatch.setattr(wiring.queue, "acknowledge", hang)
+    late, quick = submit(wiring, 9), submit(wiring)
+    assert run(wiring, seconds=117) == []
+    assert not let_go.is_set(), "the queue has not answered"
+    task = wiring.store.tasks[late.task_id]
+    assert (task.state, task.error and task.error.type) == (State.FAILED, "TimedOut")
+
+
+def test_a_table_that_does_not_answer_for_one_end_keeps_no_other_from_its_end(
+    monkeypatch: pytest.MonkeyPatch, let_go: Event
+) -> None:
+    def overrun(data: Number, ctx: TaskContext) -> Number:
+        let_go.wait(30)
+        return data
+
+    wiring = make(overrun, clock=SystemClock(), time_limit=0.3)
+    hanging, other = submit(wiring, 1), submit(wiring, 2)
+    change = wiring.store.change
+
+    def hang(task_id: Any, wanted: Any) -> Task:
+        if task_id == hanging.task_id and wanted.to is State.FAILED:
+            let_go.wait(30)
+        return change(task_id, wanted)
+
+    monkeypatch.setattr(wiring.store, "change", hang)
+    monkeypatch.setattr("worker.batch.LAST_SECOND", timedelta(0))
+    began = wiring.clock.now()
+    assert run(wiring, seconds=6) == ["message-1"]
+    assert wiring.clock.now() - began < timedelta(seconds=6 + SETTLE_SECONDS)
+    assert state_of(wiring, other) is State.FAILED
+    assert state_of(wiring, hanging) is State.RUNNING
+    assert timedelta(0) < timedelta(seconds=SETTLE_SECONDS) - LAST_SECOND
+
+
+def test_a_message_that_cannot_be_postponed_comes_again_and_harms_no_mate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise ConnectionError
+
+    def fail(data: Number, ctx: TaskContext) -> Number:
+        if data.value == 1:
+            raise ConnectionError
+        return data
+
+    wiring = make(fail, retry=Retry(attempts=2))
+    monkeypatch.setattr(wiring.queue, "postpone", refuse)
+    failing, mate = submit(wiring, 1), submit(wiring)
+    assert run(wiring) == ["message-1"]
+    assert state_of(wiring, failing) is State.QUEUED
+    assert state_of(wiring, mate) is State.SUCCEEDED
+    sent = [message for message in wiring.queue.messages.values() if not message.receive_count]
+    assert len(sent) == 1, "a message of its own brings it back in time"
+
+
+@pytest.mark.parametrize("what", ["progress", "cancel"])
+def test_a_table_that_fails_for_progress_or_a_look_fails_no_attempt(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+
+    def work(data: Number, ctx: TaskContext) -> Number:
+        if what == "progress":
+            ctx.progress(1)
+        else:
+            clock.advance(2)
+            ctx.check_cancelled()
+        return data
+
+    wiring = make(work, clock=clock)
+    task = submit(wiring)
+    change = wiring.store.change
+
+    def throttled(task_id: Any, wanted: Any) -> Task:
+        if wanted.sets.get("progress") is not None:
+            raise ConnectionError
+        return change(task_id, wanted)
+
+    def refuse(_task_id: Any) -> Task:
+        raise ConnectionError
+
+    monkeypatch.setattr(wiring.store, "change", throttled)
+    monkeypatch.setattr(wiring.store, "get", refuse)
+    assert run(wiring) == []
+    assert state_of(wiring, task) is State.SUCCEEDED
+
+
+def test_a_stuck_thread_does_not_stay_in_the_workers_pool() -> None:
+    stuck = Stuck()
+
+    def first_hangs(data: Number, ctx: TaskContext) -> Number:
+        return stuck(data, ctx) if data.value == 9 else data
+
+    wiring = make(first_hangs, clock=SystemClock(), threads=1, time_limit=0.2)
+    submit(wiring, 9)
+    run(wiring)
+    good = submit(wiring)
+    later = Thread(target=run, args=(wiring,), kwargs={"seconds": 6})
+    later.start()
+    wait_until(lambda: state_of(wiring, good) is State.SUCCEEDED)
+    ended = state_of(wiring, good)
+    stuck.let_go.set()
+    later.join()
+    assert ended is State.SUCCEEDED
