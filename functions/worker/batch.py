@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextvars import copy_context
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,12 +12,13 @@ from tandem.adapters.sqs_event import BatchAnswer, answer, read_deliveries
 from tandem.limits import SETTLE_SECONDS
 from tandem.ports import Delivery
 from tandem.processing.pool import BoundedPool
-from tandem.services.attempt import Attempt
 from tandem.services.deliver import EndedElsewhere, MustRunAlone
 from tandem.services.redelivery import Redeliver
 from tandem.telemetry import logger
 from tandem.trace import described, trace_id
 from tandem.wiring import Wiring
+from worker.deleting import delete
+from worker.message import Message
 
 LEAST_TIME = timedelta(seconds=5)
 """With less than this left, a message goes back to the queue and costs no attempt."""
@@ -40,25 +40,9 @@ _AT_ONCE = timedelta(0)
 def run_batch(event: dict[str, Any], wiring: Wiring, *, until: datetime) -> BatchAnswer:
     """Run the messages of an SQS event and return those to be delivered again.
 
-    Args:
-        event: what the event source mapping sent.
-        wiring: the services.
-        until: when the function must have stopped.
+    The function must have stopped by the time given.
     """
     return answer(Batch(read_deliveries(event), wiring, until).run())
-
-
-@dataclass(slots=True, eq=False)
-class Message:
-    """A message of the batch, and the attempt that it has become."""
-
-    delivery: Delivery
-    attempt: Attempt | None = None
-
-    def started(self, attempt: Attempt) -> None:
-        """Note its attempt, and put the task on the log lines of this context."""
-        logger.thread_safe_append_keys(task_id=attempt.task.task_id)
-        self.attempt = attempt
 
 
 class Batch:
@@ -68,9 +52,7 @@ class Batch:
     message whose attempt is past its deadline is ended from here too: its thread cannot be
     stopped, and is left behind with its pool. One that no thread took in time was never started.
     Tasks that must run alone are run at last, one after the other.
-
-    Whoever watches asks no service itself: one that does not answer would keep it from the rest,
-    and the function from its answer.
+    Whoever watches asks no service itself: one that hangs would keep it from the rest.
 
     The threads share sets and lists by single operations, each of which Python does as a whole.
     """
@@ -207,13 +189,13 @@ class Batch:
             return
         elif attempt is None:
             if self._wiring.clock.now() >= self._until:
-                self._end_beside(message, partial(self._end, message, Redeliver(_AT_ONCE)))
+                self._ending.add(message)
+                self._asked.add(
+                    self._beside.submit(partial(self._end, message, Redeliver(_AT_ONCE)))
+                )
         elif attempt.overdue and attempt.close():
-            self._end_beside(message, partial(self._end_by, self._time_out, message))
-
-    def _end_beside(self, message: Message, work: Callable[[], None]) -> None:
-        self._ending.add(message)
-        self._asked.add(self._beside.submit(work))
+            self._ending.add(message)
+            self._asked.add(self._beside.submit(partial(self._end_by, self._time_out, message)))
 
     def _give_up(self, message: Message) -> None:
         """Answer that a message comes again whose end is not recorded: its service hangs."""
@@ -228,7 +210,7 @@ class Batch:
             return
         self._acknowledged_at = self._wiring.clock.now()
         done, self._done = self._done, []
-        self._acknowledging = self._beside.submit(partial(self._delete, done))
+        self._acknowledging = self._beside.submit(partial(delete, self._wiring.inbox, done))
 
     def _wait_for_acknowledgement(self) -> None:
         """Delete what is done with, and wait for that as long as there is time."""
@@ -237,12 +219,3 @@ class Batch:
             left = self._until - self._wiring.clock.now()
             if self._acknowledging is not None:
                 wait({self._acknowledging}, timeout=max(left.total_seconds(), 0))
-
-    def _delete(self, done: list[str]) -> None:
-        try:
-            lost = self._wiring.inbox.acknowledge(*done) if done else 0
-        except Exception as error:  # noqa: BLE001 - the answer acknowledges them once more
-            logger.warning("not acknowledged", messages=len(done), **described(error))
-        else:
-            if lost:
-                logger.warning("not acknowledged", messages=lost)

@@ -1,0 +1,20 @@
+"""A message of a batch."""
+
+from dataclasses import dataclass
+
+from tandem.ports import Delivery
+from tandem.services.attempt import Attempt
+from tandem.telemetry import logger
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """A message of the batch, and the attempt that it has become."""
+
+    delivery: Delivery
+    attempt: Attempt | None = None
+
+    def started(self, attempt: Attempt) -> None:
+        """Note its attempt, and put the task on the log lines of this context."""
+        logger.thread_safe_append_keys(task_id=attempt.task.task_id)
+        self.attempt = attempt
