@@ -38,10 +38,7 @@ _AT_ONCE = timedelta(0)
 
 
 def run_batch(event: dict[str, Any], wiring: Wiring, *, until: datetime) -> BatchAnswer:
-    """Run the messages of an SQS event and return those to be delivered again.
-
-    The function must have stopped by the time given.
-    """
+    """Run the messages of an SQS event until a time; return those to be delivered again."""
     return answer(Batch(read_deliveries(event), wiring, until).run())
 
 
