@@ -3,6 +3,7 @@
 import math
 from datetime import datetime
 from http import HTTPStatus
+from os import environ
 
 from fastapi import Response
 
@@ -93,7 +94,8 @@ def _count_fault() -> None:
     """Emit that a processor's fault is answered with 500: no reason to take a release back."""
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-    metrics = EphemeralMetrics()
+    # The template names the stack's own; where there is none, an answer must not fail for it.
+    metrics = EphemeralMetrics(namespace=environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Tandem")
     metrics.add_metric("ProcessorFaults", MetricUnit.Count, 1)
     metrics.flush_metrics()
 
