@@ -90,7 +90,11 @@ def test_a_permanent_error_fails_at_once_with_its_reason(app: DeployedApp) -> No
     task_id = app.submit("unreliable", {"ending": "permanent", "bad_attempts": 9})
     task = app.finished(task_id)
     assert (task["state"], task["attempts"]) == ("failed", 1)
-    assert task["error"] == {"type": "Permanent", "message": "nobody can do this"}
+    assert task["error"] == {
+        "type": "Permanent",
+        "message": "nobody can do this",
+        "permanent": True,
+    }
     assert reason(app, task_id) == "permanent"
 
 
@@ -100,7 +104,11 @@ def test_a_failing_task_is_retried_with_growing_delays_and_then_fails(app: Deplo
     for task_id in task_ids:
         task = app.finished(task_id, within_seconds=90)
         assert (task["state"], task["attempts"]) == ("failed", 4)
-        assert task["error"] == {"type": "ConnectionError", "message": "try later"}
+        assert task["error"] == {
+            "type": "ConnectionError",
+            "message": "try later",
+            "permanent": False,
+        }
     delays = []
     for task_id in task_ids:
         started = [
