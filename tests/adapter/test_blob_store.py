@@ -19,8 +19,8 @@ MINUTE = timedelta(minutes=1)
 def test_a_document_is_read_back_whole_and_as_a_stream(ports: Ports) -> None:
     assert ports.blobs.put("tasks/1/input.json", b"[1,2]", content_type="application/json") == 5
     assert ports.blobs.get("tasks/1/input.json") == b"[1,2]"
-    with ports.blobs.open("tasks/1/input.json") as stream:
-        assert (stream.read(2), stream.read()) == (b"[1", b",2]")
+    with ports.blobs.open("tasks/1/input.json") as blob:
+        assert (blob.stream.read(2), blob.stream.read()) == (b"[1", b",2]")
 
 
 def test_a_file_is_stored_with_its_type_and_size(ports: Ports, small_file: Path) -> None:

@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote, unquote
 
-from tandem.ports import BlobInfo, BlobMissing, UploadForm
+from tandem.ports import BlobInfo, BlobMissing, OpenBlob, UploadForm
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+
+
+_DELETED_AT_ONCE = 1000
+"""The most keys of one DeleteObjects."""
+
+
+class NotDeleted(Exception):
+    """S3 kept an object that was to be deleted; the message is its error code."""
 
 
 class S3BlobStore:
@@ -37,33 +45,54 @@ class S3BlobStore:
 
     def get(self, key: str) -> bytes:
         """Return a document, or raise BlobMissing."""
-        with self.open(key) as stream:
-            return stream.read()
+        with self.open(key) as blob:
+            return blob.stream.read()
 
     @contextmanager
-    def open(self, key: str) -> Iterator[BinaryIO]:
-        """Return a stream over a document, read as it arrives, or raise BlobMissing."""
+    def open(self, key: str) -> Iterator[OpenBlob]:
+        """Return a stream over a document, with what is known of it, or raise BlobMissing."""
         with self._missing():
             answer: GetObjectOutputTypeDef = self._client.get_object(Bucket=self._bucket, Key=key)
         with closing(answer["Body"]) as body:
-            yield cast("BinaryIO", body)
+            yield OpenBlob(_info(key, answer), cast("BinaryIO", body))
 
     def info(self, key: str) -> BlobInfo:
         """Return what is known of a document, or raise BlobMissing."""
         with self._missing():
             head = self._client.head_object(Bucket=self._bucket, Key=key)
-        return BlobInfo(
-            key=key,
-            size_bytes=head["ContentLength"],
-            content_type=head["ContentType"],
-            filename=unquote(head["Metadata"].get("filename", "")),
-            etag=head["ETag"].strip('"'),
-            stored_at=head["LastModified"],
-        )
+        return _info(key, head)
 
     def delete(self, key: str) -> None:
         """Delete a document; one that is not there is no error."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def delete_under(self, prefix: str, *, limit: int) -> bool:
+        """Delete up to `limit` documents whose keys start so; return whether none is left."""
+        left = limit
+        while left > 0:
+            page = self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=prefix, MaxKeys=min(left, _DELETED_AT_ONCE)
+            )
+            objects: list[Any] = [{"Key": one["Key"]} for one in page.get("Contents", [])]
+            if objects:
+                answer = self._client.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
+                )
+                if errors := answer.get("Errors"):
+                    raise NotDeleted(errors[0].get("Code"))
+            if not page["IsTruncated"]:
+                return True
+            left -= len(objects)
+        return False
+
+    def copy(self, source: str, target: str) -> None:
+        """Store a document under another key as well, or raise BlobMissing: S3 copies it."""
+        with self._missing():
+            self._client.copy_object(
+                Bucket=self._bucket,
+                Key=target,
+                CopySource={"Bucket": self._bucket, "Key": source},
+            )
 
     def upload_form(
         self, key: str, *, filename: str, content_type: str, max_bytes: int, lifetime: timedelta
@@ -104,3 +133,15 @@ class S3BlobStore:
             if error.response["Error"]["Code"] in _MISSING:
                 raise BlobMissing from None
             raise
+
+
+def _info(key: str, answer: "GetObjectOutputTypeDef | HeadObjectOutputTypeDef") -> BlobInfo:
+    """Return what S3 says of an object, be it with its content or without."""
+    return BlobInfo(
+        key=key,
+        size_bytes=answer["ContentLength"],
+        content_type=answer["ContentType"],
+        filename=unquote(answer["Metadata"].get("filename", "")),
+        etag=answer["ETag"].strip('"'),
+        stored_at=answer["LastModified"],
+    )

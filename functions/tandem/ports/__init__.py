@@ -1,6 +1,14 @@
 """What the services need from the outside, as Protocols that adapters and doubles implement."""
 
-from tandem.ports.blobs import BlobInfo, BlobMissing, BlobStore, UploadForm, upload_key
+from tandem.ports.blobs import (
+    BlobInfo,
+    BlobMissing,
+    BlobStore,
+    OpenBlob,
+    UploadForm,
+    task_prefix,
+    upload_key,
+)
 from tandem.ports.callbacks import (
     AddressForbidden,
     Answered,
@@ -69,6 +77,7 @@ __all__ = [
     "MadeBefore",
     "MoreThanBurst",
     "Once",
+    "OpenBlob",
     "Poster",
     "QueueDepth",
     "QuotaStore",
@@ -88,5 +97,6 @@ __all__ = [
     "Unreachable",
     "UploadForm",
     "WindowRefused",
+    "task_prefix",
     "upload_key",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from tandem.domain.ids import TenantId, UploadId
+from tandem.domain.ids import TaskId, TenantId, UploadId
 
 
 class BlobMissing(Exception):
@@ -24,6 +24,14 @@ class BlobInfo:
     etag: str
     stored_at: datetime
 
+    @property
+    def version(self) -> str:
+        """What tells its content from that of other files of its tenant, or of its key.
+
+        S3's ETag of a file that one POST stored is the MD5 of its content.
+        """
+        return f"{self.etag}:{self.size_bytes}:{self.filename}"
+
 
 @dataclass(frozen=True, slots=True)
 class UploadForm:
@@ -31,6 +39,15 @@ class UploadForm:
 
     url: str
     fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBlob:
+    """A document that is read as it arrives."""
+
+    info: BlobInfo
+    """Of the very version that the stream reads, whatever replaces it meanwhile."""
+    stream: BinaryIO
 
 
 class BlobStore(Protocol):
@@ -48,8 +65,8 @@ class BlobStore(Protocol):
         """
         ...
 
-    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
-        """Return a stream over a document, read as it arrives.
+    def open(self, key: str) -> AbstractContextManager[OpenBlob]:
+        """Return a stream over a document, with what is known of what it reads.
 
         Raises:
             BlobMissing: there is none.
@@ -68,6 +85,18 @@ class BlobStore(Protocol):
         """Delete a document; one that is not there is no error."""
         ...
 
+    def delete_under(self, prefix: str, *, limit: int) -> bool:
+        """Delete up to `limit` documents whose keys start so; return whether none is left."""
+        ...
+
+    def copy(self, source: str, target: str) -> None:
+        """Store a document under another key as well, without reading it.
+
+        Raises:
+            BlobMissing: there is none under the source's key.
+        """
+        ...
+
     def upload_form(
         self, key: str, *, filename: str, content_type: str, max_bytes: int, lifetime: timedelta
     ) -> UploadForm:
@@ -82,3 +111,8 @@ class BlobStore(Protocol):
 def upload_key(tenant: TenantId, upload_id: UploadId) -> str:
     """Return where an upload lies: under its tenant, so that no other can name it."""
     return f"uploads/{tenant}/{upload_id}"
+
+
+def task_prefix(task_id: TaskId) -> str:
+    """Return what the keys of all documents and files of a task start with."""
+    return f"tasks/{task_id}/"

@@ -18,7 +18,15 @@ from tandem.domain.task import Progress, State, StoredPayload, Task
 from tandem.domain.text import storable
 from tandem.domain.transitions import extend_lease, report_progress
 from tandem.limits import CANCEL_CHECK, LEASE_MARGIN
-from tandem.ports import BlobMissing, BlobStore, ChangeRefused, TaskStore, upload_key
+from tandem.ports import (
+    BlobMissing,
+    BlobStore,
+    ChangeRefused,
+    OpenBlob,
+    TaskStore,
+    task_prefix,
+    upload_key,
+)
 from tandem.processing.context import Abandoned, Logger, Pool, SavedFile
 from tandem.trace import described
 
@@ -60,6 +68,8 @@ class Attempt:
         self._clock = clock
         self._make_effects = effects
         self._effects: Effects | None = None
+        self.uploads_read: dict[UploadId, set[str]] = {}
+        """Which versions of which uploads were opened: a file may be replaced at any time."""
         self._writing = Lock()
         self._noting = Lock()
         self._closed = False
@@ -191,19 +201,17 @@ class Attempt:
 
     def open_upload(self, upload_id: str) -> AbstractContextManager[BinaryIO]:
         """Return a stream over one of the tenant's uploads, read as it arrives."""
-        return self._opened(self._upload_key(upload_id), upload_id)
+        return self._stream(upload_id)
 
     @contextmanager
     def fetch_upload(self, upload_id: str) -> Iterator[Path]:
         """Return one of the tenant's uploads as a local file, removed afterwards."""
-        key = self._upload_key(upload_id)
         with TemporaryDirectory(prefix="upload-") as folder:
-            with self._opened(key, upload_id) as source:
-                info = self._blobs.info(key)
-                _check_room(info.size_bytes, Path(folder))
-                path = Path(folder, "upload" + _suffix(info.filename))
+            with self._opened(upload_id) as source:
+                _check_room(source.info.size_bytes, Path(folder))
+                path = Path(folder, "upload" + _suffix(source.info.filename))
                 with path.open("wb") as target:
-                    while chunk := source.read(_CHUNK_BYTES):
+                    while chunk := source.stream.read(_CHUNK_BYTES):
                         self.check_cancelled()
                         target.write(chunk)
             yield path
@@ -214,25 +222,30 @@ class Attempt:
             safe = saved_name(name)
         except InvalidFilename as error:
             raise Permanent(str(error)) from None
-        key = f"tasks/{self.task.task_id}/{self.attempt}/files/{safe}"
+        key = f"{task_prefix(self.task.task_id)}{self.attempt}/files/{safe}"
         size = self._blobs.put(key, content, content_type=content_type)
         self.file = StoredPayload(key, size)
         return SavedFile(name=safe, content_type=content_type, size_bytes=size)
 
-    def _upload_key(self, upload_id: str) -> str:
+    @contextmanager
+    def _stream(self, upload_id: str) -> Iterator[BinaryIO]:
+        with self._opened(upload_id) as blob:
+            yield blob.stream
+
+    @contextmanager
+    def _opened(self, upload_id: str) -> Iterator[OpenBlob]:
         known = parse_uuid(upload_id)
         if known is None:
             raise _no_upload(upload_id)
-        return upload_key(self.task.tenant, UploadId(known))
-
-    @contextmanager
-    def _opened(self, key: str, upload_id: str) -> Iterator[BinaryIO]:
+        key = upload_key(self.task.tenant, UploadId(known))
         with ExitStack() as stack:
             try:
-                stream = stack.enter_context(self._blobs.open(key))
+                blob = stack.enter_context(self._blobs.open(key))
             except BlobMissing:
                 raise _no_upload(upload_id) from None
-            yield stream
+            with self._noting:
+                self.uploads_read.setdefault(UploadId(known), set()).add(blob.info.version)
+            yield blob
 
 
 def _check_room(size_bytes: int, folder: Path) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import md5
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 from tandem.domain.clock import Clock
-from tandem.ports import BlobInfo, BlobMissing, UploadForm
+from tandem.ports import BlobInfo, BlobMissing, OpenBlob, UploadForm
 
 
 class MemoryBlobStore:
@@ -38,9 +38,10 @@ class MemoryBlobStore:
         return self._found(key)[1]
 
     @contextmanager
-    def open(self, key: str) -> Iterator[BinaryIO]:
-        """Return a stream over a document, or raise BlobMissing."""
-        yield BytesIO(self._found(key)[1])
+    def open(self, key: str) -> Iterator[OpenBlob]:
+        """Return a stream over a document, with what is known of it, or raise BlobMissing."""
+        info, data = self._found(key)
+        yield OpenBlob(info, BytesIO(data))
 
     def info(self, key: str) -> BlobInfo:
         """Return what is known of a document, or raise BlobMissing."""
@@ -49,6 +50,23 @@ class MemoryBlobStore:
     def delete(self, key: str) -> None:
         """Delete a document; one that is not there is no error."""
         self._blobs.pop(key, None)
+
+    def delete_under(self, prefix: str, *, limit: int) -> bool:
+        """Delete up to `limit` documents whose keys start so; return whether none is left."""
+        keys = self.keys(prefix)
+        for key in keys[:limit]:
+            self.delete(key)
+        return len(keys) <= limit
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys that start so, for a test to look at."""
+        return sorted(key for key in list(self._blobs) if key.startswith(prefix))
+
+    def copy(self, source: str, target: str) -> None:
+        """Store a document under another key as well, or raise BlobMissing."""
+        info, data = self._found(source)
+        copied = replace(info, key=target, stored_at=self._clock.now())
+        self._blobs[target] = (copied, data)
 
     def upload_form(
         self, key: str, *, filename: str, content_type: str, max_bytes: int, lifetime: timedelta
