@@ -76,6 +76,23 @@ class Connection:
         keyed = {"Idempotency-Key": key or str(uuid4()), **(headers or {})}
         return self.send("POST", path, json=json, headers=keyed, repeatable=True)
 
+    def delete(self, path: str) -> None:
+        """Delete what a path names.
+
+        It is sent again when its answer was lost. What is gone by then was deleted the first time.
+        """
+        sent: list[str] = []
+
+        def once() -> None:
+            sent.append(path)
+            response = self._api.request("DELETE", path)
+            if response.is_error and not (
+                response.status_code == HTTPStatus.NOT_FOUND and len(sent) > 1
+            ):
+                raise refused(response)
+
+        self.retrying(once)
+
     def send(
         self,
         method: str,

@@ -112,12 +112,8 @@ class Operations(OperatorOperations):
         cursor: str | None = None,
     ) -> TaskList:
         """Return one page of the caller's tasks, newest first."""
-        params = {
-            "state": State(state).value if state else None,
-            "processor": processor,
-            "limit": limit,
-            "cursor": cursor,
-        }
+        wanted = State(state).value if state else None
+        params = {"state": wanted, "processor": processor, "limit": limit, "cursor": cursor}
         return self._api.get("/tasks", TaskList, params=params)
 
     def get_task(self, task_id: str) -> TaskDetail:
@@ -127,6 +123,10 @@ class Operations(OperatorOperations):
     def cancel_task(self, task_id: str) -> TaskDetail:
         """Cancel a queued task; ask a running one to stop."""
         return self._api.post(task_path(task_id, "/cancel"), TaskDetail)
+
+    def delete_task(self, task_id: str) -> None:
+        """Delete a finished task with its input, output and files, but not its uploads."""
+        self._api.delete(task_path(task_id))
 
     def retry_task(self, task_id: str, *, idempotency_key: str | None = None) -> Accepted:
         """Do a finished task again, as a new task."""
@@ -153,7 +153,7 @@ class Operations(OperatorOperations):
 
     def delete_upload(self, upload_id: str) -> None:
         """Delete a file that was uploaded; a task that still needs it will fail."""
-        self._api.send("DELETE", upload_path(upload_id))
+        self._api.delete(upload_path(upload_id))
 
     def _outcome(self, response: httpx2.Response) -> ProcessedOnline | Accepted:
         if response.status_code == HTTPStatus.ACCEPTED:

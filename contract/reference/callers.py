@@ -95,5 +95,11 @@ PROCESSING: list[Step | Deed] = [
         "The newest task that was cancelled, and where the next page begins.",
         query={"state": "cancelled", "processor": "echo", "limit": "1"},
     ),
+    Step(
+        "delete_task",
+        "It is deleted, with all that it kept.",
+        204,
+        path={"task_id": "$later"},
+    ),
 ]
 """Keeps `task`, which has succeeded, and `key`, under which it was submitted."""

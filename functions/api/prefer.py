@@ -10,6 +10,7 @@ from api.services import Services
 from api.time_left import within_time_left
 from tandem.domain.task import Task
 from tandem.limits import PREFER_WAIT_SECONDS
+from tandem.services.tasks import NoSuchTask
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
@@ -66,12 +67,19 @@ def applied(wait_seconds: float) -> dict[str, str]:
 
 
 async def ended(services: Services, task: Task, wait_seconds: float) -> Task:
-    """Return the task as soon as it is final, or as it is after the wait."""
+    """Return the task as soon as it is final, or as it is after the wait.
+
+    Raises:
+        NoSuchTask: it was deleted meanwhile.
+    """
     clock = asyncio.get_running_loop()
     until = clock.time() + wait_seconds
     pause = _FIRST_LOOK_SECONDS
     while not task.state.final and (left := until - clock.time()) > 0:
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-        task = services.store.get(task.task_id) or task
+        seen = services.store.get(task.task_id)
+        if seen is None:
+            raise NoSuchTask
+        task = seen
     return task

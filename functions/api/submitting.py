@@ -99,8 +99,13 @@ def made_before(services: Services, task_id: str) -> Task:
     """Return the task that a key made before, or answer 410."""
     task = services.store.get(TaskId(task_id))
     if task is None:
-        raise Problem(HTTPStatus.GONE, "task-expired", "The task made under the key has expired.")
+        raise gone("The task made under the key has expired, or was deleted.")
     return task
+
+
+def gone(detail: str) -> Problem:
+    """Return the problem of a task that is not there any more."""
+    return Problem(HTTPStatus.GONE, "task-expired", detail)
 
 
 def check_run_after(run_after: datetime | None, pointer: str, services: Services) -> None:

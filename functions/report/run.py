@@ -47,7 +47,7 @@ class Steps:
 
 
 def run(wiring: Wiring) -> dict[str, Any]:
-    """Move on what is overdue, close the windows that are over, and send them to the sinks.
+    """Move on what is overdue, close and send the windows that are over, and purge.
 
     Raises:
         RunFailed: some of it failed, so that Lambda counts an error. The rest is done.
@@ -66,8 +66,10 @@ def run(wiring: Wiring) -> dict[str, Any]:
     states = steps.take("publishing", lambda parts: parts.publishing.run())
     steps.take("metrics", lambda _: emit_run(overdue, states))
     callbacks = steps.take("callbacks", lambda parts: parts.callbacks.sweep())
+    purged = steps.take("purge", lambda parts: parts.deletions.purge())
     steps.end()
-    return {"closed": closed, "swept": dict(swept or {}), "callbacks": callbacks}
+    done = {"closed": closed, "swept": dict(swept or {})}
+    return done | {"callbacks": callbacks, "purged": purged}
 
 
 def _close(

@@ -74,6 +74,25 @@ CALLBACK_SECONDS = 15.0
 RUN_AFTER = timedelta(days=5)
 """How far ahead a task may be submitted. Its uploads and its large input live for longer."""
 
+DELETED_OBJECTS = 1000
+"""Objects of a task that one request, or one run of the report, deletes at most."""
+
+ATTEMPT_LONGEST = timedelta(minutes=15)
+"""How long an attempt's process can live: Lambda's longest timeout. So long after a task's end it
+may still store an object that nobody waits for."""
+
+PURGE_TASKS = 50
+"""Deleted tasks that one run purges at most, in each shard of the index."""
+
+PURGE_SECONDS = 20.0
+"""How long one run purges a shard at most."""
+
+DELETED_KNOWN = timedelta(days=14)
+"""How long the id of a deleted task is known as one: as long as a queue can keep a message."""
+
+COPIED_BYTES = 64 * 1024 * 1024
+"""What a task is given of another's objects at most, when a kept result answers it."""
+
 LETTERS_HIDDEN = timedelta(seconds=60)
 """How long a redrive keeps the letters that it works on from other readers."""
 

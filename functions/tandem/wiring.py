@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tandem.processing.catalogue import Catalogue
     from tandem.processing.surroundings import Surroundings
     from tandem.services.dead_letters import DeadLetters
+    from tandem.services.deletions import Deletions
     from tandem.services.deliver import Deliveries
     from tandem.services.dispatch import Dispatch
     from tandem.services.effects import Effects
@@ -93,6 +94,22 @@ class Wiring(Notifying):
             self.clock,
             catalogue=self.catalogue,
             retention=self.retention,
+            deletions=self.deletions,
+        )
+
+    @cached_property
+    def deletions(self) -> "Deletions":
+        """Deletes tasks, and purges what is left of them."""
+        from tandem.services.deletions import Deletions
+
+        return Deletions(
+            self.task_store,
+            self.report_store,
+            self.result_cache,
+            lambda: self.blobs,
+            self.clock,
+            pool=self.pool,
+            logger=logger,
         )
 
     @cached_property

@@ -1,7 +1,10 @@
 import pytest
 
-from tandem.ports import BlobMissing
+from tandem.domain.ids import TaskId
+from tandem.domain.task import InlinePayload
+from tandem.ports import BlobMissing, CachedResult
 from tests.adapter.conftest import Ports
+from tests.factories.tasks import NOON
 
 
 def put(ports: Ports, *keys: str) -> None:
@@ -63,3 +66,20 @@ def test_a_stream_says_which_version_it_reads(ports: Ports) -> None:
         assert blob.info.version == before.version
         assert blob.stream.read() == b"uploads/acme/1"
     assert ports.blobs.info("uploads/acme/1").version != before.version
+
+
+def test_a_kept_result_is_forgotten_with_its_task_and_not_with_another(ports: Ports) -> None:
+    task_id = TaskId("task-1")
+    kept = CachedResult(
+        task_id=task_id,
+        output=InlinePayload("1"),
+        file=None,
+        made_at=NOON,
+        expires_at=NOON.replace(hour=13),
+    )
+    ports.results.forget("k", task_id)
+    ports.results.put("k", kept)
+    ports.results.forget("k", TaskId("task-2"))
+    assert ports.results.get("k", NOON) == kept
+    ports.results.forget("k", task_id)
+    assert ports.results.get("k", NOON) is None

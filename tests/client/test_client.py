@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from pydantic import BaseModel
 from tandem_client import (
@@ -134,6 +135,42 @@ def test_what_is_not_safe_to_repeat_is_sent_once(tandem: Tandem, service: Servic
     with pytest.raises(TandemError):
         tandem.cancel_task(task.task_id)
     assert len(service.requests(f"/tasks/{task.task_id}/cancel")) == 1
+
+
+def test_a_finished_task_is_deleted(tandem: Tandem) -> None:
+    task = tandem.run("echo", {"message": 1})
+    tandem.delete_task(task.task_id)
+    for call in (tandem.get_task, tandem.delete_task):
+        with pytest.raises(TandemError) as refused:
+            call(task.task_id)
+        assert refused.value.status == 404
+
+
+def test_a_deletion_whose_answer_was_lost_is_no_error(tandem: Tandem, service: Service) -> None:
+    task = tandem.run("echo", {"message": 1})
+    request, lost = tandem._connection._api.request, []
+
+    def losing(method: str, *arguments: Any, **options: Any) -> Any:
+        answer = request(method, *arguments, **options)
+        if method == "DELETE" and not lost:
+            lost.append(answer.status_code)
+            raise httpx2.ReadError("connection reset")
+        return answer
+
+    tandem._connection._api.request = losing  # type: ignore[method-assign]
+    tandem.delete_task(task.task_id)
+    assert lost == [204]
+    assert len(service.requests(f"/tasks/{task.task_id}")) == 2
+
+
+def test_a_task_that_runs_is_not_deleted_and_not_asked_for_again(
+    tandem: Tandem, service: Service
+) -> None:
+    task = tandem.submit("echo", {"message": 1})
+    with pytest.raises(TandemError) as refused:
+        tandem.delete_task(task.task_id)
+    assert (refused.value.status, refused.value.kind) == (409, "task-not-finished")
+    assert len(service.requests(f"/tasks/{task.task_id}")) == 1
 
 
 def test_a_long_pause_that_is_asked_for_is_left_to_the_caller(

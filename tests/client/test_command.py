@@ -205,6 +205,16 @@ def test_a_task_is_cancelled_and_done_again(service: Service) -> None:
     assert task_id in tandem("list").stdout
 
 
+def test_a_finished_task_is_deleted(service: Service) -> None:
+    task_id = tandem("submit", "echo", "-i", '{"message": 1}').stdout.strip()
+    refused = tandem("delete", task_id)
+    assert (refused.exit_code, "queued" in refused.stderr) == (1, True)
+    tandem("cancel", task_id)
+    assert f"Task {task_id} is deleted." in tandem("delete", task_id).stderr
+    assert task_id not in tandem("list").stdout
+    assert tandem("delete", task_id).exit_code == 1
+
+
 def test_a_callback_is_asked_for(service: Service) -> None:
     url = "https://example.com/hook"
     task_id = tandem("submit", "echo", "-i", '{"message": 1}', "--callback-url", url).stdout.strip()

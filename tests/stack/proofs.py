@@ -27,6 +27,7 @@ SCENARIOS: dict[Permission, Scenario] = {
             ("dynamodb:GetItem", TASKS): api.one_is_read,
             ("dynamodb:PutItem", TASKS): api.one_is_submitted,
             ("dynamodb:UpdateItem", TASKS): api.one_is_cancelled,
+            ("dynamodb:DeleteItem", TASKS): api.a_kept_result_is_deleted_with_its_task,
             ("dynamodb:Query", f"{TASKS}/index/by_owner"): api.they_are_listed,
             ("dynamodb:Query", f"{TASKS}/index/by_view"): api.failed_tasks_are_listed,
             ("dynamodb:Query", f"{TASKS}/index/by_callback"): api.failed_callbacks_are_listed,
@@ -40,6 +41,8 @@ SCENARIOS: dict[Permission, Scenario] = {
             ("s3:DeleteObject", "TaskBucket/uploads/*"): api.an_upload_is_deleted,
             ("s3:GetObject", "TaskBucket/tasks/*"): api.a_large_result_is_downloaded,
             ("s3:PutObject", "TaskBucket/tasks/*"): api.a_large_one_is_submitted,
+            ("s3:DeleteObject", "TaskBucket/tasks/*"): api.objects_are_deleted_with_their_task,
+            ("s3:ListBucket", "TaskBucket"): api.objects_are_deleted_with_their_task,
         },
     ),
     **{
@@ -91,6 +94,9 @@ SCENARIOS: dict[Permission, Scenario] = {
             ("dynamodb:Query", f"{TASKS}/index/by_due"): behind.one_is_swept,
             ("dynamodb:Query", f"{TASKS}/index/by_callback"): behind.a_callback_is_swept,
             ("dynamodb:Query", f"{TASKS}/index/by_view"): behind.failed_tasks_are_counted,
+            ("dynamodb:DeleteItem", TASKS): behind.a_deleted_one_is_purged,
+            ("s3:DeleteObject", "TaskBucket/tasks/*"): behind.a_deleted_one_is_purged,
+            ("s3:ListBucket", "TaskBucket"): behind.a_deleted_one_is_purged,
             ("dynamodb:BatchGetItem", TASKS): behind.windows_are_closed,
             ("dynamodb:GetItem", TASKS): behind.windows_are_closed,
             ("dynamodb:PutItem", TASKS): behind.windows_are_closed,
@@ -132,10 +138,7 @@ UNPROVED: dict[Permission, str] = {
         Permission("ApiRole", "sqs:ChangeMessageVisibility", queue): DOUBLED
         for queue in ("DeadLetterQueue", "CallbackDeadLetterQueue")
     },
-    **{
-        Permission(role, "s3:ListBucket", "TaskBucket"): MISSING
-        for role in ("ApiRole", "WorkerRole")
-    },
+    Permission("WorkerRole", "s3:ListBucket", "TaskBucket"): MISSING,
     **{
         Permission(f"{function}Role", action, f"log-group:{function}LogGroup:*"): LOGGED
         for function in ("Api", "Worker", "Callback", "Report")

@@ -1,10 +1,14 @@
 """What the API does with each of its permissions."""
 
 import json
+from datetime import timedelta
 
 import httpx2
 
-from tandem.domain.task import StoredPayload
+from tandem.adapters.dynamodb_results import DynamoDBResultCache
+from tandem.domain.task import InlinePayload, StoredPayload, Task
+from tandem.ports import CachedResult
+from tests.factories.ended import ended_task
 from tests.factories.tasks import finish_at, make_task
 from tests.stack.ground import now
 from tests.stack.scene import Scene
@@ -56,6 +60,34 @@ def one_with_a_callback_is_cancelled(scene: Scene) -> None:
     scene.store.put(task := make_task(now(), callback=NOBODY))
     scene.api("POST", f"/tasks/{task.task_id}/cancel")
     assert scene.tasks_in("CallbackQueue") == [task.task_id]
+
+
+def kept_for_the_same_input(scene: Scene, task: Task) -> None:
+    result = CachedResult(
+        task_id=task.task_id,
+        output=InlinePayload("{}"),
+        file=None,
+        made_at=now(),
+        expires_at=now() + timedelta(hours=1),
+    )
+    DynamoDBResultCache(scene.aws.dynamodb, scene.resources.table).put("key", result)
+
+
+def a_kept_result_is_deleted_with_its_task(scene: Scene) -> None:
+    scene.store.put(task := ended_task(now(), cache_key="key"))
+    kept_for_the_same_input(scene, task)
+    scene.answer("DELETE", f"/tasks/{task.task_id}")
+    assert scene.store.get(task.task_id) is None
+    assert not scene.item("cache#key")
+
+
+def objects_are_deleted_with_their_task(scene: Scene) -> None:
+    scene.store.put(task := ended_task(now()))
+    for name in ("input.json", "1/output.json", "2/files/a.csv"):
+        scene.keep(f"tasks/{task.task_id}/{name}", TABLE)
+    scene.answer("DELETE", f"/tasks/{task.task_id}")
+    assert scene.store.get(task.task_id) is None
+    assert scene.kept(task.task_id) == []
 
 
 def they_are_listed(scene: Scene) -> None:

@@ -7,10 +7,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 from tandem.domain.effect import idempotency_key
-from tandem.domain.task import InlinePayload, State, StoredPayload
+from tandem.domain.task import InlinePayload, State, StoredPayload, Task
 from tandem.domain.transitions import request_cancel
+from tests.factories.ended import ended_task
 from tests.factories.tasks import finish_at, make_task
 from tests.stack.ground import message, now
+from tests.stack.scenarios_api import kept_for_the_same_input
 from tests.stack.scene import Scene
 from tests.stack.tasks import LARGE, NOBODY, ended_an_hour_ago, failed, overdue, uploaded
 
@@ -172,6 +174,26 @@ def callbacks_are_swept(scene: Scene) -> None:
     tasks = [ended_an_hour_ago(scene), ended_an_hour_ago(scene)]
     scene.tick()
     assert sorted(scene.tasks_in("CallbackQueue")) == sorted(task.task_id for task in tasks)
+
+
+def deleted_an_hour_ago(scene: Scene) -> Task:
+    """Record a deleted task whose kept result and object could not be deleted then."""
+    moment = now() - timedelta(hours=1)
+    scene.store.put(task := ended_task(moment, cache_key="key"))
+    kept_for_the_same_input(scene, task)
+    scene.keep(f"tasks/{task.task_id}/input.json", b"{}")
+    scene.store.delete(task, now=moment)
+    return task
+
+
+def a_deleted_one_is_purged(scene: Scene) -> None:
+    task = deleted_an_hour_ago(scene)
+    scene.tick()
+    assert not scene.item("cache#key")
+    assert scene.kept(task.task_id) == []
+    left = scene.store.deletion(task.task_id)
+    assert left is not None
+    assert left.finished_at is None
 
 
 def the_topic_is_told(scene: Scene) -> None:

@@ -123,6 +123,13 @@ def cancel(task_id: TaskId, *, as_json: Json = False, profile: ProfileName = Non
         output.say(f"Task {task_id} runs, and was asked to stop.")
 
 
+def delete(task_id: TaskId, *, profile: ProfileName = None) -> None:
+    """Delete a finished task with its input, output and files, but not its uploads."""
+    with calling(profile) as tandem:
+        tandem.delete_task(task_id)
+    output.say(f"Task {task_id} is deleted.")
+
+
 def retry(
     task_id: TaskId,
     *,

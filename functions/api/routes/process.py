@@ -19,6 +19,7 @@ from api.submitting import (
     check_callback_url,
     check_run_after,
     enqueue,
+    gone,
     kept_result,
     key_in_flight,
     made_before,
@@ -30,6 +31,7 @@ from tandem.domain.task import Mode, State, Task
 from tandem.ports import Contended, KeyUsed
 from tandem.services.online import Promoted
 from tandem.services.outcomes import Failed, Succeeded
+from tandem.services.tasks import NoSuchTask
 
 router = APIRouter(tags=["processing"], route_class=StrictJsonRoute, dependencies=[JSON_SPOKEN])
 
@@ -40,7 +42,7 @@ _KEPT = ("age", "idempotency-replayed", "preference-applied")
 _TASK_ENDED: dict[int | str, dict[str, Any]] = {
     303: {"description": "Where its output is: it is large, or a file."},
     409: {"description": "The key's request is in flight, or its task was cancelled."},
-    410: {"description": "The task made under the key has expired."},
+    410: {"description": "The task made under the key, or waited for, is gone."},
     422: {"description": "The request is not valid, or the task failed on its input."},
     500: {"description": "The task failed, or something went wrong on our side."},
 }
@@ -128,7 +130,7 @@ async def process_offline(
 async def _ended_or(accepted: Response, services: Services, wait_seconds: float) -> Response:
     """Return the output of the task that was accepted when it ends in time; else as before."""
     task_id = accepted.headers["location"].rpartition("/")[2]
-    task = await ended(services, made_before(services, task_id), wait_seconds)
+    task = await _ended(services, made_before(services, task_id), wait_seconds)
     accepted.headers.update(applied(wait_seconds))
     if not task.state.final:
         return accepted
@@ -150,7 +152,15 @@ def _answer_online_again(services: Services, task_id: str) -> Response:
 
 async def _answer_by(services: Services, task: Task, wait_seconds: float) -> Response:
     """Return the answer of a task that the worker runs: its end, or where to follow it."""
-    return _answer_online(services, await ended(services, task, wait_seconds))
+    return _answer_online(services, await _ended(services, task, wait_seconds))
+
+
+async def _ended(services: Services, task: Task, wait_seconds: float) -> Task:
+    """Return the task as soon as it is final, or as it is after the wait, or answer 410."""
+    try:
+        return await ended(services, task, wait_seconds)
+    except NoSuchTask:
+        raise gone("The task was deleted while the request waited for its end.") from None
 
 
 def _answer_online(

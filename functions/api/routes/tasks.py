@@ -1,4 +1,4 @@
-"""Reading, cancelling and repeating tasks."""
+"""Reading, cancelling, deleting and repeating tasks."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -15,7 +15,7 @@ from api.owned import TaskIdPath, owned_task
 from api.prefer import WaitSeconds, applied, ended
 from api.problems import Problem, invalid, not_found
 from api.services import Services
-from api.submitting import key_in_flight, take_quota
+from api.submitting import key_in_flight, made_before, take_quota
 from tandem.domain.cursor import CURSOR_CHARACTERS
 from tandem.domain.task import State
 from tandem.limits import PAGE_TASKS
@@ -23,6 +23,7 @@ from tandem.ports import AlreadyRetried, Contended, CursorInvalid, KeyUsed, Task
 from tandem.services.tasks import (
     AlreadyFinished,
     InputGone,
+    NoSuchTask,
     NotFinished,
     ProcessorGone,
 )
@@ -68,8 +69,38 @@ async def get_task(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Answer with one task and its attempts; with `Prefer: wait=N`, as soon as it has ended."""
-    task = await ended(services, owned_task(task_id, caller, services), wait_seconds)
+    try:
+        task = await ended(services, owned_task(task_id, caller, services), wait_seconds)
+    except NoSuchTask:
+        raise not_found("task") from None
     return tagged(TaskDetail.of(task).model_dump_json(), if_none_match, applied(wait_seconds))
+
+
+@router.delete(
+    "/{task_id}",
+    operation_id="delete_task",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses={
+        204: {"description": "It is deleted."},
+        404: {"description": "There is no such task."},
+        409: {"description": "The task has not finished."},
+    },
+)
+async def delete_task(task_id: TaskIdPath, caller: Writer, services: Services) -> None:
+    """Delete a finished task with its input, output and files, but not its uploads.
+
+    Reports count it all the same. Its callback is not sent any more.
+    """
+    owned = owned_task(task_id, caller, services)
+    try:
+        services.tasks.delete(owned)
+    except NotFinished:
+        detail = f"The task is {owned.state}: only a finished one is deleted. Cancel it first."
+        raise Problem(
+            HTTPStatus.CONFLICT, "task-not-finished", detail, task_id=owned.task_id
+        ) from None
+    except NoSuchTask:
+        raise not_found("task") from None
 
 
 @router.post(
@@ -89,6 +120,8 @@ async def cancel_task(
     owned = owned_task(task_id, caller, services)
     try:
         task = services.tasks.cancel(caller.tenant, owned.task_id)
+    except NoSuchTask:
+        raise not_found("task") from None
     except AlreadyFinished as finished:
         raise Problem(
             HTTPStatus.CONFLICT,
@@ -109,7 +142,7 @@ async def cancel_task(
         202: {"model": Accepted, "description": "The new task is queued."},
         404: {"description": "There is no such task."},
         409: {"description": "The task has not finished, or its processor is gone."},
-        410: {"description": "The task's input has expired."},
+        410: {"description": "The task's input, or the task made under the key, is gone."},
     },
 )
 async def retry_task(
@@ -136,6 +169,6 @@ async def retry_task(
     except AlreadyRetried:
         raise not_found("task") from None
     except KeyUsed as used:
-        made = owned_task(same_request(once, used.before), caller, services)
+        made = made_before(services, same_request(once, used.before))
         return answers.accepted(made, AGAIN, REPLAYED)
     return answers.accepted(task, AGAIN)

@@ -1,5 +1,6 @@
 """The result cache in the table of tasks."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,16 @@ class DynamoDBResultCache:
         if result.file is not None:
             item["file"] = encode("file", result.file)
         self._client.put_item(TableName=self._table, Item=item)
+
+    def forget(self, key: str, task_id: TaskId) -> None:
+        """Remove what is kept under a key when it is that task's result."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.delete_item(
+                TableName=self._table,
+                Key=_key(key),
+                ConditionExpression="task_id = :task",
+                ExpressionAttributeValues={":task": encode("task_id", task_id)},
+            )
 
 
 def _key(key: str) -> Item:

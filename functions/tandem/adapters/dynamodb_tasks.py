@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.conditions import Expression
 from tandem.adapters.contention import REFUSED, persist
+from tandem.adapters.deleted_tasks import DeletedTasks
 from tandem.adapters.failed_tasks import FailedTasks
 from tandem.adapters.items import (
     due_partition,
@@ -16,13 +17,13 @@ from tandem.adapters.items import (
 )
 from tandem.adapters.listing import Listing
 from tandem.adapters.once_keys import key_put, made_before
-from tandem.adapters.readers import due_from_item, from_item, waiting_since
+from tandem.adapters.readers import due_from_item, from_item, refused_by, waiting_since
 from tandem.domain.changes import Change
+from tandem.domain.deletion import Deletion
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, State, Task
 from tandem.ports import (
     AlreadyRetried,
-    ChangeRefused,
     Follows,
     KeyUsed,
     Once,
@@ -41,6 +42,7 @@ class DynamoDBTaskStore:
         self._client = client
         self._table = table
         self._shards = shards
+        self._deleted = DeletedTasks(client, table, shards)
 
     def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
         """Record a new task, its key and what it follows, or raise KeyUsed or AlreadyRetried."""
@@ -99,7 +101,7 @@ class DynamoDBTaskStore:
 
     def _leave_list(self, follows: Follows, task_id: TaskId) -> Any:
         """Return the update that takes a failed task off the list, for the task that follows it."""
-        condition = "attribute_exists(pk)"
+        condition = "attribute_exists(pk) AND attribute_not_exists(deleted_at)"
         if follows.first:
             condition = "attribute_exists(listed_at) AND attribute_not_exists(retried_as)"
         return {
@@ -131,19 +133,36 @@ class DynamoDBTaskStore:
                 ),
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            item: Any = error.response.get("Item")
-            task = from_item(item) if item else None
-            if task is None or not change.made(task):
-                raise ChangeRefused(task) from None
-            return task
+            item: Any = error.response.get("Item", {})
+            refused = refused_by(item)
+            if refused.task is None or not change.made(refused.task):
+                raise refused from None
+            return refused.task
         return from_item(answer["Attributes"])
 
     def get(self, task_id: TaskId) -> Task | None:
-        """Return the task as last written, or None."""
+        """Return the task as last written; None when there is none, or it was deleted."""
         answer = self._client.get_item(
             TableName=self._table, Key=task_key(task_id), ConsistentRead=True
         )
-        return from_item(answer["Item"]) if "Item" in answer else None
+        item = answer.get("Item")
+        return from_item(item) if item and "deleted_at" not in item else None
+
+    def delete(self, task: Task, *, now: datetime) -> None:
+        """Delete a final task, but for what reports count of it, or raise ChangeRefused."""
+        self._deleted.delete(task, now)
+
+    def deletion(self, task_id: TaskId) -> Deletion | None:
+        """Return what is left of a deleted task; None when none of that id was deleted."""
+        return self._deleted.deletion(task_id)
+
+    def deletions(self, shard: int, ended_before: datetime, *, limit: int) -> "list[TaskId]":
+        """Return up to `limit` deleted tasks of a part that are not purged, oldest end first."""
+        return self._deleted.page(shard, ended_before, limit)
+
+    def purge(self, task_id: TaskId, *, expires_at: datetime) -> None:
+        """Remove what is left of a deleted task, but for its id."""
+        self._deleted.purge(task_id, expires_at)
 
     @property
     def shards(self) -> int:

@@ -4,9 +4,10 @@ Attributes have the names of the task's fields. Beside them stand the keys: `pk`
 `created` (index by_owner); `due_shard` (by_due, with due_at); `finish_shard` and `finished`
 (by_finish); `callback_shard` (by_callback, with finished), until the queue has the callback, and
 again when it was given up, until a decision; `view` and `view_order` (by_view): a failed task
-stands in the view of those that wait for a decision. All but the first are sparse: a task that is
-not of the kind lacks their keys. A flag that is not set, and a field without a value, has no
-attribute.
+stands in the view of those that wait for a decision, a deleted one in that of those to be purged.
+All but the first are sparse: a task that is not of the kind lacks their keys. A flag that is not
+set, and a field without a value, has no attribute. A deleted task has `deleted_at`, and of the rest
+what reports count.
 """
 
 from dataclasses import fields
@@ -76,6 +77,36 @@ CALLBACK_VIEW = "callback"
 
 FAILED_CALLBACK_VIEW = "failed-callback"
 """In by_callback: the callbacks that were given up, in the order of their tasks' ends."""
+
+DELETED_VIEW = "deleted"
+"""The deleted tasks that a report may still count, in the order of their ends."""
+
+_STAYS = frozenset(
+    {
+        *("tenant", "processor", "mode", "state", "attempts", "sweeps", "cached_from"),
+        *("traceparent", "created_at", "started_at", "attempt_started_at", "finished_at"),
+        *("expires_at", "cache_key", "uncounted", "own_fault"),
+    }
+)
+"""What stays of a deleted task: what reports count, and where its result may be kept."""
+
+DELETED_ATTRIBUTES = (
+    *(field.name for field in fields(Task) if field.name not in _STAYS | {"task_id"}),
+    *("owner", "created", "due_shard", "callback_shard"),
+)
+"""What leaves the item of a task that is deleted, its keys in lists included."""
+
+PURGED_ATTRIBUTES = (
+    *sorted(_STAYS - {"expires_at"}),
+    *("finish_shard", "finished", "view", "view_order"),
+    *(f"{field}_bytes" for field in sorted(_SIZED)),
+)
+"""What leaves it when no report counts it any more: its id stays."""
+
+
+def callback_partition(shard: int) -> str:
+    """Return the partition of by_callback that holds a shard of the callbacks not yet queued."""
+    return f"callback#{shard}"
 
 
 def index_keys(task_id: TaskId, field: str, value: Any, shards: int) -> Item:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from tandem.domain.callback import Callback, CallbackState, GivenUp, WaitingCallback
 from tandem.domain.clock import from_text
 from tandem.domain.counts import FinishedTask
+from tandem.domain.deletion import Deletion
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import (
     AttemptRecord,
@@ -20,6 +21,7 @@ from tandem.domain.task import (
     Task,
     TaskError,
 )
+from tandem.ports import ChangeRefused
 
 _NOT_LISTED = InlinePayload("")
 """Stands for the input where an item comes from an index that does not hold it."""
@@ -70,6 +72,23 @@ def from_item(item: Mapping[str, Any]) -> Task:
         claim_id=plain.get("claim_id"),
         release_id=plain.get("release_id"),
         end_id=plain.get("end_id"),
+    )
+
+
+def refused_by(item: Mapping[str, Any]) -> ChangeRefused:
+    """Return the refusal of a write that an item did not allow; it is empty where there is none."""
+    deleted = "deleted_at" in item
+    return ChangeRefused(from_item(item) if item and not deleted else None, deleted=deleted)
+
+
+def deletion_from_item(item: Mapping[str, Any]) -> Deletion:
+    """Return what is left of a deleted task."""
+    plain = {name: _plain(attribute) for name, attribute in item.items()}
+    return Deletion(
+        task_id=TaskId(plain["pk"].removeprefix("task#")),
+        deleted_at=from_text(plain["deleted_at"]),
+        finished_at=_moment(plain, "finished_at"),
+        cache_key=plain.get("cache_key"),
     )
 
 

@@ -29,3 +29,7 @@ class ResultCache(Protocol):
     def put(self, key: str, result: CachedResult) -> None:
         """Keep a result, in place of an older one."""
         ...
+
+    def forget(self, key: str, task_id: TaskId) -> None:
+        """Remove what is kept under a key when it is that task's result."""
+        ...

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tandem.domain.changes import Change
+from tandem.domain.deletion import Deletion
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, State, Task
 
@@ -53,10 +54,12 @@ class KeyUsed(Exception):
 class ChangeRefused(Exception):
     """The task is not in a state that allows the change."""
 
-    def __init__(self, task: Task | None) -> None:
+    def __init__(self, task: Task | None, *, deleted: bool = False) -> None:
         super().__init__(task.state if task else "no such task")
         self.task = task
         """The task as it is; None when there is none of that id."""
+        self.deleted = deleted
+        """There was one, and its owner deleted it."""
 
 
 class CursorInvalid(Exception):
@@ -121,7 +124,36 @@ class TaskStore(Protocol):
         ...
 
     def get(self, task_id: TaskId) -> Task | None:
-        """Return the task as last written, or None."""
+        """Return the task as last written; None when there is none, or it was deleted."""
+        ...
+
+    def delete(self, task: Task, *, now: datetime) -> None:
+        """Delete a final task: from now on there is no such task, and no list shows it.
+
+        All content leaves in this step. What reports count of the task stays until `purge`.
+
+        Raises:
+            ChangeRefused: it is not final, it was deleted before, or there is none.
+        """
+        ...
+
+    def deletion(self, task_id: TaskId) -> Deletion | None:
+        """Return what is left of a deleted task; None when none of that id was deleted."""
+        ...
+
+    def deletions(self, shard: int, ended_before: datetime, *, limit: int) -> list[TaskId]:
+        """Return up to `limit` deleted tasks of a part that are not purged, oldest end first.
+
+        They are those that ended before the given time.
+        """
+        ...
+
+    def purge(self, task_id: TaskId, *, expires_at: datetime) -> None:
+        """Remove what is left of a deleted task, but for its id: no report counts it any more.
+
+        The id goes at `expires_at`. Until then `deletion` tells a deleted task from an unknown one.
+        Does nothing to a task that was not deleted.
+        """
         ...
 
     def claim_key(self, once: Once, made: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from tandem.domain.changes import Change
+from tandem.domain.deletion import Deletion
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, Task
 from tandem.ports import (
@@ -52,6 +53,22 @@ class AnnouncingStore:
     def get(self, task_id: TaskId) -> Task | None:
         """As the store's."""
         return self._store.get(task_id)
+
+    def delete(self, task: Task, *, now: datetime) -> None:
+        """As the store's; a callback that the queue has not got is not sent any more."""
+        _twice(lambda: self._store.delete(task, now=now))
+
+    def deletion(self, task_id: TaskId) -> Deletion | None:
+        """As the store's."""
+        return self._store.deletion(task_id)
+
+    def deletions(self, shard: int, ended_before: datetime, *, limit: int) -> "list[TaskId]":
+        """As the store's."""
+        return self._store.deletions(shard, ended_before, limit=limit)
+
+    def purge(self, task_id: TaskId, *, expires_at: datetime) -> None:
+        """As the store's."""
+        self._store.purge(task_id, expires_at=expires_at)
 
     def claim_key(self, once: Once, made: str) -> None:
         """As the store's."""

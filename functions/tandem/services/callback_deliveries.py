@@ -89,7 +89,9 @@ class CallbackDeliveries:
             return
         task = self._tasks.get(task_id)
         if task is None:
-            self._dead_letter(delivery, task_id, "unknown-task", "there is no such task")
+            # Its owner deleted the task, and wants to hear no more of it.
+            if self._tasks.deletion(task_id) is None:
+                self._dead_letter(delivery, task_id, "unknown-task", "there is no such task")
         elif task.callback is None or not task.state.final:
             self._dead_letter(delivery, task_id, "no-callback", "it has no callback to send")
         elif task.callback.state is CallbackState.PENDING:

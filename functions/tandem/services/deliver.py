@@ -97,7 +97,8 @@ class Deliveries:
                 task_id, until=until, alone=alone, in_company=in_company
             )
         except ChangeRefused as refused:
-            self._refused(delivery, task_id, refused.task, alone=alone)
+            if not refused.deleted:
+                self._refused(delivery, task_id, refused.task, alone=alone)
             return
         if started is not None:
             started(attempt)

@@ -29,7 +29,7 @@ class MemoryReportStore:
 
     def finished_in(self, window: Window, shard: int) -> Iterator[FinishedTask]:
         """Yield every task of a part that finished in the window."""
-        for task in list(self._tasks.tasks.values()):
+        for task in [*self._tasks.tasks.values(), *self._tasks.counted.values()]:
             if (
                 task.finished_at is not None
                 and window.start <= task.finished_at < window.end

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from tandem.domain.ids import TaskId
 from tandem.ports import CachedResult
 
 
@@ -19,3 +20,8 @@ class MemoryResultCache:
     def put(self, key: str, result: CachedResult) -> None:
         """Keep a result, in place of an older one."""
         self._results[key] = result
+
+    def forget(self, key: str, task_id: TaskId) -> None:
+        """Remove what is kept under a key when it is that task's result."""
+        if key in self._results and self._results[key].task_id == task_id:
+            del self._results[key]

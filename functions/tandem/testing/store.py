@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from tandem.domain.changes import Change
 from tandem.domain.clock import to_text
 from tandem.domain.cursor import place_of, to_cursor
+from tandem.domain.deletion import Deletion
 from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import DueTask, Fence, InlinePayload, State, Task
+from tandem.domain.task import DueTask, Fence, InlinePayload, Payload, State, StoredPayload, Task
 from tandem.domain.transitions import leave_list
 from tandem.ports import (
     AlreadyRetried,
@@ -36,13 +37,16 @@ class MemoryTaskStore:
         self.tasks: dict[TaskId, Task] = {}
         self.effects: dict[str, Effect] = {}
         """By their idempotency keys: `MemoryEffectStore` writes them."""
+        self.counted: dict[TaskId, Task] = {}
+        """Deleted tasks that a report may still count: without content, but of the same size."""
+        self._deletions: dict[TaskId, Deletion] = {}
         self._keys: dict[str, tuple[Once, str]] = {}
         self._lock = Lock()
 
     def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
         """Record a new task, its key and what it follows, or raise KeyUsed or AlreadyRetried."""
         with self._lock:
-            if task.task_id in self.tasks:
+            if task.task_id in self.tasks or task.task_id in self._deletions:
                 return
             if once is not None:
                 self._check_key(once, task.task_id)
@@ -79,7 +83,7 @@ class MemoryTaskStore:
             if task is not None and change.allowed(task):
                 task = self.tasks[task_id] = change.apply(task)
             elif task is None or not change.made(task):
-                raise ChangeRefused(task)
+                raise ChangeRefused(task, deleted=task_id in self._deletions)
             return task
 
     @contextmanager
@@ -102,8 +106,47 @@ class MemoryTaskStore:
             return task
 
     def get(self, task_id: TaskId) -> Task | None:
-        """Return the task as last written, or None."""
+        """Return the task as last written; None when there is none, or it was deleted."""
         return self.tasks.get(task_id)
+
+    def delete(self, task: Task, *, now: datetime) -> None:
+        """Delete a final task, but for what reports count of it, or raise ChangeRefused."""
+        with self._lock:
+            kept = self.tasks.get(task.task_id)
+            if kept is None or not kept.state.final:
+                raise ChangeRefused(kept, deleted=task.task_id in self._deletions)
+            del self.tasks[task.task_id]
+            self.counted[task.task_id] = _without_content(kept)
+            self._deletions[task.task_id] = Deletion(
+                task_id=task.task_id,
+                deleted_at=now,
+                finished_at=kept.finished_at,
+                cache_key=kept.cache_key,
+            )
+
+    def deletion(self, task_id: TaskId) -> Deletion | None:
+        """Return what is left of a deleted task; None when none of that id was deleted."""
+        return self._deletions.get(task_id)
+
+    def deletions(self, shard: int, ended_before: datetime, *, limit: int) -> "list[TaskId]":
+        """Return up to `limit` deleted tasks that are not purged, oldest end first."""
+        del shard
+        with self._lock:
+            ended = sorted(
+                (task.finished_at, task.task_id)
+                for task in self.counted.values()
+                if task.finished_at is not None and task.finished_at < ended_before
+            )
+        return [task_id for _, task_id in ended[:limit]]
+
+    def purge(self, task_id: TaskId, *, expires_at: datetime) -> None:
+        """Remove what is left of a deleted task, but for its id."""
+        del expires_at
+        with self._lock:
+            if self.counted.pop(task_id, None) is not None:
+                self._deletions[task_id] = replace(
+                    self._deletions[task_id], finished_at=None, cache_key=None
+                )
 
     @property
     def shards(self) -> int:
@@ -201,3 +244,21 @@ def _place_of(cursor: str) -> str:
         return place_of(cursor)
     except ValueError:
         raise CursorInvalid from None
+
+
+def _without_content(task: Task) -> Task:
+    return replace(
+        task,
+        input=StoredPayload("", task.input.size_bytes),
+        output=_sized(task.output),
+        file=_sized(task.file),
+        error=None,
+        progress=None,
+        history=(),
+        callback=None,
+        listed_at=None,
+    )
+
+
+def _sized(payload: Payload | None) -> StoredPayload | None:
+    return None if payload is None else StoredPayload("", payload.size_bytes)

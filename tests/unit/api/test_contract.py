@@ -15,6 +15,7 @@ PROTECTED = [
     ("POST", "/process-offline/batch", "tasks:write"),
     ("POST", "/tasks/1/cancel", "tasks:write"),
     ("POST", "/tasks/1/retry", "tasks:write"),
+    ("DELETE", "/tasks/1", "tasks:write"),
     ("GET", "/callback-keys", "tasks:write"),
     ("GET", "/dead-letters", "admin"),
     ("POST", "/dead-letters/redrive", "admin"),

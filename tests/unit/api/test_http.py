@@ -30,7 +30,7 @@ def test_head_of_what_makes_something_makes_nothing(api: Api) -> None:
     ("path", "methods"),
     [
         ("/health", "GET, HEAD, OPTIONS"),
-        ("/tasks/1", "GET, HEAD, OPTIONS"),
+        ("/tasks/1", "DELETE, GET, HEAD, OPTIONS"),
         ("/tasks/1/cancel", "OPTIONS, POST"),
         ("/uploads/1", "DELETE, GET, HEAD, OPTIONS"),
         ("/heavy-task", "GET, OPTIONS"),

@@ -15,10 +15,10 @@ import pytest
 
 from tandem.domain.callback import CallbackState
 from tandem.domain.counts import tasks_in
-from tandem.domain.ids import new_task_id
+from tandem.domain.ids import TaskId, new_task_id
 from tandem.domain.task import InlinePayload, Mode, State, Task
 from tandem.domain.window import WINDOW, Window
-from tandem.ports import Answered, CachedResult, Reply, Unreachable
+from tandem.ports import Answered, CachedResult, Reply, Unreachable, task_prefix
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.services.deliver import read_task_id
@@ -35,11 +35,12 @@ from tests.factories.faults import Unreachable as NoAnswer
 from tests.factories.processors import Number, make_processor, new_work
 from tests.factories.tasks import ACME
 
-TRANSIENT, REFUSED, LARGE = 1, 2, 3
+TRANSIENT, REFUSED, LARGE, FILE = 1, 2, 3, 4
 
 REDRIVE = Request(limit=10, dry_run=False, requested_by="ops", traceparent="00-1")
 
 LATER = timedelta(hours=2)
+KEPT_UNDER = "kept-under"
 
 HOOK = "https://hooks.example.com/tandem"
 REPORTS = "https://hooks.example.com/reports"
@@ -60,6 +61,8 @@ def work(data: Number, ctx: TaskContext) -> Number:
         raise ConnectionError
     if data.value == REFUSED:
         raise Permanent("no")
+    if data.value == FILE:
+        ctx.save_file("numbers.csv", b"1", content_type="text/csv")
     return Number(value=data.value, text="x" * 300_000 if data.value == LARGE else "")
 
 
@@ -68,8 +71,11 @@ class World:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        catalogue = Catalogue([make_processor(work)])
+        catalogue = Catalogue([make_processor(work, cache_for=3600)])
         self.wiring = MemoryWiring(SETTINGS, clock=self.clock, catalogue=catalogue)
+        self.started = self.clock.now()
+        self.deleted: list[TaskId] = []
+        """Tasks whose deletion was begun."""
         list(self.wiring.reports.close_due())
         self.first_sent = self.wiring.reports.before_next().plus(1)
 
@@ -109,6 +115,7 @@ class World:
             report_and_send(self.wiring)
             self.wiring.callbacks.sweep()
             deliver_callbacks(self.wiring)
+            self.wiring.deletions.purge()
             self.clock.advance(300)
             if self.at_rest():
                 break
@@ -131,6 +138,7 @@ class World:
             and not any(
                 task.callback and task.callback.state is CallbackState.PENDING for task in tasks
             )
+            and not self.wiring.store.counted
             and not self.wiring.queue.messages
             and not self.wiring.callback_queue.messages
         )
@@ -175,8 +183,18 @@ class World:
         points = [json.loads(one.body) for one in posts if one.url == f"{COLLECTOR}/v1/metrics"]
         assert exported_tasks(points[-1]) == tasks_in(totals.counts)
 
+    def check_deleted(self) -> None:
+        """Assert that what was deleted is gone, and what was not is whole."""
+        assert self.wiring.store.counted == {}
+        for task_id in self.deleted:
+            if self.wiring.store.deletion(task_id) is not None:
+                assert self.wiring.store.get(task_id) is None
+                assert self.wiring.blobs.keys(task_prefix(task_id)) == []
+                assert self.wiring.result_cache.get(KEPT_UNDER, self.started) is None
+
     def check(self) -> None:
         """Assert that each task has exactly one end, in the store, the reports and the letters."""
+        self.check_deleted()
         tasks = list(self.wiring.store.tasks.values())
         for task in tasks:
             assert task.state.final, task
@@ -201,7 +219,8 @@ class World:
         self.check_callbacks(tasks)
         totals = self.wiring.report_store.totals()
         assert totals is not None
-        assert sum(count.tasks for count in totals.counts.values()) == len(tasks)
+        gone = sum(self.wiring.store.deletion(one) is not None for one in self.deleted)
+        assert sum(count.tasks for count in totals.counts.values()) == len(tasks) + gone
         self.check_sinks()
 
 
@@ -405,6 +424,48 @@ def unhandled_callback(world: World, wiring: MemoryWiring) -> None:
         world.wiring.callback_letters.redrive(LetterFilter(), REDRIVE)
 
 
+def ended(world: World, value: int, **fields: Any) -> Task:
+    """Return a task that has ended, and is about to be deleted."""
+    new = new_work(world.wiring, b'{"value":%d}' % value, **fields)
+    task = world.wiring.submissions.offline(new)
+    world.deliver(world.wiring)
+    world.deleted.append(task.task_id)
+    return world.wiring.store.tasks[task.task_id]
+
+
+def delete(value: int, **fields: Any) -> Callable[[World, MemoryWiring], None]:
+    def scenario(world: World, wiring: MemoryWiring) -> None:
+        wiring.tasks.delete(ended(world, value, **fields))
+
+    return scenario
+
+
+def delete_before_its_callback_is_sent(world: World, wiring: MemoryWiring) -> None:
+    """It is not sent any more: no receiver is told, and nothing is a dead letter."""
+    wiring.tasks.delete(ended(world, 0, callback_url=HOOK))
+    world.deliver_callbacks(wiring)
+    assert world.wiring.callback_sender.posts == []
+
+
+def delete_while_its_message_is_queued(world: World, wiring: MemoryWiring) -> None:
+    task = world.submit(world.wiring)
+    world.deleted.append(task.task_id)
+    wiring.tasks.delete(wiring.tasks.cancel(ACME, task.task_id))
+    world.deliver(wiring)
+
+
+def purge(world: World, wiring: MemoryWiring) -> None:
+    first, second = ended(world, FILE, cache_key=KEPT_UNDER), ended(world, LARGE)
+    for task in (first, second):
+        with suppress(Stopped):
+            FaultyWiring(world.wiring, Fault(before="blobs.delete_under")).tasks.delete(task)
+    for _ in range(25):
+        world.clock.advance(60)
+        report_and_send(world.wiring)
+    assert world.wiring.blobs.keys("tasks/")
+    wiring.deletions.purge()
+
+
 SCENARIOS: dict[str, Callable[[World, MemoryWiring], None]] = {
     "good": offline(0),
     "transient": offline(TRANSIENT),
@@ -433,6 +494,13 @@ SCENARIOS: dict[str, Callable[[World, MemoryWiring], None]] = {
     "callback redriven": redrive_callback,
     "callback unreadable": unreadable_callback,
     "callback unhandled": unhandled_callback,
+    "delete": delete(0),
+    "delete a failure": delete(REFUSED),
+    "delete with objects": delete(FILE, cache_key=KEPT_UNDER),
+    "delete with a large output": delete(LARGE),
+    "delete before its callback": delete_before_its_callback_is_sent,
+    "delete before its message": delete_while_its_message_is_queued,
+    "purge": purge,
 }
 
 
@@ -567,4 +635,9 @@ def test_every_port_that_changes_something_is_among_the_points() -> None:
         "callback_inbox.postpone",
         "callback_inbox.dead_letter",
         "callback_dead_letter_box.remove",
+        "store.delete",
+        "store.deletions",
+        "store.purge",
+        "blobs.delete_under",
+        "result_cache.forget",
     } <= called
