@@ -15,7 +15,7 @@ from tandem.domain.callback_url import InvalidCallbackUrl, parse_callback_url
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import Mode, Task
 from tandem.limits import RUN_AFTER
-from tandem.ports import CachedResult, Contended, KeyUsed, MoreThanBurst, Once
+from tandem.ports import BlobMissing, CachedResult, Contended, KeyUsed, MoreThanBurst, Once
 from tandem.services.quota import QuotaExceeded
 from tandem.services.submit import NewTask
 
@@ -56,9 +56,9 @@ def enqueue(
     """
     take_quota(services, new.tenant)
     try:
-        if kept is None:
+        task = answered(new, Mode.OFFLINE, kept, services)
+        if kept is None or task is None:
             return answers.accepted(services.submissions.offline(new), message)
-        task = services.submissions.answered(new, Mode.OFFLINE, kept)
         return answers.accepted(task, KEPT, answers.age_of(kept, services.clock.now()))
     except KeyUsed as used:
         task = made_before(services, same_request(new.once, used.before))
@@ -66,6 +66,18 @@ def enqueue(
         return answers.accepted(task, message, REPLAYED)
     except Contended:
         raise key_in_flight() from None
+
+
+def answered(
+    new: NewTask, mode: Mode, kept: CachedResult | None, services: Services
+) -> Task | None:
+    """Return the task that a kept result answers; None without one, or when it is gone by now."""
+    if kept is None:
+        return None
+    try:
+        return services.submissions.answered(new, mode, kept)
+    except BlobMissing:
+        return None
 
 
 def key_in_flight(**members: str) -> Problem:

@@ -168,7 +168,9 @@ class Wiring(Notifying):
         """Answers the same input again."""
         from tandem.services.results import Results
 
-        return Results(self.result_cache, self.blobs, self.clock, self.catalogue)
+        return Results(
+            self.result_cache, self.store, self.blobs, self.clock, catalogue=self.catalogue
+        )
 
     @cached_property
     def settlement(self) -> "Settlement":

@@ -16,6 +16,7 @@ from api.services import Services
 from api.strict_json import StrictJsonRoute
 from api.submission import AnySubmission
 from api.submitting import (
+    answered,
     check_callback_url,
     check_run_after,
     enqueue,
@@ -76,9 +77,9 @@ async def process_online(
     kept = kept_result(new, services, request)
     budget = within_time_left(request, services.settings.online_budget_seconds)
     try:
-        if kept is not None:
-            task = services.submissions.answered(new, Mode.ONLINE, kept)
-            output = services.payloads.read(kept.output)
+        task = answered(new, Mode.ONLINE, kept, services)
+        if kept is not None and task is not None and task.output is not None:
+            output = services.payloads.read(task.output)
             return answers.processed(task, output, answers.age_of(kept, services.clock.now()))
         if online == "wait":
             task = services.submissions.waited_for(new)

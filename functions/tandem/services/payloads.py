@@ -3,7 +3,7 @@
 from tandem.domain.ids import TaskId
 from tandem.domain.task import InlinePayload, Payload, StoredPayload
 from tandem.limits import INLINE_BYTES
-from tandem.ports import BlobStore
+from tandem.ports import BlobStore, task_prefix
 
 _ITEM_BYTES = 340 * 1024
 """What input and output may take of a task together, of DynamoDB's 400 KB for one item: its
@@ -18,7 +18,7 @@ class Payloads:
 
     def keep_input(self, task_id: TaskId, document: bytes) -> Payload:
         """Keep a task's input."""
-        return self._keep(f"tasks/{task_id}/input.json", document, INLINE_BYTES)
+        return self._keep(f"{task_prefix(task_id)}input.json", document, INLINE_BYTES)
 
     def keep_output(
         self, task_id: TaskId, attempt: int, document: bytes, *, beside: Payload
@@ -29,7 +29,26 @@ class Payloads:
         """
         taken = len(beside.text.encode()) if isinstance(beside, InlinePayload) else 0
         room = min(INLINE_BYTES, _ITEM_BYTES - taken)
-        return self._keep(f"tasks/{task_id}/{attempt}/output.json", document, room)
+        return self._keep(f"{task_prefix(task_id)}{attempt}/output.json", document, room)
+
+    def copied(self, task_id: TaskId, payload: Payload) -> Payload:
+        """Return another task's document, or file, as one of this task's own.
+
+        Raises:
+            BlobMissing: the other task's is gone.
+        """
+        return self.copied_file(task_id, payload) if isinstance(payload, StoredPayload) else payload
+
+    def copied_file(self, task_id: TaskId, file: StoredPayload) -> StoredPayload:
+        """Return another task's file as one of this task's own, at the same place under its id.
+
+        Raises:
+            BlobMissing: the other task's is gone.
+        """
+        _, _, place = file.key.split("/", 2)
+        key = task_prefix(task_id) + place
+        self._blobs.copy(file.key, key)
+        return StoredPayload(key, file.size_bytes)
 
     def read(self, payload: Payload) -> bytes:
         """Return the document."""

@@ -2,26 +2,40 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 from pydantic import BaseModel
 
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TenantId, UploadId, parse_uuid
-from tandem.domain.task import State, Task
-from tandem.ports import BlobMissing, BlobStore, CachedResult, ResultCache, upload_key
+from tandem.domain.task import State, StoredPayload, Task
+from tandem.limits import COPIED_BYTES
+from tandem.ports import BlobMissing, BlobStore, CachedResult, ResultCache, TaskStore, upload_key
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.processor import AnyProcessor
 from tandem.processing.upload import Upload, uploads_in
+from tandem.services.payloads import Payloads
+
+type UploadsRead = Mapping[UploadId, AbstractSet[str]]
+"""Which versions of which uploads an attempt opened: `BlobInfo.version` of each."""
 
 
 class Results:
     """Finds and keeps results. A key holds the tenant: none is ever shared between tenants."""
 
     def __init__(
-        self, cache: ResultCache, blobs: BlobStore, clock: Clock, catalogue: Catalogue
+        self,
+        cache: ResultCache,
+        store: TaskStore,
+        blobs: BlobStore,
+        clock: Clock,
+        *,
+        catalogue: Catalogue,
     ) -> None:
         self._cache = cache
+        self._store = store
         self._blobs = blobs
         self._clock = clock
         self._catalogue = catalogue
@@ -32,11 +46,14 @@ class Results:
         Two inputs are the same when their values are, whatever the order of their members, and
         when the uploads that they name have the same content.
         """
-        if not processor.cache_seconds:
-            return None
+        return self._key(tenant, processor, data, {}) if processor.cache_seconds else None
+
+    def _key(
+        self, tenant: TenantId, processor: AnyProcessor, data: BaseModel, read: UploadsRead
+    ) -> str | None:
         document = json.dumps(data.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         for upload in uploads_in(data):
-            content = self._content_of(tenant, upload)
+            content = self._content_of(tenant, upload, read)
             if content is None:
                 return None
             document = document.replace(json.dumps(str(upload)), content)
@@ -44,15 +61,27 @@ class Results:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def find(self, key: str | None) -> CachedResult | None:
-        """Return the result that is kept under a key."""
-        return self._cache.get(key, self._clock.now()) if key else None
+        """Return the result that is kept under a key, of a task that is there, and not too large.
 
-    def keep(self, task: Task) -> None:
-        """Keep the output of a task that succeeded, when its processor is pure."""
+        A large one would be copied for as long as it takes to make it again.
+        """
+        result = self._cache.get(key, self._clock.now()) if key else None
+        if result is None or _stored_bytes(result) > COPIED_BYTES:
+            return None
+        return result if self._store.get(result.task_id) is not None else None
+
+    def keep(self, task: Task, read: UploadsRead) -> None:
+        """Keep the output of a task that succeeded, when its processor is pure.
+
+        An upload may be replaced after the submission: the output is kept when the attempt read
+        what the task's key says.
+        """
         processor = self._catalogue.get(task.processor)
         if task.state is not State.SUCCEEDED or task.cache_key is None or processor is None:
             return
         if task.output is None or task.finished_at is None:
+            return
+        if read and self._key_of_read(task, processor, read) != task.cache_key:
             return
         period = timedelta(seconds=processor.cache_seconds)
         result = CachedResult(
@@ -64,17 +93,32 @@ class Results:
         )
         self._cache.put(task.cache_key, result)
 
-    def _content_of(self, tenant: TenantId, upload: Upload) -> str | None:
-        """Return what stands for an upload's content; None when there is none.
+    def _key_of_read(self, task: Task, processor: AnyProcessor, read: UploadsRead) -> str | None:
+        """Return the key of the input with the uploads as they were read; None when it has none.
 
-        S3's ETag of a file that one POST stored is the MD5 of its content; with its size, and
-        only among one tenant's own files, that tells contents apart.
+        It has none when an upload was read that the input does not declare, or was seen to change.
         """
+        document = Payloads(self._blobs).read(task.input)
+        data: BaseModel = processor.input.model_validate_json(document)
+        declared = {parse_uuid(upload) for upload in uploads_in(data)}
+        if not declared.issuperset(read) or any(len(versions) > 1 for versions in read.values()):
+            return None
+        return self._key(task.tenant, processor, data, read)
+
+    def _content_of(self, tenant: TenantId, upload: Upload, read: UploadsRead) -> str | None:
+        """Return what stands for an upload's content, as it was read or is; None without one."""
         known = parse_uuid(upload)
         if known is None:
             return None
+        for version in read.get(UploadId(known), ()):
+            return version
         try:
-            info = self._blobs.info(upload_key(tenant, UploadId(known)))
+            return self._blobs.info(upload_key(tenant, UploadId(known))).version
         except BlobMissing:
             return None
-        return f"{info.etag}:{info.size_bytes}:{info.filename}"
+
+
+def _stored_bytes(result: CachedResult) -> int:
+    """Return how much of a result lies in the blob store."""
+    parts = (result.output, result.file)
+    return sum(part.size_bytes for part in parts if isinstance(part, StoredPayload))

@@ -56,13 +56,13 @@ class Settlement:
             settled = attempt.write(self._stop(now, error))
         self._log_end(attempt, outcome, settled, now)
         if settled.cache_key is not None:
-            self._keep(settled)
+            self._keep(settled, attempt)
         return settled
 
-    def _keep(self, task: Task) -> None:
+    def _keep(self, task: Task, attempt: Attempt) -> None:
         """Keep the task's result, or only log that it could not be: the task has ended."""
         try:
-            self._results.keep(task)
+            self._results.keep(task, attempt.uploads_read)
         except Exception as error:  # noqa: BLE001 - a cache that fails must not bring back a task
             self._logger.error("result not kept", task_id=task.task_id, **described(error))
 

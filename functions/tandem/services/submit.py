@@ -128,16 +128,21 @@ class Submissions:
     def answered(self, new: NewTask, mode: Mode, result: CachedResult) -> Task:
         """Record a task that a kept result answers, and return it: it has succeeded, with no run.
 
+        What lies in the blob store is copied: the other task, and its objects, may be deleted.
+
         Raises:
             KeyUsed: its key was used before; nothing was recorded.
+            BlobMissing: an object of the result is gone; nothing was recorded.
         """
         now = self._clock.now()
+        task = self._new(new, now)
+        file = result.file and self._payloads.copied_file(task.task_id, result.file)
         task = replace(
-            self._new(new, now),
+            task,
             mode=mode,
             state=State.SUCCEEDED,
-            output=result.output,
-            file=result.file,
+            output=self._payloads.copied(task.task_id, result.output),
+            file=file,
             cached_from=result.task_id,
             finished_at=now,
         )

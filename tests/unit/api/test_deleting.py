@@ -90,6 +90,17 @@ def test_a_kept_result_does_not_outlive_its_task(api: Api) -> None:
     assert api("POST", "/process-online", ECHO).headers["age"] == "0"
 
 
+def test_a_result_that_is_kept_after_the_deletion_answers_nobody(api: Api) -> None:
+    """The worker keeps a result after the write that ends its task."""
+    pure = [replace(one, cache_seconds=60) for one in api.wiring.catalogue.values()]
+    api.wiring.catalogue = Catalogue(pure)
+    location = ended(api)
+    task = next(iter(api.wiring.store.tasks.values()))
+    assert api("DELETE", location).status == 204
+    api.wiring.results.keep(task, {})
+    assert "age" not in api("POST", "/process-online", ECHO).headers
+
+
 def deleted_meanwhile(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancel and delete the task that a request waits for, in its first pause."""
 
