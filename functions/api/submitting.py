@@ -12,10 +12,19 @@ from api.problems import Problem, invalid
 from api.services import Services
 from api.submission import Submission
 from tandem.domain.callback_url import InvalidCallbackUrl, parse_callback_url
-from tandem.domain.ids import TaskId, TenantId
+from tandem.domain.ids import TaskId, TenantId, UploadId, moment_of, parse_uuid
 from tandem.domain.task import Mode, Task
-from tandem.limits import RUN_AFTER
-from tandem.ports import BlobMissing, CachedResult, Contended, KeyUsed, MoreThanBurst, Once
+from tandem.limits import RUN_AFTER, UPLOAD_RETENTION
+from tandem.ports import (
+    BlobMissing,
+    CachedResult,
+    Contended,
+    KeyUsed,
+    MoreThanBurst,
+    Once,
+    upload_key,
+)
+from tandem.processing.upload import uploads_in
 from tandem.services.quota import QuotaExceeded
 from tandem.services.submit import NewTask
 
@@ -124,6 +133,24 @@ def check_run_after(run_after: datetime | None, pointer: str, services: Services
     """Answer 422 when a task shall wait for too long."""
     if run_after is not None and run_after > services.clock.now() + RUN_AFTER:
         raise invalid(pointer, f"It is more than {RUN_AFTER.days} days ahead.")
+
+
+def check_uploads_last(body: Submission, caller: Caller, pointer: str, services: Services) -> None:
+    """Answer 422 when an upload that the input declares will be gone when the task may run."""
+    if body.run_after is None:
+        return
+    for upload in uploads_in(body.input):
+        known = parse_uuid(upload)
+        # An upload is stored after its id was made: most need not be asked for.
+        if known is None or body.run_after < moment_of(known) + UPLOAD_RETENTION:
+            continue
+        try:
+            stored_at = services.blobs.info(upload_key(caller.tenant, UploadId(known))).stored_at
+        except BlobMissing:
+            continue
+        if body.run_after >= stored_at + UPLOAD_RETENTION:
+            days = UPLOAD_RETENTION.days
+            raise invalid(pointer, f"Upload {known} is gone then: it is kept for {days} days.")
 
 
 def check_callback_url(url: str | None, pointer: str, services: Services) -> None:

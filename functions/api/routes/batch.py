@@ -13,7 +13,14 @@ from api.problems import Problem
 from api.services import Services
 from api.strict_json import StrictJsonRoute
 from api.submission import AnySubmission
-from api.submitting import check_callback_url, check_run_after, made_before, new_task, take_quota
+from api.submitting import (
+    check_callback_url,
+    check_run_after,
+    check_uploads_last,
+    made_before,
+    new_task,
+    take_quota,
+)
 from tandem.domain.task import Task
 from tandem.limits import BATCH_TASKS
 from tandem.ports import KeyUsed
@@ -52,6 +59,12 @@ async def process_offline_batch(
     for index, one in enumerate(body.tasks):
         check_run_after(one.run_after, f"/body/tasks/{index}/run_after", services)
         check_callback_url(one.callback_url, f"/body/tasks/{index}/callback_url", services)
+    services.pool.map(
+        lambda index: check_uploads_last(
+            body.tasks[index], caller, f"/body/tasks/{index}/run_after", services
+        ),
+        range(len(body.tasks)),
+    )
     take_quota(services, caller.tenant, len(body.tasks))
 
     def submit(index: int) -> NewTask | Exception:

@@ -19,6 +19,7 @@ from api.submitting import (
     answered,
     check_callback_url,
     check_run_after,
+    check_uploads_last,
     enqueue,
     gone,
     kept_result,
@@ -120,6 +121,7 @@ async def process_offline(
     With `Prefer: wait=N` the answer is its output when it ends within N seconds.
     """
     check_run_after(body.run_after, "/body/run_after", services)
+    check_uploads_last(body, caller, "/body/run_after", services)
     check_callback_url(body.callback_url, "/body/callback_url", services)
     new = new_task(body, caller, services, request, once)
     accepted = enqueue(new, services, ENQUEUED, kept_result(new, services, request))
