@@ -66,7 +66,7 @@ def run(wiring: Wiring) -> dict[str, Any]:
     states = steps.take("publishing", lambda parts: parts.publishing.run())
     steps.take("metrics", lambda _: emit_run(overdue, states))
     callbacks = steps.take("callbacks", lambda parts: parts.callbacks.sweep())
-    purged = steps.take("purge", lambda parts: parts.deletions.purge())
+    purged = steps.take("purge", lambda parts: parts.purge.run())
     steps.end()
     done = {"closed": closed, "swept": dict(swept or {})}
     return done | {"callbacks": callbacks, "purged": purged}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tandem.services.execute import Execution
     from tandem.services.online import Online
     from tandem.services.payloads import Payloads
+    from tandem.services.purge import Purge
     from tandem.services.quota import Quota
     from tandem.services.recovery import Recovery
     from tandem.services.results import Results
@@ -94,19 +95,26 @@ class Wiring(Notifying):
             self.clock,
             catalogue=self.catalogue,
             retention=self.retention,
-            deletions=self.deletions,
         )
 
     @cached_property
     def deletions(self) -> "Deletions":
-        """Deletes tasks, and purges what is left of them."""
+        """Deletes tasks."""
         from tandem.services.deletions import Deletions
 
         return Deletions(
-            self.task_store,
+            self.store, self.result_cache, lambda: self.blobs, self.clock, logger=logger
+        )
+
+    @cached_property
+    def purge(self) -> "Purge":
+        """Purges what is left of deleted tasks."""
+        from tandem.services.purge import Purge
+
+        return Purge(
+            self.store,
+            self.deletions,
             self.report_store,
-            self.result_cache,
-            lambda: self.blobs,
             self.clock,
             pool=self.pool,
             logger=logger,

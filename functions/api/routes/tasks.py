@@ -19,7 +19,14 @@ from api.submitting import key_in_flight, made_before, take_quota
 from tandem.domain.cursor import CURSOR_CHARACTERS
 from tandem.domain.task import State
 from tandem.limits import PAGE_TASKS
-from tandem.ports import AlreadyRetried, Contended, CursorInvalid, KeyUsed, TaskFilter
+from tandem.ports import (
+    AlreadyRetried,
+    ChangeRefused,
+    Contended,
+    CursorInvalid,
+    KeyUsed,
+    TaskFilter,
+)
 from tandem.services.tasks import (
     AlreadyFinished,
     InputGone,
@@ -93,14 +100,14 @@ async def delete_task(task_id: TaskIdPath, caller: Writer, services: Services) -
     """
     owned = owned_task(task_id, caller, services)
     try:
-        services.tasks.delete(owned)
-    except NotFinished:
-        detail = f"The task is {owned.state}: only a finished one is deleted. Cancel it first."
+        services.deletions.delete(owned)
+    except ChangeRefused as refused:
+        if refused.task is None:
+            raise not_found("task") from None
+        detail = f"The task is {refused.task.state}: only a finished one is deleted."
         raise Problem(
             HTTPStatus.CONFLICT, "task-not-finished", detail, task_id=owned.task_id
         ) from None
-    except NoSuchTask:
-        raise not_found("task") from None
 
 
 @router.post(

@@ -10,7 +10,6 @@ from tandem.domain.transitions import cancel_queued, request_cancel
 from tandem.ports import BlobMissing, ChangeRefused, Once, TaskFilter, TaskPage, TaskStore
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.processor import AnyProcessor
-from tandem.services.deletions import Deletions
 from tandem.services.payloads import Payloads
 from tandem.services.retention import Retention
 from tandem.services.submit import NewTask, Submissions
@@ -52,7 +51,6 @@ class Tasks:
         *,
         catalogue: Catalogue,
         retention: Retention,
-        deletions: Deletions,
     ) -> None:
         self._store = store
         self._submissions = submissions
@@ -60,7 +58,6 @@ class Tasks:
         self._clock = clock
         self._catalogue = catalogue
         self._retention = retention
-        self._deletions = deletions
 
     def get(self, tenant: TenantId, task_id: TaskId) -> Task:
         """Return a task of the tenant.
@@ -98,20 +95,6 @@ class Tasks:
         if task.state is State.CANCELLED:
             return task
         raise AlreadyFinished(task)
-
-    def delete(self, task: Task) -> None:
-        """Delete a finished task of the tenant, with all that it keeps.
-
-        Raises:
-            NotFinished: it is queued or running.
-            NoSuchTask: it was deleted meanwhile.
-        """
-        if not task.state.final:
-            raise NotFinished
-        try:
-            self._deletions.delete(task)
-        except ChangeRefused:
-            raise NoSuchTask from None
 
     def again(
         self,

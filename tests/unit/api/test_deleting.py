@@ -106,7 +106,7 @@ def deleted_meanwhile(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def pause(_: float) -> None:
         for task in list(api.wiring.store.tasks.values()):
-            api.wiring.tasks.delete(api.wiring.tasks.cancel(task.tenant, task.task_id))
+            api.wiring.deletions.delete(api.wiring.tasks.cancel(task.tenant, task.task_id))
 
     monkeypatch.setattr("api.prefer.asyncio.sleep", pause)
 

@@ -8,9 +8,9 @@ from tandem.domain.counts import tasks_in
 from tandem.domain.ids import TaskId
 from tandem.domain.task import State, Task
 from tandem.limits import PURGE_SECONDS, PURGE_TASKS
-from tandem.ports import task_prefix
+from tandem.ports import ChangeRefused, task_prefix
 from tandem.processing import TaskContext
-from tandem.services.tasks import NoSuchTask, NotFinished
+from tandem.services.tasks import NoSuchTask
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.deliveries import deliver_all, deliver_callbacks
 from tests.factories.processors import Number, make_wiring, new_work
@@ -45,7 +45,7 @@ class World:
         for _ in range(count):
             self.clock.advance(MINUTE)
             list(self.wiring.reports.close_due())
-            purged += self.wiring.deletions.purge()
+            purged += self.wiring.purge.run()
         return purged
 
     def objects(self, task_id: TaskId) -> list[str]:
@@ -69,7 +69,7 @@ def broken(*_: object, **__: object) -> Any:
 def test_a_deleted_task_is_gone_with_its_objects_and_counted_once(world: World) -> None:
     task, other = world.ended(), world.ended()
     assert world.objects(task.task_id)
-    world.wiring.tasks.delete(task)
+    world.wiring.deletions.delete(task)
     with pytest.raises(NoSuchTask):
         world.wiring.tasks.get(ACME, task.task_id)
     assert world.objects(task.task_id) == []
@@ -82,20 +82,20 @@ def test_a_deleted_task_is_gone_with_its_objects_and_counted_once(world: World) 
 
 def test_a_task_is_deleted_once_and_only_when_it_has_ended(world: World) -> None:
     queued = world.wiring.submissions.offline(new_work(world.wiring))
-    with pytest.raises(NotFinished):
-        world.wiring.tasks.delete(queued)
+    with pytest.raises(ChangeRefused):
+        world.wiring.deletions.delete(queued)
     deliver_all(world.wiring)
     task = world.wiring.tasks.get(ACME, queued.task_id)
-    world.wiring.tasks.delete(task)
-    with pytest.raises(NoSuchTask):
-        world.wiring.tasks.delete(task)
+    world.wiring.deletions.delete(task)
+    with pytest.raises(ChangeRefused):
+        world.wiring.deletions.delete(task)
 
 
 def test_a_task_is_not_purged_while_a_report_may_count_it(world: World) -> None:
     """Reports do not run: no time that passes closes its window."""
-    world.wiring.tasks.delete(world.ended())
+    world.wiring.deletions.delete(world.ended())
     world.clock.advance(timedelta(hours=2))
-    assert world.wiring.deletions.purge() == 0
+    assert world.wiring.purge.run() == 0
     assert len(world.wiring.store.counted) == 1
     assert world.minutes(10) == 1
     assert world.counted() == 1
@@ -103,7 +103,7 @@ def test_a_task_is_not_purged_while_a_report_may_count_it(world: World) -> None:
 
 def test_a_late_task_beside_a_deleted_one_is_still_counted(world: World) -> None:
     """A closed window is read again while it has more tasks than were counted."""
-    world.wiring.tasks.delete(world.ended())
+    world.wiring.deletions.delete(world.ended())
     late = world.ended()
     hidden = world.wiring.store.tasks.pop(late.task_id)
     world.minutes(4)
@@ -119,7 +119,7 @@ def test_objects_that_were_not_deleted_are_deleted_before_the_task_is_purged(
     task = world.ended()
     with monkeypatch.context() as down:
         down.setattr(world.wiring.blobs, "delete_under", broken)
-        world.wiring.tasks.delete(task)
+        world.wiring.deletions.delete(task)
         assert world.minutes(30) == 0
     assert world.objects(task.task_id)
     assert len(world.wiring.store.counted) == 1
@@ -132,7 +132,7 @@ def test_objects_that_were_not_deleted_are_deleted_before_the_task_is_purged(
 
 def test_an_object_that_is_stored_late_goes_with_the_purge(world: World) -> None:
     task = world.ended()
-    world.wiring.tasks.delete(task)
+    world.wiring.deletions.delete(task)
     world.minutes(14)
     key = f"{task_prefix(task.task_id)}2/files/late.csv"
     world.wiring.blobs.put(key, b"late", content_type="text/csv")
@@ -148,7 +148,7 @@ def test_many_objects_are_deleted_by_one_run_after_the_other(
         key = f"{task_prefix(task.task_id)}1/files/{number}"
         world.wiring.blobs.put(key, b"x", content_type="text/csv")
     monkeypatch.setattr("tandem.services.deletions.DELETED_OBJECTS", 2)
-    world.wiring.tasks.delete(task)
+    world.wiring.deletions.delete(task)
     assert len(world.objects(task.task_id)) == 3
     assert world.minutes(16) == 0
     assert world.minutes(2) == 1
@@ -160,7 +160,7 @@ def test_a_task_that_cannot_be_purged_stops_no_other(
 ) -> None:
     bad, good = world.ended(), world.ended()
     for task in (bad, good):
-        world.wiring.tasks.delete(task)
+        world.wiring.deletions.delete(task)
     purge = world.wiring.store.purge
 
     def but_one(task_id: TaskId, **options: Any) -> None:
@@ -185,10 +185,10 @@ def test_a_run_purges_a_bounded_number_in_a_bounded_time(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(PURGE_TASKS + 2):
-        world.wiring.tasks.delete(world.ended())
+        world.wiring.deletions.delete(world.ended())
     world.clock.advance(timedelta(minutes=30))
     list(world.wiring.reports.close_due())
-    assert world.wiring.deletions.purge() == PURGE_TASKS
+    assert world.wiring.purge.run() == PURGE_TASKS
     slow = world.wiring.blobs.delete_under
 
     def slowly(*arguments: Any, **options: Any) -> Any:
@@ -196,7 +196,7 @@ def test_a_run_purges_a_bounded_number_in_a_bounded_time(
         return slow(*arguments, **options)
 
     monkeypatch.setattr(world.wiring.blobs, "delete_under", slowly)
-    assert world.wiring.deletions.purge() == 1
+    assert world.wiring.purge.run() == 1
     assert len(world.wiring.store.counted) == 1
 
 
@@ -204,7 +204,7 @@ def test_a_run_purges_a_bounded_number_in_a_bounded_time(
 def test_a_message_of_a_deleted_task_is_no_dead_letter(world: World, minutes: int) -> None:
     """However late it comes: the task is purged by then, but its id is known."""
     queued = world.wiring.submissions.offline(new_work(world.wiring))
-    world.wiring.tasks.delete(world.wiring.tasks.cancel(ACME, queued.task_id))
+    world.wiring.deletions.delete(world.wiring.tasks.cancel(ACME, queued.task_id))
     assert world.minutes(minutes) == (1 if minutes else 0)
     assert deliver_all(world.wiring) == [True]
     assert world.wiring.queue.dead_letters == []
@@ -214,7 +214,7 @@ def test_a_message_of_a_deleted_task_is_no_dead_letter(world: World, minutes: in
 def test_a_callback_of_a_deleted_task_is_not_sent_and_no_dead_letter(
     world: World, minutes: int
 ) -> None:
-    world.wiring.tasks.delete(world.ended(callback_url=HOOK))
+    world.wiring.deletions.delete(world.ended(callback_url=HOOK))
     assert world.minutes(minutes) == (1 if minutes else 0)
     assert deliver_callbacks(world.wiring) == [True]
     assert world.wiring.callback_sender.posts == []
@@ -227,7 +227,7 @@ def test_a_callback_that_was_not_handed_over_is_not_sent_any_more(
     with monkeypatch.context() as down:
         down.setattr(world.wiring.callback_queue, "send", broken)
         task = world.ended(callback_url=HOOK)
-    world.wiring.tasks.delete(task)
+    world.wiring.deletions.delete(task)
     world.clock.advance(timedelta(minutes=5))
     assert world.wiring.callbacks.sweep() == 0
     assert world.wiring.callback_queue.messages == {}
@@ -237,5 +237,5 @@ def test_a_failed_task_leaves_the_list_of_failed_tasks(world: World) -> None:
     task = world.ended(document=b'{"value":"no number"}')
     assert task.state is State.FAILED
     assert len(world.wiring.store.failed(limit=10).tasks) == 1
-    world.wiring.tasks.delete(task)
+    world.wiring.deletions.delete(task)
     assert world.wiring.store.failed(limit=10).tasks == []

@@ -115,7 +115,7 @@ class World:
             report_and_send(self.wiring)
             self.wiring.callbacks.sweep()
             deliver_callbacks(self.wiring)
-            self.wiring.deletions.purge()
+            self.wiring.purge.run()
             self.clock.advance(300)
             if self.at_rest():
                 break
@@ -435,14 +435,14 @@ def ended(world: World, value: int, **fields: Any) -> Task:
 
 def delete(value: int, **fields: Any) -> Callable[[World, MemoryWiring], None]:
     def scenario(world: World, wiring: MemoryWiring) -> None:
-        wiring.tasks.delete(ended(world, value, **fields))
+        wiring.deletions.delete(ended(world, value, **fields))
 
     return scenario
 
 
 def delete_before_its_callback_is_sent(world: World, wiring: MemoryWiring) -> None:
     """It is not sent any more: no receiver is told, and nothing is a dead letter."""
-    wiring.tasks.delete(ended(world, 0, callback_url=HOOK))
+    wiring.deletions.delete(ended(world, 0, callback_url=HOOK))
     world.deliver_callbacks(wiring)
     assert world.wiring.callback_sender.posts == []
 
@@ -450,7 +450,7 @@ def delete_before_its_callback_is_sent(world: World, wiring: MemoryWiring) -> No
 def delete_while_its_message_is_queued(world: World, wiring: MemoryWiring) -> None:
     task = world.submit(world.wiring)
     world.deleted.append(task.task_id)
-    wiring.tasks.delete(wiring.tasks.cancel(ACME, task.task_id))
+    wiring.deletions.delete(wiring.tasks.cancel(ACME, task.task_id))
     world.deliver(wiring)
 
 
@@ -458,12 +458,12 @@ def purge(world: World, wiring: MemoryWiring) -> None:
     first, second = ended(world, FILE, cache_key=KEPT_UNDER), ended(world, LARGE)
     for task in (first, second):
         with suppress(Stopped):
-            FaultyWiring(world.wiring, Fault(before="blobs.delete_under")).tasks.delete(task)
+            FaultyWiring(world.wiring, Fault(before="blobs.delete_under")).deletions.delete(task)
     for _ in range(25):
         world.clock.advance(60)
         report_and_send(world.wiring)
     assert world.wiring.blobs.keys("tasks/")
-    wiring.deletions.purge()
+    wiring.purge.run()
 
 
 SCENARIOS: dict[str, Callable[[World, MemoryWiring], None]] = {

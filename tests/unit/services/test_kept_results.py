@@ -186,7 +186,7 @@ def test_an_answer_keeps_objects_of_its_own(world: World, padding: int, with_fil
     source = world.submit(Question())
     world.run()
     task = answered(world, Question())
-    world.wiring.tasks.delete(world.wiring.store.tasks[source.task_id])
+    world.wiring.deletions.delete(world.wiring.store.tasks[source.task_id])
     stored = [one for one in (task.output, task.file) if isinstance(one, StoredPayload)]
     assert stored
     for payload in stored:
@@ -194,7 +194,7 @@ def test_an_answer_keeps_objects_of_its_own(world: World, padding: int, with_fil
         assert len(world.wiring.blobs.get(payload.key)) == payload.size_bytes
     if task.file is not None:
         assert task.file.key.endswith("/files/a.csv")
-    world.wiring.tasks.delete(task)
+    world.wiring.deletions.delete(task)
     assert world.wiring.blobs.keys("tasks/") == []
 
 
