@@ -1,7 +1,6 @@
 """Deleted tasks: their items without content, over the shards of index by_view."""
 
 from datetime import datetime
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.contention import persist
@@ -35,11 +34,12 @@ class DeletedTasks:
         self._shards = shards
 
     def delete(self, task: Task, now: datetime) -> None:
-        """Mark a final task, and take its content out, or raise ChangeRefused."""
+        """Mark a final task, and take its content out, or raise ChangeRefused.
+
+        A task that was deleted before stays so.
+        """
         order = f"{to_text(task.finished_at or now)}#{task.task_id}"
         view = view_partition(DELETED_VIEW, shard_of(task.task_id, self._shards))
-        # An SDK sends the write again when its answer was lost: a mark of its own is success.
-        mark = {"S": token_hex(8)}
         gone = {f"#{name}": name for name in DELETED_ATTRIBUTES}
         try:
             persist(
@@ -49,12 +49,11 @@ class DeletedTasks:
                     Key=task_key(task.task_id),
                     ConditionExpression=f"#state IN ({', '.join(_FINAL)}) "
                     "AND attribute_not_exists(deleted_at)",
-                    UpdateExpression="SET deleted_at = :now, delete_id = :mark, #view = :view, "
+                    UpdateExpression="SET deleted_at = :now, #view = :view, "
                     f"view_order = :order REMOVE {', '.join(gone)}",
                     ExpressionAttributeNames={"#state": "state", "#view": "view"} | gone,
                     ExpressionAttributeValues={
                         ":now": encode("deleted_at", now),
-                        ":mark": mark,
                         ":view": {"S": view},
                         ":order": {"S": order},
                         **_FINAL,
@@ -64,7 +63,8 @@ class DeletedTasks:
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             item: Any = error.response.get("Item", {})
-            if item.get("delete_id") != mark:
+            # An SDK sends the write again when its answer was lost.
+            if "deleted_at" not in item:
                 raise refused_by(item) from None
 
     def deletion(self, task_id: TaskId) -> Deletion | None:

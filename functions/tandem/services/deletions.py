@@ -37,7 +37,7 @@ class Deletions:
         """Delete a final task; objects that cannot be deleted now are left to the purge.
 
         Raises:
-            ChangeRefused: it is not final, or it was deleted before.
+            ChangeRefused: it is not final, or there is no such task.
         """
         self._store.delete(task, now=self._clock.now())
         try:

@@ -113,8 +113,10 @@ class MemoryTaskStore:
         """Delete a final task, but for what reports count of it, or raise ChangeRefused."""
         with self._lock:
             kept = self.tasks.get(task.task_id)
+            if task.task_id in self._deletions:
+                return
             if kept is None or not kept.state.final:
-                raise ChangeRefused(kept, deleted=task.task_id in self._deletions)
+                raise ChangeRefused(kept)
             del self.tasks[task.task_id]
             self.counted[task.task_id] = _without_content(kept)
             self._deletions[task.task_id] = Deletion(

@@ -23,7 +23,7 @@ from tandem.services.letters import LetterFilter, Request
 from tandem.services.outcomes import Succeeded
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.effects import Receiver
-from tests.factories.faults import Fault, FaultyWiring, Stopped
+from tests.factories.faults import Fault, FaultyWiring, Kind, Stopped
 from tests.factories.processors import Number, make_processor, new_work
 
 TRACE = "00-1"
@@ -108,10 +108,15 @@ def test_an_effect_is_recorded_before_its_call_and_after_it() -> None:
     ]
 
 
+def stopping(point: tuple[int, bool]) -> Fault:
+    number, after = point
+    return Fault(number, Kind.STOP_AFTER if after else Kind.STOP_BEFORE)
+
+
 @pytest.mark.parametrize("point", POINTS, ids=label)
 def test_a_process_that_stops_anywhere_charges_at_most_once(point: tuple[int, bool]) -> None:
     world = World()
-    world.attempt(Fault(*point))
+    world.attempt(stopping(point))
     while not world.now.state.final:
         world.attempt()
     if world.now.state is State.SUCCEEDED:
@@ -127,7 +132,7 @@ def test_a_process_that_stops_anywhere_charges_at_most_once(point: tuple[int, bo
 @pytest.mark.parametrize("point", POINTS, ids=label)
 def test_a_receiver_that_honours_keys_charges_exactly_once(point: tuple[int, bool]) -> None:
     world = World(unknown="again", honours_keys=True)
-    world.attempt(Fault(*point))
+    world.attempt(stopping(point))
     while not world.now.state.final:
         world.attempt()
     assert world.now.state is State.SUCCEEDED
@@ -469,7 +474,7 @@ def test_whatever_stops_and_whoever_retries_the_effect_is_counted_once(
     for step in [*steps, None]:
         if world.now.state.final:
             world.do_again()
-        world.attempt(Fault(*step) if step else None)
+        world.attempt(stopping(step) if step else None)
     assert len(world.bank.keys) <= 1
     assert len(world.effects) <= 1
     assert len({str(answer) for answer in world.answers}) <= 1
