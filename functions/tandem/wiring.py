@@ -177,7 +177,12 @@ class Wiring(Notifying):
         from tandem.services.results import Results
 
         return Results(
-            self.result_cache, self.store, self.blobs, self.clock, catalogue=self.catalogue
+            self.result_cache,
+            self.store,
+            self.blobs,
+            self.clock,
+            catalogue=self.catalogue,
+            logger=logger,
         )
 
     @cached_property
@@ -207,6 +212,7 @@ class Wiring(Notifying):
             pool=self.pool,
             clock=self.clock,
             named=lambda task: logger.thread_safe_append_keys(task_id=task.task_id),
+            logger=logger,
         )
 
     @cached_property
@@ -234,6 +240,7 @@ class Wiring(Notifying):
             self.clock,
             per_second=self.settings.tenant_tasks_per_second,
             burst=self.settings.tenant_tasks_burst,
+            logger=logger,
         )
 
     @cached_property

@@ -21,6 +21,9 @@ _FORGOTTEN_AFTER_SECONDS = 24 * 60 * 60
 
 _TRIES = 8
 
+_TOO_FAST = frozenset({"ProvisionedThroughputExceededException", "ThrottlingException"})
+"""A tenant's bucket is one item, which takes about 1,000 writes a second."""
+
 
 class DynamoDBQuotaStore:
     """Keeps each tenant's bucket as one item."""
@@ -45,7 +48,12 @@ class DynamoDBQuotaStore:
             missing_us = start_us + cost_us - (now_us + full_us)
             if missing_us > 0:
                 return timedelta(microseconds=missing_us)
-            found = self._move(tenant, seen, start_us + cost_us)
+            try:
+                found = self._move(tenant, seen, start_us + cost_us)
+            except self._client.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] not in _TOO_FAST:
+                    raise
+                break
             if found is None:
                 self._last_seen[tenant] = start_us + cost_us
                 return None

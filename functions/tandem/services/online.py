@@ -12,6 +12,7 @@ from tandem.domain.clock import Clock
 from tandem.domain.task import State, Task, TaskError
 from tandem.limits import LEASE_MARGIN
 from tandem.ports import ChangeRefused
+from tandem.processing.context import Logger
 from tandem.processing.pool import BoundedPool
 from tandem.services.attempt import Attempt
 from tandem.services.dispatch import Dispatch
@@ -19,6 +20,7 @@ from tandem.services.execute import Execution
 from tandem.services.outcomes import TIMED_OUT, Failed, Outcome
 from tandem.services.settle import Settlement
 from tandem.services.submit import NewTask, Submissions
+from tandem.trace import described
 
 OUT_OF_BUDGET = TaskError("OutOfBudget", "the caller's time ran out; the task goes on offline")
 
@@ -33,7 +35,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """The budget ran out: the task is offline now."""
+    """This process does not run the task any more: it goes on offline, or has ended elsewhere.
+
+    The budget ran out, another attempt has taken it, or its end could not be recorded.
+    """
 
     task: Task
 
@@ -41,8 +46,8 @@ class Promoted:
 class Online:
     """Runs tasks whose callers wait for the answer.
 
-    An online task has one attempt: its caller is there to try again. Only one that runs out of
-    the caller's time goes on offline.
+    An attempt that fails ends the task: its caller is there to try again. A task that runs out of
+    the caller's time, or whose process dies, goes on offline.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Online:
         pool: BoundedPool,
         clock: Clock,
         named: Callable[[Task], None],
+        logger: Logger,
     ) -> None:
         self._submissions = submissions
         self._dispatch = dispatch
@@ -63,6 +69,7 @@ class Online:
         self._pool = pool
         self._clock = clock
         self._named = named
+        self._logger = logger
 
     async def process(
         self,
@@ -87,16 +94,22 @@ class Online:
         outcome = await self._run(attempt, data)
         try:
             if _out_of_time(outcome) and attempt.deadline == until:
-                task = self._settlement.hand_back(attempt, OUT_OF_BUDGET)
-                if task.state is State.QUEUED:
-                    self._dispatch.send(task)
-                return Promoted(task)
+                return self._promoted(attempt)
             if isinstance(outcome, Failed):
                 outcome = replace(outcome, retry_in=None)
             return Answered(self._settlement.settle(attempt, outcome), outcome)
         except ChangeRefused as refused:
             # The lease ended before this process could write: the task goes on without it.
             return Promoted(refused.task or task)
+        except Exception as error:  # noqa: BLE001 - the task is recorded: the sweep finds it
+            self._logger.error("end not recorded", task_id=task.task_id, **described(error))
+            return Promoted(attempt.task)
+
+    def _promoted(self, attempt: Attempt) -> Promoted:
+        task = self._settlement.hand_back(attempt, OUT_OF_BUDGET)
+        if task.state is State.QUEUED:
+            self._dispatch.send(task)
+        return Promoted(task)
 
     async def _run(self, attempt: Attempt, data: BaseModel) -> Outcome:
         future = self._pool.submit(partial(self._run_named, attempt, data))

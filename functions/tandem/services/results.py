@@ -14,16 +14,21 @@ from tandem.domain.task import State, StoredPayload, Task
 from tandem.limits import COPIED_BYTES
 from tandem.ports import BlobMissing, BlobStore, CachedResult, ResultCache, TaskStore, upload_key
 from tandem.processing.catalogue import Catalogue
+from tandem.processing.context import Logger
 from tandem.processing.processor import AnyProcessor
 from tandem.processing.upload import Upload, uploads_in
 from tandem.services.payloads import Payloads
+from tandem.trace import described
 
 type UploadsRead = Mapping[UploadId, AbstractSet[str]]
 """Which versions of which uploads an attempt opened: `BlobInfo.version` of each."""
 
 
 class Results:
-    """Finds and keeps results. A key holds the tenant: none is ever shared between tenants."""
+    """Finds and keeps results. A key holds the tenant: none is ever shared between tenants.
+
+    What cannot be looked up is not there: a cache that fails refuses no task.
+    """
 
     def __init__(
         self,
@@ -33,12 +38,14 @@ class Results:
         clock: Clock,
         *,
         catalogue: Catalogue,
+        logger: Logger,
     ) -> None:
         self._cache = cache
         self._store = store
         self._blobs = blobs
         self._clock = clock
         self._catalogue = catalogue
+        self._logger = logger
 
     def key_of(self, tenant: TenantId, processor: AnyProcessor, data: BaseModel) -> str | None:
         """Return the key of an input; None when its result is not to be kept.
@@ -46,7 +53,13 @@ class Results:
         Two inputs are the same when their values are, whatever the order of their members, and
         when the uploads that they name have the same content.
         """
-        return self._key(tenant, processor, data, {}) if processor.cache_seconds else None
+        if not processor.cache_seconds:
+            return None
+        try:
+            return self._key(tenant, processor, data, {})
+        except Exception as error:  # noqa: BLE001 - as the class says
+            self._logger.error("no key of a result", **described(error))
+            return None
 
     def _key(
         self, tenant: TenantId, processor: AnyProcessor, data: BaseModel, read: UploadsRead
@@ -65,7 +78,14 @@ class Results:
 
         A large one would be copied for as long as it takes to make it again.
         """
-        result = self._cache.get(key, self._clock.now()) if key else None
+        try:
+            return self._find(key) if key else None
+        except Exception as error:  # noqa: BLE001 - as the class says
+            self._logger.error("kept result not looked up", **described(error))
+            return None
+
+    def _find(self, key: str) -> CachedResult | None:
+        result = self._cache.get(key, self._clock.now())
         if result is None or _stored_bytes(result) > COPIED_BYTES:
             return None
         return result if self._store.get(result.task_id) is not None else None
