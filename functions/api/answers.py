@@ -9,11 +9,14 @@ from fastapi import Response
 
 from api.models import Accepted, ProcessedOnline
 from api.problems import Problem
-from tandem.domain.task import Task, TaskError
+from tandem.domain.task import State, StoredPayload, Task
 from tandem.limits import ANSWER_BYTES
 from tandem.ports import CachedResult
+from tandem.services.payloads import Payloads
 from tandem.services.quota import QuotaExceeded
 from tandem.services.views import TaskView
+from tandem.telemetry import logger
+from tandem.trace import described
 
 _POLL_SECONDS = "1"
 ONLINE = "Processed online"
@@ -43,8 +46,7 @@ def processed(
     One that is too large for Lambda's response is a redirect to the task's result.
     """
     if len(output) > ANSWER_BYTES:
-        place = {"Location": f"/tasks/{task.task_id}/result", **(headers or {})}
-        return Response(status_code=HTTPStatus.SEE_OTHER, headers=place)
+        return _at_its_place(task, headers)
     run = (task.finished_at or task.created_at) - task.created_at
     head = ProcessedOnline(
         message=message,
@@ -62,16 +64,44 @@ def processed(
     )
 
 
+def ended(
+    task: Task, payloads: Payloads, headers: dict[str, str] | None = None, *, message: str = ONLINE
+) -> Response:
+    """Return the answer of a task that is final, from what is recorded of it.
+
+    Raises:
+        Problem: it ended without an output.
+    """
+    output = task.output
+    if output is None:
+        raise failed(task, headers)
+    if isinstance(output, StoredPayload) and output.size_bytes > ANSWER_BYTES:
+        return _at_its_place(task, headers)
+    try:
+        document = payloads.read(output)
+    except Exception as error:  # noqa: BLE001 - the task has succeeded: the caller may read it later
+        logger.warning("output not read", task_id=task.task_id, **described(error))
+        return _at_its_place(task, headers)
+    return processed(task, document, headers, message=message)
+
+
+def _at_its_place(task: Task, headers: dict[str, str] | None) -> Response:
+    """Return where the task's output is."""
+    place = {"Location": f"/tasks/{task.task_id}/result", **(headers or {})}
+    return Response(status_code=HTTPStatus.SEE_OTHER, headers=place)
+
+
 def age_of(result: CachedResult, now: datetime) -> dict[str, str]:
     """Return how old a kept result is (RFC 9111, section 5.1)."""
     return {"Age": str(max(int((now - result.made_at).total_seconds()), 0))}
 
 
-def failed(task: Task, error: TaskError | None, headers: dict[str, str] | None = None) -> Problem:
+def failed(task: Task, headers: dict[str, str] | None = None) -> Problem:
     """Return the problem of a task that ended without an output.
 
     It is the caller's fault or, with 500, the processor's, as was decided when the task failed.
     """
+    error = task.error if task.state is State.FAILED else None
     if error is None:
         detail = f"The task was {task.state}."
         return Problem(
@@ -94,10 +124,14 @@ def _count_fault() -> None:
     """Emit that a processor's fault is answered with 500: no reason to take a release back."""
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-    # The template names the stack's own; where there is none, an answer must not fail for it.
-    metrics = EphemeralMetrics(namespace=environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Tandem")
-    metrics.add_metric("ProcessorFaults", MetricUnit.Count, 1)
-    metrics.flush_metrics()
+    try:
+        metrics = EphemeralMetrics(
+            namespace=environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Tandem"
+        )
+        metrics.add_metric("ProcessorFaults", MetricUnit.Count, 1)
+        metrics.flush_metrics()
+    except Exception as error:  # noqa: BLE001 - a number that is missing must not be an answer
+        logger.warning("fault not counted", **described(error))
 
 
 def over_quota(exceeded: QuotaExceeded) -> Problem:

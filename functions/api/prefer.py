@@ -11,6 +11,8 @@ from api.time_left import within_time_left
 from tandem.domain.task import Task
 from tandem.limits import PREFER_WAIT_SECONDS
 from tandem.services.tasks import NoSuchTask
+from tandem.telemetry import logger
+from tandem.trace import described
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
@@ -78,8 +80,21 @@ async def ended(services: Services, task: Task, wait_seconds: float) -> Task:
     while not task.state.final and (left := until - clock.time()) > 0:
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-        seen = services.store.get(task.task_id)
-        if seen is None:
-            raise NoSuchTask
-        task = seen
+        task = _looked_at(services, task)
     return task
+
+
+def _looked_at(services: Services, task: Task) -> Task:
+    """Return the task as it is now or, when that cannot be read, as it was.
+
+    Raises:
+        NoSuchTask: it was deleted.
+    """
+    try:
+        seen = services.store.get(task.task_id)
+    except Exception as error:  # noqa: BLE001 - the task is recorded: its caller waits on
+        logger.warning("task not looked at", task_id=task.task_id, **described(error))
+        return task
+    if seen is None:
+        raise NoSuchTask
+    return seen

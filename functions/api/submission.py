@@ -10,7 +10,14 @@ from pydantic_core import CoreSchema
 from api.instants import Instant
 from tandem.domain.callback_url import URL_CHARACTERS
 from tandem.processing.catalogue import Catalogue, installed
-from tandem.processing.processor import AnyProcessor
+from tandem.processing.processor import AnyProcessor, OnlineMode
+
+_ONLINE: dict[OnlineMode, str] = {
+    "promote": "",
+    "wait": "\n\nOnline, the request waits while the worker runs it.",
+    "never": "\n\nIt runs offline only: `POST /process-online` answers 422.",
+}
+"""What an arm says of its processor beside the summary."""
 
 
 class Submission(BaseModel):
@@ -56,7 +63,7 @@ def _arm(processor: AnyProcessor) -> type[Submission]:
     arm: type[Submission] = create_model(
         f"{name}Submission",
         __base__=Submission,
-        __doc__=processor.summary,
+        __doc__=f"{processor.summary}{_ONLINE[processor.online]}",
         processor=(Literal[processor.name], ...),  # type: ignore[arg-type]  # a type made here
         input=(processor.input, ...),
     )

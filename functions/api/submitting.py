@@ -1,5 +1,6 @@
 """What all routes that submit tasks share."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
@@ -27,6 +28,8 @@ from tandem.ports import (
 from tandem.processing.upload import uploads_in
 from tandem.services.quota import QuotaExceeded
 from tandem.services.submit import NewTask
+from tandem.telemetry import logger
+from tandem.trace import described
 
 KEPT = "Task answered from a kept result"
 
@@ -56,10 +59,40 @@ def kept_result(new: NewTask, services: Services, request: Request) -> CachedRes
     return services.results.find(new.cache_key)
 
 
+def kept_output(
+    new: NewTask, services: Services, request: Request
+) -> tuple[CachedResult, bytes] | None:
+    """Return the kept result that answers a submission with its output, as `kept_result`.
+
+    One whose output cannot be read answers nothing: the processor runs.
+    """
+    kept = kept_result(new, services, request)
+    if kept is None:
+        return None
+    try:
+        return kept, services.payloads.read(kept.output)
+    except Exception as error:  # noqa: BLE001 - a cache that fails must not refuse a task
+        logger.error("kept result not read", task_id=kept.task_id, **described(error))
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """A task that was recorded, by this request or by an earlier one of the same key."""
+
+    task: Task
+    message: str
+    headers: dict[str, str]
+
+    def accepted(self) -> Response:
+        """Return where to follow it."""
+        return answers.accepted(self.task, self.message, self.headers)
+
+
 def enqueue(
     new: NewTask, services: Services, message: str, kept: CachedResult | None = None
-) -> Response:
-    """Queue a task, or find the one that its key made before; answer with where to follow it.
+) -> Enqueued:
+    """Queue a task, or find the one that its key made before.
 
     With a kept result there is nothing to queue: the task has succeeded.
     """
@@ -67,12 +100,12 @@ def enqueue(
     try:
         task = answered(new, Mode.OFFLINE, kept, services)
         if kept is None or task is None:
-            return answers.accepted(services.submissions.offline(new), message)
-        return answers.accepted(task, KEPT, answers.age_of(kept, services.clock.now()))
+            return Enqueued(services.submissions.offline(new), message, {})
+        return Enqueued(task, KEPT, answers.age_of(kept, services.clock.now()))
     except KeyUsed as used:
         task = made_before(services, same_request(new.once, used.before))
         services.submissions.found(task)
-        return answers.accepted(task, message, REPLAYED)
+        return Enqueued(task, message, REPLAYED)
     except Contended:
         raise key_in_flight() from None
 

@@ -40,4 +40,4 @@ async def start_heavy_task(
         document=asked.model_dump_json(exclude_unset=True).encode(),
         traceparent=request.state.traceparent,
     )
-    return enqueue(new, services, RUNNING)
+    return enqueue(new, services, RUNNING).accepted()

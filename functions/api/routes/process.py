@@ -1,5 +1,6 @@
 """Submitting one task, online or offline."""
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -16,12 +17,14 @@ from api.services import Services
 from api.strict_json import StrictJsonRoute
 from api.submission import AnySubmission
 from api.submitting import (
+    Enqueued,
     answered,
     check_callback_url,
     check_run_after,
     check_uploads_last,
     enqueue,
     gone,
+    kept_output,
     kept_result,
     key_in_flight,
     made_before,
@@ -31,15 +34,14 @@ from api.submitting import (
 from api.time_left import within_time_left
 from tandem.domain.task import Mode, State, Task
 from tandem.ports import Contended, KeyUsed
-from tandem.services.online import Promoted
-from tandem.services.outcomes import Failed, Succeeded
+from tandem.services.online import Answered
+from tandem.services.outcomes import Succeeded
 from tandem.services.tasks import NoSuchTask
 
 router = APIRouter(tags=["processing"], route_class=StrictJsonRoute, dependencies=[JSON_SPOKEN])
 
 ENQUEUED = "Task enqueued for offline processing"
 CONTINUED = "Task continues offline"
-_KEPT = ("age", "idempotency-replayed", "preference-applied")
 
 _TASK_ENDED: dict[int | str, dict[str, Any]] = {
     303: {"description": "Where its output is: it is large, or a file."},
@@ -64,7 +66,8 @@ async def process_online(
 ) -> Response:
     """Run the processor now and answer with its output.
 
-    When the time budget runs out, the task goes on offline: 202, with its `Location`.
+    When the time budget runs out, the task goes on offline: 202, with its `Location`. A processor
+    may be run by the worker alone while the request waits, or offline only (`GET /processors`).
     """
     if body.run_after is not None:
         raise invalid("/body/run_after", "An online task runs now.")
@@ -75,27 +78,29 @@ async def process_online(
     check_callback_url(body.callback_url, "/body/callback_url", services)
     take_quota(services, caller.tenant)
     new = new_task(body, caller, services, request, once)
-    kept = kept_result(new, services, request)
+    kept = kept_output(new, services, request)
     budget = within_time_left(request, services.settings.online_budget_seconds)
     try:
-        task = answered(new, Mode.ONLINE, kept, services)
-        if kept is not None and task is not None and task.output is not None:
-            output = services.payloads.read(task.output)
-            return answers.processed(task, output, answers.age_of(kept, services.clock.now()))
+        if kept is not None and (task := answered(new, Mode.ONLINE, kept[0], services)):
+            result, output = kept
+            return answers.processed(task, output, answers.age_of(result, services.clock.now()))
         if online == "wait":
             task = services.submissions.waited_for(new)
-            return await _answer_by(services, task, budget)
+            return _answer_online(services, await _ended(services, task, budget))
         answer = await services.online.process(new, body.input, budget_seconds=budget)
     except KeyUsed as used:
-        return _answer_online_again(services, same_request(once, used.before))
+        task = made_before(services, same_request(once, used.before))
+        services.submissions.found(task)
+        if online == "wait":
+            task = await _ended(services, task, budget)
+        elif _in_flight(task, services.clock.now()):
+            raise key_in_flight(task_id=task.task_id) from None
+        return _answer_online(services, task, REPLAYED)
     except Contended:
         raise key_in_flight() from None
-    if isinstance(answer, Promoted):
-        return answers.accepted(answer.task, CONTINUED)
-    if isinstance(answer.outcome, Succeeded):
+    if isinstance(answer, Answered) and isinstance(answer.outcome, Succeeded):
         return answers.processed(answer.task, answer.outcome.output)
-    error = answer.outcome.error if isinstance(answer.outcome, Failed) else None
-    raise answers.failed(answer.task, error)
+    return _answer_online(services, answer.task)
 
 
 @router.post(
@@ -124,38 +129,28 @@ async def process_offline(
     check_uploads_last(body, caller, "/body/run_after", services)
     check_callback_url(body.callback_url, "/body/callback_url", services)
     new = new_task(body, caller, services, request, once)
-    accepted = enqueue(new, services, ENQUEUED, kept_result(new, services, request))
+    enqueued = enqueue(new, services, ENQUEUED, kept_result(new, services, request))
     if not wait_seconds:
-        return accepted
-    return await _ended_or(accepted, services, wait_seconds)
+        return enqueued.accepted()
+    return await _ended_or(enqueued, services, wait_seconds)
 
 
-async def _ended_or(accepted: Response, services: Services, wait_seconds: float) -> Response:
-    """Return the output of the task that was accepted when it ends in time; else as before."""
-    task_id = accepted.headers["location"].rpartition("/")[2]
-    task = await _ended(services, made_before(services, task_id), wait_seconds)
-    accepted.headers.update(applied(wait_seconds))
-    if not task.state.final:
-        return accepted
-    kept = {name: accepted.headers[name] for name in _KEPT if name in accepted.headers}
-    if task.output is None:
-        raise answers.failed(task, task.error, kept)
-    output = services.payloads.read(task.output)
-    return answers.processed(task, output, kept, message=answers.OFFLINE)
+async def _ended_or(enqueued: Enqueued, services: Services, wait_seconds: float) -> Response:
+    """Return the answer of the task when it ends in time; else where to follow it."""
+    task = await _ended(services, enqueued.task, wait_seconds)
+    headers = enqueued.headers | applied(wait_seconds)
+    if task.state.final:
+        return answers.ended(task, services.payloads, headers, message=answers.OFFLINE)
+    return answers.accepted(enqueued.task, enqueued.message, headers)
 
 
-def _answer_online_again(services: Services, task_id: str) -> Response:
-    """Return the answer that the key's task has by now."""
-    task = made_before(services, task_id)
-    if task.state is State.RUNNING and task.attempts == 1:
-        raise key_in_flight(task_id=task.task_id)
-    services.submissions.found(task)
-    return _answer_online(services, task, REPLAYED)
+def _in_flight(task: Task, now: datetime) -> bool:
+    """Return whether the request that made an online task still runs it, as far as can be known.
 
-
-async def _answer_by(services: Services, task: Task, wait_seconds: float) -> Response:
-    """Return the answer of a task that the worker runs: its end, or where to follow it."""
-    return _answer_online(services, await _ended(services, task, wait_seconds))
+    Its attempt is the task's first. When its process died, nobody writes that: its lease ends.
+    """
+    leased = task.lease_until is not None and task.lease_until > now
+    return task.state is State.RUNNING and task.attempts == 1 and leased
 
 
 async def _ended(services: Services, task: Task, wait_seconds: float) -> Task:
@@ -172,6 +167,4 @@ def _answer_online(
     """Return the answer that a task has by now."""
     if not task.state.final:
         return answers.accepted(task, CONTINUED, headers)
-    if task.output is None:
-        raise answers.failed(task, task.error, headers)
-    return answers.processed(task, services.payloads.read(task.output), headers)
+    return answers.ended(task, services.payloads, headers)

@@ -10,7 +10,7 @@ from api.negotiation import json_spoken
 from api.owned import TaskIdPath, owned_task
 from api.problems import Problem
 from api.services import Services
-from tandem.domain.task import StoredPayload, Task
+from tandem.domain.task import State, StoredPayload, Task
 from tandem.limits import DOWNLOAD_LIFETIME
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
@@ -52,6 +52,6 @@ def _no_result(task: Task) -> Problem:
             task_id=task.task_id,
         )
     detail = f"The task was {task.state}."
-    if task.error is not None:
+    if task.state is State.FAILED and task.error is not None:
         detail = f"The task failed. {task.error.type}: {task.error.message}"
     return Problem(HTTPStatus.CONFLICT, "task-has-no-result", detail, task_id=task.task_id)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -57,7 +58,8 @@ def test_a_failed_online_submit_again_is_the_same_problem(api: Api) -> None:
 def test_an_online_submit_in_flight_is_a_conflict(api: Api) -> None:
     task_id = post(api, "/process-online").json["task_id"]
     tasks = api.wiring.store.tasks
-    tasks[task_id] = replace(tasks[task_id], state=State.RUNNING)
+    lease_until = api.wiring.clock.now() + timedelta(seconds=1)
+    tasks[task_id] = replace(tasks[task_id], state=State.RUNNING, lease_until=lease_until)
     answer = post(api, "/process-online")
     assert (answer.status, answer.problem) == (409, "idempotency-key-in-flight")
     assert answer.headers["retry-after"] == "1"

@@ -53,6 +53,23 @@ def test_a_time_limit_that_lambda_could_not_keep_is_refused(seconds: float) -> N
         processor("work", time_limit=seconds)(work)
 
 
+@pytest.mark.parametrize("online", ["", "always", "Never", None, True, ("wait",), ["wait"]])
+def test_an_online_mode_that_is_none_is_refused(online: Any) -> None:
+    def work(data: Input, ctx: TaskContext) -> Output:
+        return Output(words=0)
+
+    with pytest.raises(NotAProcessor, match="online must be one of promote, wait, never"):
+        processor("work", online=online)(work)
+
+
+def test_a_processor_is_promoted_unless_it_says_otherwise() -> None:
+    def work(data: Input, ctx: TaskContext) -> Output:
+        return Output(words=0)
+
+    assert processor("work")(work).online == "promote"
+    assert processor("work", online="wait")(work).online == "wait"
+
+
 def untyped(data, ctx):  # type: ignore[no-untyped-def]
     return None
 
