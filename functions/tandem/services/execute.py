@@ -184,11 +184,24 @@ class Execution:
             permanent=permanent,
         )
         retry_in = None if permanent else processor.retry.delay(attempt.attempt)
-        own = isinstance(error, OwnFault)
+        own = isinstance(error, OwnFault) or _of_output(processor, error)
         failure = TaskError(
             error_type(error), error_text(error, ERROR_CHARACTERS), permanent=permanent, own=own
         )
         return Failed(failure, retry_in)
+
+
+def _of_output(processor: AnyProcessor, error: BaseException) -> bool:
+    """Return whether the processor made an output that is not of its own model."""
+    if not isinstance(error, ValidationError):
+        return False
+    output, given = (_title(model) for model in (processor.output, processor.input))
+    return error.title == output != given
+
+
+def _title(model: type[BaseModel]) -> str:
+    """Return what Pydantic names a model by in its errors."""
+    return model.model_config.get("title") or model.__name__
 
 
 def _call(processor: AnyProcessor, data: BaseModel, attempt: Attempt) -> Any:
