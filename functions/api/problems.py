@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from api.methods import allowed
 from tandem.limits import DETAIL_CHARACTERS, INVALID_PARTS
+from tandem.ports import Contended
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -83,6 +84,18 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     return response(request_id, error.status_code, kind, error.detail, headers=headers, **members)
 
 
+async def _answer_contended(request: Request, error: Exception) -> JSONResponse:
+    """Answer that nothing was written: others write the same at this moment."""
+    del error
+    return response(
+        request.state.request_id,
+        HTTPStatus.CONFLICT,
+        "contended",
+        "Others change the same thing at this moment: send the request again.",
+        headers={"Retry-After": "1"},
+    )
+
+
 async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
     parts = [
@@ -112,3 +125,4 @@ def install(app: FastAPI) -> None:
     """Answer every error of the application as a problem document."""
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(Contended, _answer_contended)

@@ -1,5 +1,6 @@
 """Submitting many tasks in one call."""
 
+from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -17,13 +18,15 @@ from api.submitting import (
     check_callback_url,
     check_run_after,
     check_uploads_last,
+    key_in_flight,
     made_before,
     new_task,
     take_quota,
 )
+from api.time_left import within_time_left
 from tandem.domain.task import Task
-from tandem.limits import BATCH_TASKS
-from tandem.ports import KeyUsed
+from tandem.limits import BATCH_SECONDS, BATCH_TASKS
+from tandem.ports import Contended, KeyUsed
 from tandem.services.submit import NewTask
 from tandem.services.views import TaskView
 from tandem.telemetry import logger
@@ -66,6 +69,7 @@ async def process_offline_batch(
         range(len(body.tasks)),
     )
     take_quota(services, caller.tenant, len(body.tasks))
+    until = services.clock.now() + timedelta(seconds=within_time_left(request, BATCH_SECONDS))
 
     def submit(index: int) -> NewTask | Exception:
         try:
@@ -74,10 +78,10 @@ async def process_offline_batch(
             return error
 
     news = services.pool.map(submit, range(len(body.tasks)))
-    outcomes = services.submissions.offline_many(news)
-    items = [
-        _batch_item(services, new, outcome) for new, outcome in zip(news, outcomes, strict=True)
-    ]
+    outcomes = services.submissions.offline_many(news, until=until)
+    items = services.pool.map(
+        lambda index: _batch_item(services, news[index], outcomes[index]), range(len(news))
+    )
     if any(item.task is None for item in items):
         response.status_code = HTTPStatus.MULTI_STATUS
     return BatchAnswer(items=items)
@@ -95,6 +99,8 @@ def _batch_item(
             return BatchItem(task=TaskView.of(task), replayed=True)
         except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
             outcome = error
+    if isinstance(outcome, Contended):
+        outcome = key_in_flight()
     if isinstance(outcome, Problem):
         return BatchItem(error=outcome.detail)
     logger.error("not submitted", **described(outcome))

@@ -167,11 +167,15 @@ async def retry_task(
         ) from None
     except ProcessorGone:
         detail = f"There is no processor {owned.processor} any more."
-        raise Problem(HTTPStatus.CONFLICT, "processor-gone", detail) from None
+        raise Problem(
+            HTTPStatus.CONFLICT, "processor-gone", detail, task_id=owned.task_id
+        ) from None
     except InputGone:
         detail = "The task's input has expired: submit it anew."
         raise Problem(HTTPStatus.GONE, "input-gone", detail, task_id=owned.task_id) from None
     except Contended:
+        if once is None:
+            raise
         raise key_in_flight() from None
     except AlreadyRetried:
         raise not_found("task") from None

@@ -11,10 +11,11 @@ from api.owned import UploadIdPath, owned_upload
 from api.problems import Problem
 from api.services import Services
 from api.strict_json import StrictJsonRoute
+from api.submitting import key_in_flight
 from api.upload_models import UploadRequest, UploadTicket, UploadView
 from tandem.domain.ids import UploadId, new_upload_id
 from tandem.limits import UPLOAD_BYTES, UPLOAD_LIFETIME
-from tandem.ports import KeyUsed, upload_key
+from tandem.ports import Contended, KeyUsed, upload_key
 
 router = APIRouter(
     prefix="/uploads", tags=["uploads"], route_class=StrictJsonRoute, dependencies=[JSON_SPOKEN]
@@ -49,6 +50,8 @@ async def create_upload(
         except KeyUsed as used:
             upload_id = UploadId(same_request(once, used.before))
             response.headers.update(REPLAYED)
+        except Contended:
+            raise key_in_flight() from None
     form = services.blobs.upload_form(
         upload_key(caller.tenant, upload_id),
         filename=body.filename,

@@ -30,18 +30,29 @@ class SQSTaskQueue:
         self._queue_url = queue_url
 
     def send(self, *envelopes: Envelope) -> list[TaskId]:
-        """Send tasks to the worker, ten to a call, and return those that could not be sent."""
+        """Send tasks to the worker, ten to a call, and return those that could not be sent.
+
+        A call that SQS refuses loses its ten, and no others; when all are lost, it is raised.
+        """
         if len(envelopes) == 1:
             self._client.send_message(QueueUrl=self._queue_url, **_message(envelopes[0]))
             return []
         lost: list[TaskId] = []
+        refusal: Exception | None = None
         for batch in batched(envelopes, _BATCH_MESSAGES, strict=False):
             entries: list[Any] = [
                 _message(envelope) | {"Id": str(index)} for index, envelope in enumerate(batch)
             ]
-            answer = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            try:
+                answer = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            except self._client.exceptions.ClientError as error:
+                refusal = error
+                lost += [envelope.task_id for envelope in batch]
+                continue
             failed = answer.get("Failed", [])
             lost += [batch[int(entry["Id"])].task_id for entry in failed]
+        if refusal is not None and len(lost) == len(envelopes):
+            raise refusal
         return lost
 
     def depth(self) -> QueueDepth:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from tandem.domain.callback import Callback
 from tandem.domain.clock import Clock
@@ -40,6 +41,10 @@ class NewTask:
     callback_url: str | None = None
 
 
+class OutOfTime(Exception):
+    """There was no time left to record a task."""
+
+
 class Submissions:
     """Accepts tasks.
 
@@ -75,12 +80,15 @@ class Submissions:
         self._dispatch.send(task)
         return task
 
-    def offline_many(self, news: "Sequence[NewTask | Exception]") -> "list[Task | Exception]":
+    def offline_many(
+        self, news: "Sequence[NewTask | Exception]", *, until: datetime | None = None
+    ) -> "list[Task | Exception]":
         """Record tasks and send them; return each, or why it was not recorded, in their order.
 
-        What is an exception already stays one.
+        What is an exception already stays one. What is not begun by `until` is `OutOfTime`.
         """
-        outcomes = self._pool.map(self._recorded_or_error, news)
+        record = partial(self._recorded_or_error, until=until)
+        outcomes = self._pool.map(record, news)
         self._dispatch.send(*(task for task in outcomes if isinstance(task, Task)))
         return outcomes
 
@@ -150,10 +158,14 @@ class Submissions:
         self._store.put(task, once=new.once)
         return task
 
-    def _recorded_or_error(self, new: NewTask | Exception) -> "Task | Exception":
+    def _recorded_or_error(
+        self, new: NewTask | Exception, *, until: datetime | None
+    ) -> "Task | Exception":
+        if isinstance(new, Exception):
+            return new
+        if until is not None and self._clock.now() >= until:
+            return OutOfTime()
         try:
-            if isinstance(new, Exception):
-                return new
             return self._record(new)
         except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
             return error

@@ -6,23 +6,24 @@ import pytest
 from tandem.domain.clock import to_text
 from tandem.domain.task import Task
 from tandem.settings import Settings
+from tandem.testing import FakeClock
 from tests.unit.api.conftest import Api
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
 
 
 def test_a_batch_queues_its_tasks_and_says_so_for_each(api: Api) -> None:
-    answer = api("POST", "/process-offline/batch", {"tasks": [ECHO] * 100})
+    answer = api("POST", "/process-offline/batch", {"tasks": [ECHO] * 1000})
     assert answer.status == 202
     ids = [item["task"]["task_id"] for item in answer.json["items"]]
-    assert len(set(ids)) == len(api.wiring.queue.messages) == 100
+    assert len(set(ids)) == len(api.wiring.queue.messages) == 1000
 
 
 @pytest.mark.parametrize(
     ("tasks", "pointer"),
     [
         ([], "/body/tasks"),
-        ([ECHO] * 101, "/body/tasks"),
+        ([ECHO] * 1001, "/body/tasks"),
         ([ECHO, {"processor": "none", "input": {}}], "/body/tasks/1"),
         ([ECHO, {"processor": "echo", "input": {}}], "/body/tasks/1/echo/input/message"),
     ],
@@ -49,6 +50,27 @@ def test_what_of_a_batch_could_not_be_recorded_says_so(
     assert answer.status == 207
     assert sorted(item["task"] is None for item in answer.json["items"]) == [False, True]
     assert "SECRET-DETAIL" not in answer.text
+
+
+def test_what_of_a_batch_there_is_no_time_for_says_so(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = api.wiring.store.put
+
+    def put_slowly(task: Task, **options: Any) -> None:
+        put(task, **options)
+        clock = api.wiring.clock
+        assert isinstance(clock, FakeClock)
+        clock.advance(8)
+
+    monkeypatch.setattr(api.wiring.store, "put", put_slowly)
+    monkeypatch.setattr(api.wiring.pool, "size", 1)
+    answer = api("POST", "/process-offline/batch", {"tasks": [ECHO] * 5})
+    assert answer.status == 207
+    recorded = [item["task"] is not None for item in answer.json["items"]]
+    assert recorded == [True, True, True, False, False]
+    assert len(api.wiring.queue.messages) == 3
+    assert answer.json["items"][4]["error"].endswith("submit it again.")
 
 
 def test_a_batch_again_under_its_key_makes_nothing_new(api: Api) -> None:
