@@ -27,7 +27,7 @@ from api.time_left import within_time_left
 from tandem.domain.task import Task
 from tandem.limits import BATCH_SECONDS, BATCH_TASKS
 from tandem.ports import Contended, KeyUsed
-from tandem.services.submit import NewTask
+from tandem.services.submit import NewTask, OutOfTime
 from tandem.services.views import TaskView
 from tandem.telemetry import logger
 from tandem.trace import described
@@ -72,6 +72,8 @@ async def process_offline_batch(
     until = services.clock.now() + timedelta(seconds=within_time_left(request, BATCH_SECONDS))
 
     def submit(index: int) -> NewTask | Exception:
+        if services.clock.now() >= until:
+            return OutOfTime()
         try:
             return new_task(body.tasks[index], caller, services, request, part_of(once, index))
         except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
@@ -79,6 +81,8 @@ async def process_offline_batch(
 
     news = services.pool.map(submit, range(len(body.tasks)))
     outcomes = services.submissions.offline_many(news, until=until)
+    if late := sum(isinstance(outcome, OutOfTime) for outcome in outcomes):
+        logger.error("no time left to record", tasks=late)
     items = services.pool.map(
         lambda index: _batch_item(services, news[index], outcomes[index]), range(len(news))
     )
@@ -99,6 +103,8 @@ def _batch_item(
             return BatchItem(task=TaskView.of(task), replayed=True)
         except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
             outcome = error
+    if isinstance(outcome, OutOfTime):
+        return BatchItem(error="There was no time left to record the task; submit it again.")
     if isinstance(outcome, Contended):
         outcome = key_in_flight()
     if isinstance(outcome, Problem):

@@ -7,6 +7,7 @@ from tandem.domain.clock import to_text
 from tandem.domain.task import Task
 from tandem.settings import Settings
 from tandem.testing import FakeClock
+from tests.factories.echoes import be_echo
 from tests.unit.api.conftest import Api
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
@@ -70,7 +71,26 @@ def test_what_of_a_batch_there_is_no_time_for_says_so(
     recorded = [item["task"] is not None for item in answer.json["items"]]
     assert recorded == [True, True, True, False, False]
     assert len(api.wiring.queue.messages) == 3
-    assert answer.json["items"][4]["error"].endswith("submit it again.")
+    assert answer.json["items"][4]["error"].startswith("There was no time left")
+
+
+def test_looking_inputs_up_leaves_time_to_answer_a_batch(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_echo(api.wiring, cache_seconds=60)
+    looked_up: list[Any] = []
+
+    def look_up_slowly(*arguments: Any) -> None:
+        looked_up.append(arguments)
+        clock = api.wiring.clock
+        assert isinstance(clock, FakeClock)
+        clock.advance(8)
+
+    monkeypatch.setattr(api.wiring.results, "key_of", look_up_slowly)
+    monkeypatch.setattr(api.wiring.pool, "size", 1)
+    answer = api("POST", "/process-offline/batch", {"tasks": [ECHO] * 5})
+    assert (answer.status, len(looked_up)) == (207, 3)
+    assert all("no time left" in item["error"] for item in answer.json["items"])
 
 
 def test_a_batch_again_under_its_key_makes_nothing_new(api: Api) -> None:
