@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from api.identity import Writer
 from api.models import Accepted
 from api.negotiation import JSON_SPOKEN
+from api.problems import not_found
 from api.services import Services
 from api.submitting import enqueue
 from tandem.services.submit import NewTask
@@ -22,7 +23,10 @@ RUNNING = "Task is running"
     "/heavy-task",
     operation_id="start_heavy_task",
     status_code=HTTPStatus.ACCEPTED,
-    responses={202: {"model": Accepted, "description": "It is queued."}},
+    responses={
+        202: {"model": Accepted, "description": "It is queued."},
+        404: {"description": "There is no processor `checksum-files`."},
+    },
 )
 async def start_heavy_task(
     caller: Writer,
@@ -32,7 +36,9 @@ async def start_heavy_task(
     block_mb: Annotated[int, Query(ge=1, le=16)] = 4,
 ) -> Response:
     """Queue a `checksum-files` task over generated blocks: work to watch."""
-    processor = services.catalogue["checksum-files"]
+    processor = services.catalogue.get("checksum-files")
+    if processor is None:
+        raise not_found("processor")
     asked: BaseModel = processor.input(blocks=blocks, block_mb=block_mb)
     new = NewTask(
         tenant=caller.tenant,

@@ -336,3 +336,10 @@ def test_tasks_whose_processor_is_gone_are_read_as_ever(api: Api) -> None:
     assert (again.status, again.problem) == (409, "processor-gone")
     assert again.json["task_id"] == ended.json["task_id"]
     assert api("POST", f"{queued}/cancel").json["state"] == "cancelled"
+
+
+def test_heavy_work_without_its_processor_is_of_none(api: Api) -> None:
+    api.wiring.catalogue = Catalogue([api.wiring.catalogue["echo"]])
+    answer = api("GET", "/heavy-task")
+    assert (answer.status, answer.problem) == (404, "not-found")
+    assert api.wiring.store.tasks == {}
