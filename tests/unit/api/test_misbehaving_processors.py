@@ -52,7 +52,7 @@ def test_a_misbehaving_processor_is_answered_as_a_problem_of_its_task(
     assert process("well").status == 200
 
 
-@pytest.mark.parametrize("how", chaos.PROCESS_CHANGES.keys() - {"close-stdout"})
+@pytest.mark.parametrize("how", sorted(chaos.PROCESS_CHANGES.keys() - {"close-stdout"}))
 def test_what_a_processor_does_to_the_process_harms_no_later_request(
     how: str, process: Any
 ) -> None:

@@ -79,7 +79,7 @@ def test_an_output_that_is_no_json_ends_its_task_for_good(how: str) -> None:
     assert (task.error.type, task.error.own) == ("BadOutput", True)
 
 
-@pytest.mark.parametrize("how", SUCCEEDS.keys() - FORKS)
+@pytest.mark.parametrize("how", sorted(SUCCEEDS.keys() - FORKS))
 def test_what_is_allowed_succeeds(how: str, capfd: pytest.CaptureFixture[str]) -> None:
     wiring = make()
     (task,) = run_beside_mates(wiring, how)
