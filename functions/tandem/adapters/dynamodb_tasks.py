@@ -86,18 +86,19 @@ class DynamoDBTaskStore:
                 ),
             )
         except self._client.exceptions.TransactionCanceledException as error:
-            reasons: Any = iter(error.response["CancellationReasons"][1:])
+            for_task, *others = error.response["CancellationReasons"]
+            if for_task.get("Code") == REFUSED:
+                # An id is used once: the SDK repeated a put whose answer was lost, whoever has
+                # taken the key meanwhile.
+                return
+            reasons: Any = iter(others)
             for_key, for_failed = (next(reasons) if part else {} for part in (once, follows))
             if for_key.get("Code") == REFUSED:
-                before = made_before(for_key)
-                if before.made != task_id:
-                    raise KeyUsed(before) from None
-            elif for_failed.get("Code") == REFUSED:
+                raise KeyUsed(made_before(for_key)) from None
+            if for_failed.get("Code") == REFUSED:
                 retried_as = for_failed.get("Item", {}).get("retried_as", {}).get("S")
-                if retried_as != task_id:
-                    raise AlreadyRetried(retried_as) from None
-            elif error.response["CancellationReasons"][0].get("Code") != REFUSED:
-                raise
+                raise AlreadyRetried(retried_as) from None
+            raise
 
     def _leave_list(self, follows: Follows, task_id: TaskId) -> Any:
         """Return the update that takes a failed task off the list, for the task that follows it."""
