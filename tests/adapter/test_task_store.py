@@ -1,12 +1,17 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from tandem.adapters.items import task_key
+from tandem.domain.changes import Change, Guard
 from tandem.domain.ids import TenantId
+from tandem.domain.recovery import recover
 from tandem.domain.task import (
     AttemptRecord,
+    DueTask,
     Fence,
     InlinePayload,
     Progress,
@@ -16,33 +21,32 @@ from tandem.domain.task import (
     TaskError,
 )
 from tandem.domain.transitions import (
+    CRASHED,
     cancel_queued,
     claim,
     extend_lease,
     fail,
-    give_up,
+    give_up_queued,
     hand_back,
-    reclaim,
     report_progress,
     request_cancel,
     retry_later,
     send_again,
     stop,
-    stop_dead,
     succeed,
 )
 from tandem.ports import (
     ChangeRefused,
     CursorInvalid,
+    Follows,
     KeyUsed,
     MadeBefore,
     Once,
-    TaskExists,
     TaskFilter,
     TaskStore,
 )
 from tests.adapter.conftest import Ports
-from tests.factories.tasks import ACME, NOON, make_task
+from tests.factories.tasks import ACME, NOON, make_task, start
 
 LEASE = NOON + timedelta(minutes=2)
 EXPIRY = NOON + timedelta(days=30)
@@ -55,7 +59,7 @@ def store(ports: Ports) -> TaskStore:
 
 
 def claimed(store: TaskStore, task: Task) -> Task:
-    return store.change(task.task_id, claim(now=NOON, lease_until=LEASE))
+    return store.change(task.task_id, start(now=NOON, lease_until=LEASE))
 
 
 def test_a_task_is_read_back_as_it_was_put(store: TaskStore) -> None:
@@ -64,7 +68,17 @@ def test_a_task_is_read_back_as_it_was_put(store: TaskStore) -> None:
         error=TaskError("KeyError", "no such key"),
         progress=Progress(1, 2, "half"),
         not_before=NOON + timedelta(milliseconds=1),
-        history=(AttemptRecord(NOON, LEASE, TaskError("E", "")), AttemptRecord(LEASE)),
+        history=(AttemptRecord(1, NOON, LEASE, TaskError("E", "")), AttemptRecord(2, LEASE)),
+        uncounted=1,
+        crashes=2,
+        max_crashes=1,
+        alone=True,
+        in_company=True,
+        own_fault=True,
+        first_task=make_task().task_id,
+        claim_id="a",
+        release_id="b",
+        end_id="c",
         requested_by="operator",
         traceparent="00-1",
         cached_from=make_task().task_id,
@@ -76,14 +90,6 @@ def test_a_task_is_read_back_as_it_was_put(store: TaskStore) -> None:
 
 def test_an_unknown_task_is_none(store: TaskStore) -> None:
     assert store.get(make_task().task_id) is None
-
-
-def test_an_id_is_taken_only_once(store: TaskStore) -> None:
-    task = make_task()
-    store.put(task)
-    with pytest.raises(TaskExists):
-        store.put(replace(task, processor="other"))
-    assert store.get(task.task_id) == task
 
 
 def test_a_claim_returns_the_whole_task_and_counts_the_attempt(store: TaskStore) -> None:
@@ -98,8 +104,10 @@ def test_a_claim_returns_the_whole_task_and_counts_the_attempt(store: TaskStore)
         due_at=LEASE,
         started_at=NOON,
         attempt_started_at=NOON,
-        history=(AttemptRecord(NOON),),
+        claim_id=held.claim_id,
     )
+    assert held.claim_id
+    assert held.attempt_records == (AttemptRecord(1, NOON),)
     assert store.get(task.task_id) == held
 
 
@@ -112,12 +120,15 @@ def test_a_held_task_is_not_claimed_again_and_is_shown(store: TaskStore) -> None
     assert refused.value.task == held
 
 
-def test_a_task_whose_lease_ended_is_claimed_again(store: TaskStore) -> None:
+def test_a_task_whose_lease_ended_is_not_claimed_before_it_is_recovered(store: TaskStore) -> None:
     task = make_task()
     store.put(task)
-    claimed(store, task)
+    held = claimed(store, task)
     later = LEASE + timedelta(milliseconds=1)
-    held = store.change(task.task_id, claim(now=later, lease_until=later + timedelta(minutes=2)))
+    with pytest.raises(ChangeRefused):
+        store.change(task.task_id, start(now=later, lease_until=later + timedelta(minutes=2)))
+    store.change(task.task_id, recover(held, now=later, due_at=EXPIRY, expires_at=EXPIRY))
+    held = store.change(task.task_id, start(now=later, lease_until=later + timedelta(minutes=2)))
     assert (held.attempts, held.started_at, held.attempt_started_at) == (2, NOON, later)
 
 
@@ -127,7 +138,7 @@ def test_a_task_that_waits_is_not_claimed_before_its_time(store: TaskStore) -> N
     with pytest.raises(ChangeRefused):
         claimed(store, task)
     ready = NOON + timedelta(seconds=1)
-    held = store.change(task.task_id, claim(now=ready, lease_until=LEASE))
+    held = store.change(task.task_id, start(now=ready, lease_until=LEASE))
     assert held.not_before is None
 
 
@@ -151,27 +162,29 @@ def test_success_is_final_and_clears_the_lease(store: TaskStore) -> None:
     end = NOON + timedelta(seconds=3)
     output, file = InlinePayload('{"a":1}'), StoredPayload("tasks/1/1/files/a.csv", 10)
     done = store.change(
-        task.task_id, succeed(held.fence, now=end, expires_at=EXPIRY, output=output, file=file)
+        task.task_id, succeed(held, now=end, expires_at=EXPIRY, output=output, file=file)
     )
     assert done == replace(
         held,
         state=State.SUCCEEDED,
         finished_at=end,
         expires_at=EXPIRY,
-        history=(AttemptRecord(NOON, end),),
+        history=(AttemptRecord(1, NOON, end),),
         output=output,
         file=file,
         lease_until=None,
         due_at=None,
+        end_id=done.end_id,
     )
     for change in (
-        claim(now=LEASE, lease_until=LEASE),
-        succeed(held.fence, now=end, expires_at=EXPIRY, output=output),
-        fail(held.fence, now=end, expires_at=EXPIRY, error=TaskError("E", "")),
-        give_up(now=LEASE, expires_at=EXPIRY, error=TaskError("E", "")),
+        start(now=LEASE, lease_until=LEASE),
+        succeed(held, now=end, expires_at=EXPIRY, output=output),
+        fail(held, now=end, expires_at=EXPIRY, error=TaskError("E", "")),
+        give_up_queued(now=LEASE, expires_at=EXPIRY),
+        recover(held, now=LEASE, due_at=LEASE, expires_at=EXPIRY),
         cancel_queued(now=LEASE, expires_at=EXPIRY),
         request_cancel(now=LEASE),
-        report_progress(held.fence, Progress(1, None, "")),
+        report_progress(held, Progress(1, None, "")),
     ):
         with pytest.raises(ChangeRefused):
             store.change(task.task_id, change)
@@ -187,10 +200,11 @@ def test_a_late_write_of_another_attempt_is_fenced_out(store: TaskStore, stale: 
     task = make_task()
     store.put(task)
     held = claimed(store, task)
+    other = replace(held, attempts=stale.attempt, lease_until=stale.lease_until)
     with pytest.raises(ChangeRefused):
         store.change(
             task.task_id,
-            succeed(stale, now=NOON, expires_at=EXPIRY, output=InlinePayload("{}")),
+            succeed(other, now=NOON, expires_at=EXPIRY, output=InlinePayload("{}")),
         )
     assert store.get(task.task_id) == held
 
@@ -202,7 +216,7 @@ def test_a_failed_attempt_is_kept_with_its_error_and_the_task_waits(store: TaskS
     end, ready = NOON + timedelta(seconds=3), NOON + timedelta(seconds=5)
     due = NOON + timedelta(minutes=20)
     error = TaskError("ConnectionError", "try later")
-    change = retry_later(held.fence, now=end, not_before=ready, due_at=due, error=error)
+    change = retry_later(held, now=end, not_before=ready, due_at=due, error=error)
     waiting = store.change(task.task_id, change)
     assert waiting == replace(
         held,
@@ -211,10 +225,11 @@ def test_a_failed_attempt_is_kept_with_its_error_and_the_task_waits(store: TaskS
         due_at=due,
         error=error,
         lease_until=None,
-        history=(AttemptRecord(NOON, end, error),),
+        history=(AttemptRecord(1, NOON, end, error),),
+        release_id=change.write_id,
     )
-    again = store.change(task.task_id, claim(now=ready, lease_until=LEASE))
-    assert again.history == (AttemptRecord(NOON, end, error), AttemptRecord(ready))
+    again = store.change(task.task_id, start(now=ready, lease_until=LEASE))
+    assert again.attempt_records == (AttemptRecord(1, NOON, end, error), AttemptRecord(2, ready))
 
 
 def test_a_task_that_is_handed_back_may_have_one_more_attempt(store: TaskStore) -> None:
@@ -222,10 +237,11 @@ def test_a_task_that_is_handed_back_may_have_one_more_attempt(store: TaskStore) 
     store.put(task)
     held = claimed(store, task)
     why = TaskError("OutOfTime", "")
-    change = hand_back(held.fence, now=NOON, due_at=LEASE, max_attempts=4, why=why)
+    change = hand_back(held, now=NOON, not_before=LEASE, due_at=EXPIRY, why=why)
     waiting = store.change(task.task_id, change)
     assert (waiting.state, waiting.max_attempts, waiting.error) == (State.QUEUED, 4, None)
-    assert waiting.history == (AttemptRecord(NOON, NOON, why),)
+    assert (waiting.uncounted, waiting.not_before, waiting.due_at) == (1, LEASE, EXPIRY)
+    assert waiting.history == (AttemptRecord(1, NOON, NOON, why),)
 
 
 def test_a_lease_is_extended_and_the_old_fence_is_void(store: TaskStore) -> None:
@@ -233,10 +249,10 @@ def test_a_lease_is_extended_and_the_old_fence_is_void(store: TaskStore) -> None
     store.put(task)
     held = claimed(store, task)
     later = LEASE + timedelta(minutes=1)
-    longer = store.change(task.task_id, extend_lease(held.fence, lease_until=later))
-    assert longer == replace(held, lease_until=later, due_at=later)
+    longer = store.change(task.task_id, extend_lease(held, lease_until=later))
+    assert longer == replace(held, lease_until=later, due_at=later, claim_id=longer.claim_id)
     with pytest.raises(ChangeRefused):
-        store.change(task.task_id, extend_lease(held.fence, lease_until=LEASE))
+        store.change(task.task_id, extend_lease(held, lease_until=LEASE))
 
 
 def test_a_queued_task_is_cancelled_at_once(store: TaskStore) -> None:
@@ -250,6 +266,7 @@ def test_a_queued_task_is_cancelled_at_once(store: TaskStore) -> None:
         expires_at=EXPIRY,
         due_at=None,
         cancel_requested_at=NOON,
+        end_id=done.end_id,
     )
 
 
@@ -258,24 +275,24 @@ def test_a_running_task_that_shall_stop_is_neither_retried_nor_claimed(store: Ta
     store.put(task)
     held = claimed(store, task)
     with pytest.raises(ChangeRefused):
-        store.change(task.task_id, stop(held.fence, now=NOON, expires_at=EXPIRY, error=None))
+        store.change(task.task_id, stop(held, now=NOON, expires_at=EXPIRY, error=None))
     asked = store.change(task.task_id, request_cancel(now=NOON))
     assert asked == replace(held, cancel_requested_at=NOON)
     error = TaskError("E", "")
     for change in (
-        retry_later(held.fence, now=NOON, not_before=NOON, due_at=LEASE, error=error),
-        hand_back(held.fence, now=NOON, due_at=LEASE, max_attempts=4, why=error),
-        claim(now=LEASE, lease_until=LEASE),
-        reclaim(now=LEASE, due_at=LEASE, error=error),
-        give_up(now=LEASE, expires_at=EXPIRY, error=error),
-        stop_dead(now=NOON, expires_at=EXPIRY),
+        retry_later(held, now=NOON, not_before=NOON, due_at=LEASE, error=error),
+        hand_back(held, now=NOON, not_before=NOON, due_at=LEASE, why=error),
+        start(now=LEASE, lease_until=LEASE),
+        recover(held, now=LEASE, due_at=LEASE, expires_at=EXPIRY),
+        give_up_queued(now=LEASE, expires_at=EXPIRY),
+        recover(asked, now=NOON, due_at=LEASE, expires_at=EXPIRY),
     ):
         with pytest.raises(ChangeRefused):
             store.change(task.task_id, change)
-    stopped = store.change(task.task_id, stop(held.fence, now=NOON, expires_at=EXPIRY, error=error))
+    stopped = store.change(task.task_id, stop(held, now=NOON, expires_at=EXPIRY, error=error))
     assert (stopped.state, stopped.history) == (
         State.CANCELLED,
-        (AttemptRecord(NOON, NOON, error),),
+        (AttemptRecord(1, NOON, NOON, error),),
     )
 
 
@@ -283,9 +300,12 @@ def test_a_dead_attempt_that_should_stop_is_cancelled(store: TaskStore) -> None:
     task = make_task()
     store.put(task)
     claimed(store, task)
-    store.change(task.task_id, request_cancel(now=NOON))
-    stopped = store.change(task.task_id, stop_dead(now=LEASE, expires_at=EXPIRY))
+    asked = store.change(task.task_id, request_cancel(now=NOON))
+    stopped = store.change(
+        task.task_id, recover(asked, now=LEASE, due_at=EXPIRY, expires_at=EXPIRY)
+    )
     assert (stopped.state, stopped.due_at) == (State.CANCELLED, None)
+    assert stopped.history == (AttemptRecord(1, NOON, None, CRASHED),)
 
 
 def test_overdue_tasks_are_found_longest_due_first_and_only_they(store: TaskStore) -> None:
@@ -306,35 +326,128 @@ def test_overdue_tasks_are_found_longest_due_first_and_only_they(store: TaskStor
     assert sum(len(store.overdue(n, now, limit=1)) for n in range(store.shards)) <= store.shards
 
 
+def test_a_task_of_a_later_time_comes_due_apart_and_is_not_late(store: TaskStore) -> None:
+    later = make_task(not_before=LEASE, due_at=LEASE)
+    late = make_task(due_at=NOON)
+    for task in (later, late):
+        store.put(task)
+    shards = range(store.shards)
+    early = LEASE - timedelta(milliseconds=1)
+    assert [due for n in shards for due in store.come_due(n, early, limit=9)] == []
+    (came,) = (due for n in shards for due in store.come_due(n, LEASE, limit=9))
+    assert came == DueTask(later.task_id, State.QUEUED, LEASE, 0)
+    (overdue,) = (due for n in shards for due in store.overdue(n, LEASE, limit=9))
+    assert overdue.task_id == late.task_id
+    sent = store.change(later.task_id, send_again(seen_due_at=LEASE, due_at=EXPIRY, late=False))
+    assert (sent.sweeps, sent.not_before) == (0, LEASE)
+    assert [due for n in shards for due in store.come_due(n, EXPIRY, limit=9)] == []
+    (moved,) = (due for n in shards for due in store.overdue(n, EXPIRY, limit=9) if due != overdue)
+    assert moved == DueTask(later.task_id, State.QUEUED, EXPIRY, 0)
+
+
 def test_a_task_is_sent_again_once_for_each_due_time(store: TaskStore) -> None:
     task = make_task(due_at=NOON)
     store.put(task)
     change = send_again(seen_due_at=NOON, due_at=LEASE)
     moved = store.change(task.task_id, change)
-    assert moved == replace(task, due_at=LEASE, sweeps=1)
+    assert moved == replace(task, due_at=LEASE, sweeps=1, release_id=change.write_id)
     with pytest.raises(ChangeRefused):
-        store.change(task.task_id, change)
+        store.change(task.task_id, send_again(seen_due_at=NOON, due_at=EXPIRY))
     (due,) = (one for n in range(store.shards) for one in store.overdue(n, LEASE, limit=5))
     assert (due.due_at, due.sweeps) == (LEASE, 1)
 
 
-def test_a_dead_attempt_is_reclaimed_with_its_error(store: TaskStore) -> None:
+def test_a_dead_attempt_is_queued_again_and_a_live_one_is_not(store: TaskStore) -> None:
     task = make_task()
     store.put(task)
     held = claimed(store, task)
-    error = TaskError("Crashed", "")
+    early = LEASE - timedelta(milliseconds=1)
     with pytest.raises(ChangeRefused):
-        store.change(task.task_id, reclaim(now=NOON, due_at=LEASE, error=error))
-    queued = store.change(task.task_id, reclaim(now=LEASE, due_at=EXPIRY, error=error))
+        store.change(task.task_id, recover(held, now=early, due_at=LEASE, expires_at=EXPIRY))
+    change = recover(held, now=LEASE, due_at=EXPIRY, expires_at=EXPIRY)
+    queued = store.change(task.task_id, change)
     assert queued == replace(
         held,
         state=State.QUEUED,
         not_before=LEASE,
         due_at=EXPIRY,
         lease_until=None,
-        error=error,
+        error=CRASHED,
         sweeps=1,
+        crashes=1,
+        alone=True,
+        history=(AttemptRecord(1, NOON, None, CRASHED),),
+        release_id=change.write_id,
     )
+
+
+def in_company(now: datetime = NOON) -> Change:
+    return claim(now=now, lease_until=LEASE, alone=False, in_company=True)
+
+
+def test_an_attempt_that_dies_in_company_costs_none_and_is_not_marked(store: TaskStore) -> None:
+    task = make_task()
+    store.put(task)
+    held = store.change(task.task_id, in_company())
+    assert held.in_company
+    change = recover(held, now=LEASE, due_at=EXPIRY, expires_at=EXPIRY)
+    queued = store.change(task.task_id, change)
+    assert (queued.max_attempts, queued.uncounted, queued.alone) == (4, 1, False)
+    assert store.get(task.task_id) == queued
+    again = store.change(task.task_id, start(now=LEASE, lease_until=EXPIRY))
+    assert not again.in_company
+    assert store.get(task.task_id) == again
+
+
+def test_a_marked_task_is_claimed_only_by_who_runs_it_alone(store: TaskStore) -> None:
+    task = make_task(alone=True)
+    store.put(task)
+    with pytest.raises(ChangeRefused) as refused:
+        store.change(task.task_id, in_company())
+    assert refused.value.task == task
+    held = store.change(task.task_id, start(now=NOON, lease_until=LEASE))
+    assert (held.alone, held.in_company) == (True, False)
+
+
+@pytest.mark.parametrize("flag", ["alone", "in_company", "own_fault"])
+def test_a_flag_that_is_cleared_has_no_attribute(on_moto: Ports, flag: str) -> None:
+    task = make_task(**{flag: True})
+    on_moto.tasks.put(task)
+    assert item_of(on_moto, task)[flag] == {"BOOL": True}
+    change = Change(guards=(Guard(state=State.QUEUED),), to=State.QUEUED, sets={flag: False})
+    assert on_moto.tasks.change(task.task_id, change) == replace(task, **{flag: False})
+    assert flag not in item_of(on_moto, task)
+
+
+def item_of(ports: Ports, task: Task) -> dict[str, Any]:
+    store: Any = ports.tasks
+    assert ports.clients is not None
+    return ports.clients.dynamodb.get_item(TableName=store._table, Key=task_key(task.task_id))[
+        "Item"
+    ]
+
+
+INDEX_KEYS = ("due_shard", "due_at", "view", "view_order", "listed_at", "lease_until")
+
+
+def test_a_task_leaves_the_indexes_of_what_it_was(on_moto: Ports) -> None:
+    store = on_moto.tasks
+    succeeding, failing = make_task(), make_task(not_before=LEASE, due_at=LEASE)
+    for task in (succeeding, failing):
+        store.put(task)
+    assert item_of(on_moto, failing)["due_shard"]["S"].startswith("later#")
+    held = claimed(store, succeeding)
+    output = InlinePayload("{}")
+    store.change(held.task_id, succeed(held, now=NOON, expires_at=EXPIRY, output=output))
+    assert not item_of(on_moto, succeeding).keys() & {*INDEX_KEYS}
+    held = store.change(failing.task_id, start(now=LEASE, lease_until=EXPIRY))
+    assert item_of(on_moto, failing)["due_shard"]["S"].startswith("due#")
+    error = TaskError("E", "")
+    store.change(held.task_id, fail(held, now=LEASE, expires_at=EXPIRY, error=error))
+    left = item_of(on_moto, failing)
+    assert left.keys() & {*INDEX_KEYS} == {"view", "view_order", "listed_at"}
+    store.put(make_task(), follows=Follows(task_id=failing.task_id, first=True))
+    assert not item_of(on_moto, failing).keys() & {*INDEX_KEYS}
 
 
 def once(key: str = "k", fingerprint: str = "f", now: datetime = NOON) -> Once:
@@ -349,14 +462,6 @@ def test_under_one_key_one_task_is_recorded(store: TaskStore) -> None:
     assert used.value.before == MadeBefore("f", first.task_id)
     assert store.get(second.task_id) is None
     store.put(second, once=once("other"))
-
-
-def test_a_task_that_cannot_be_recorded_uses_no_key(store: TaskStore) -> None:
-    task = make_task()
-    store.put(task)
-    with pytest.raises(TaskExists):
-        store.put(task, once=once())
-    store.put(make_task(), once=once())
 
 
 def test_an_expired_key_can_be_used_again(store: TaskStore) -> None:
@@ -389,15 +494,24 @@ def test_of_many_puts_under_one_key_exactly_one_wins(concurrent_ports: Ports) ->
         assert sum(threads.map(won, range(32))) == 1
 
 
-def test_a_dead_last_attempt_is_given_up_and_a_live_one_is_not(store: TaskStore) -> None:
+def test_a_dead_last_attempt_fails_its_task(store: TaskStore) -> None:
     task = make_task(max_attempts=1)
     store.put(task)
-    claimed(store, task)
-    error = TaskError("Crashed", "")
+    held = claimed(store, task)
+    ended = store.change(task.task_id, recover(held, now=LEASE, due_at=EXPIRY, expires_at=EXPIRY))
+    assert (ended.state, ended.error, ended.listed_at) == (State.FAILED, CRASHED, LEASE)
+    assert (ended.due_at, ended.lease_until) == (None, None)
+
+
+def test_a_task_that_waits_without_an_attempt_left_is_given_up(store: TaskStore) -> None:
+    spent, fresh = make_task(attempts=3), make_task()
+    for task in (spent, fresh):
+        store.put(task)
+    give_up = give_up_queued(now=LEASE, expires_at=EXPIRY)
     with pytest.raises(ChangeRefused):
-        store.change(task.task_id, give_up(now=NOON, expires_at=EXPIRY, error=error))
-    ended = store.change(task.task_id, give_up(now=LEASE, expires_at=EXPIRY, error=error))
-    assert (ended.state, ended.error) == (State.FAILED, error)
+        store.change(fresh.task_id, give_up)
+    ended = store.change(spent.task_id, give_up)
+    assert (ended.state, ended.error, ended.due_at) == (State.FAILED, CRASHED, None)
 
 
 def test_progress_of_the_holding_attempt_is_kept(store: TaskStore) -> None:
@@ -405,7 +519,7 @@ def test_progress_of_the_holding_attempt_is_kept(store: TaskStore) -> None:
     store.put(task)
     held = claimed(store, task)
     progress = Progress(3, None, "reading")
-    changed = store.change(task.task_id, report_progress(held.fence, progress))
+    changed = store.change(task.task_id, report_progress(held, progress))
     assert changed == replace(held, progress=progress)
 
 
@@ -450,9 +564,7 @@ def test_a_listed_task_carries_all_that_a_reader_sees(store: TaskStore) -> None:
     task = make_task()
     store.put(task)
     held = claimed(store, task)
-    store.change(
-        task.task_id, fail(held.fence, now=NOON, expires_at=EXPIRY, error=TaskError("E", "why"))
-    )
+    store.change(task.task_id, fail(held, now=NOON, expires_at=EXPIRY, error=TaskError("E", "why")))
     (listed,) = store.list(ACME, EVERYTHING, limit=1).tasks
     assert (listed.state, listed.error, listed.attempts) == (State.FAILED, TaskError("E", "why"), 1)
     assert (listed.created_at, listed.started_at, listed.finished_at) == (NOON, NOON, NOON)
