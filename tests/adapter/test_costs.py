@@ -3,6 +3,7 @@
 The event source mapping's calls (receive, delete) are not a function's, and not counted.
 """
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -16,14 +17,17 @@ from api.app import create_app
 from api.lambda_handler import LambdaHandler
 from callback import batch as callback_batch
 from local.paths import PROJECT
+from tandem.limits import LEASE
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue, installed
+from tandem.services.online import Promoted
 from tandem.settings import Settings
 from tandem.testing import FakeClock, MemorySecretStore, MemorySender
 from tandem.wiring import Wiring
 from tests.adapter.conftest import Ports
 from tests.factories.events import LambdaContextStub, http_event, sqs_record
 from tests.factories.processors import Number, break_down, make_processor, new_work
+from tests.factories.tasks import start
 from worker.batch import run_batch
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
@@ -52,6 +56,7 @@ class Costs:
         self.wiring.blobs = ports.blobs
         self.wiring.queue = ports.queue
         self.wiring.inbox = ports.inbox
+        self.wiring.dead_letter_box = ports.letters
         self.wiring.quota_store = ports.quotas
         self.wiring.result_cache = ports.results
         self.wiring.callback_store = ports.callbacks
@@ -87,11 +92,11 @@ class Costs:
         self._calls = before
         return message
 
-    def deliver(self, message: Any, *, receive_count: int = 1) -> int:
+    def deliver(self, message: Any, *, receive_count: int = 1, minutes: int = 1) -> int:
         """Run the worker on a message, and return how many it hands back."""
         record = sqs_record(message["Body"], receive_count=receive_count)
         record["receiptHandle"] = message["ReceiptHandle"]
-        until = self.clock.now() + timedelta(minutes=1)
+        until = self.clock.now() + timedelta(minutes=minutes)
         answer = run_batch({"Records": [record]}, self.wiring, until=until)
         return len(answer["batchItemFailures"])
 
@@ -140,13 +145,70 @@ def test_an_attempt_that_is_tried_again_costs_its_start_its_end_and_a_postponeme
     assert costs.taken() == postponed
 
 
-def test_an_attempt_that_fails_for_good_costs_as_much_as_one_that_succeeds(costs: Costs) -> None:
-    body = {"processor": "checksum-files", "input": {"blocks": 1}}
-    costs.ask("POST", "/process-offline", body | {"input": {"uploads": ["none"]}})
+def fail(costs: Costs) -> str:
+    """Submit a task and return it when the worker has failed it for good."""
+    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    task_id: str = costs.ask("POST", "/process-offline", body)["task_id"]
     message = costs.receive()
     costs.taken()
     assert costs.deliver(message) == 0
+    return task_id
+
+
+def test_an_attempt_that_fails_for_good_costs_as_much_as_one_that_succeeds(costs: Costs) -> None:
+    fail(costs)
     assert costs.taken() == [STARTED, ENDED] == stated("the attempt that fails it")
+
+
+def test_a_redrive_costs_two_reads_a_transaction_and_a_message(costs: Costs) -> None:
+    wanted = {"task_ids": [fail(costs)], "dry_run": False}
+    costs.taken()
+    costs.ask("POST", "/dead-letters/redrive", wanted, scopes=("admin",))
+    redriven = ["GetItem", "GetItem", "TransactWriteItems", "SendMessage"]
+    assert costs.taken() == redriven == stated("a redrive of a failed task, by its id")
+
+
+def test_an_owners_retry_costs_a_read_a_transaction_and_a_message(costs: Costs) -> None:
+    task_id = fail(costs)
+    costs.taken()
+    costs.ask("POST", f"/tasks/{task_id}/retry")
+    again = ["GetItem", "TransactWriteItems", "SendMessage"]
+    assert costs.taken() == again == stated("a retry of a failed task by its owner")
+
+
+def test_a_promotion_costs_a_message_more_than_an_answer(on_moto: Ports) -> None:
+    def outlast(data: Number, ctx: TaskContext) -> Number:
+        costs.clock.advance(timedelta(minutes=1))
+        ctx.check_cancelled()
+        return data
+
+    costs = Costs(on_moto, process=outlast)
+    online = costs.wiring.online.process(new_work(costs.wiring), Number(), budget_seconds=30)
+    assert isinstance(asyncio.run(online), Promoted)
+    promoted = ["PutItem", "UpdateItem", "SendMessage"]
+    assert costs.taken() == promoted == stated("online, promoted to offline")
+    costs.handler.stop()
+
+
+def test_an_attempt_that_died_costs_a_refusal_a_recovery_and_a_postponement(costs: Costs) -> None:
+    task = costs.wiring.submissions.offline(new_work(costs.wiring))
+    message = costs.receive()
+    now = costs.clock.now()
+    costs.wiring.store.change(task.task_id, start(now=now, lease_until=now + LEASE))
+    costs.taken()
+    costs.clock.advance(LEASE)
+    assert costs.deliver(message, receive_count=2) == 1
+    recovered = ["UpdateItem", "UpdateItem", "ChangeMessageVisibility"]
+    assert costs.taken() == recovered == stated("an attempt that died, found by its message")
+
+
+def test_a_long_time_limit_costs_one_more_write(costs: Costs) -> None:
+    table = {"rows": [{"a": 1}]}
+    costs.ask("POST", "/process-offline", {"processor": "summarize-table", "input": table})
+    message = costs.receive()
+    costs.taken()
+    costs.deliver(message, minutes=10)
+    assert costs.taken()[:3] == [STARTED, "UpdateItem", ENDED]
 
 
 def test_a_callback_costs_two_calls_at_the_end_of_its_task_and_two_when_it_is_sent(
