@@ -97,6 +97,25 @@ class DeployedApp:
 
         return eventually(final, within_seconds)
 
+    def failed(self, task_id: str) -> Json | None:
+        """Return a failed task as operators see it on the list of those that wait; or None."""
+        query: dict[str, Any] = {"limit": 100}
+        while True:
+            page = self.operator.get("/dead-letters", params=query).raise_for_status().json()
+            listed: Json | None = next(
+                (letter for letter in page["letters"] if letter["task_id"] == task_id), None
+            )
+            if listed is not None or page["next_cursor"] is None:
+                return listed
+            query["cursor"] = page["next_cursor"]
+
+    def redrive(self, *task_ids: str, dry_run: bool = False) -> list[Json]:
+        """Have failed tasks done again, and return what became of each."""
+        wanted = {"task_ids": task_ids, "dry_run": dry_run}
+        answer = self.operator.post("/dead-letters/redrive", json=wanted).raise_for_status()
+        redriven: list[Json] = answer.json()["letters"]
+        return redriven
+
     def dead_letter(self, holding: str, within_seconds: float = 60) -> "MessageTypeDef":
         """Wait for a message with this text in its body in the dead-letter queue, and return it."""
 

@@ -131,7 +131,8 @@ def test_a_transient_error_is_overcome(app: DeployedApp) -> None:
 
 def test_a_worker_that_dies_mid_run_loses_nothing(app: DeployedApp) -> None:
     task_id = app.submit("unreliable", {"ending": "exit", "bad_attempts": 1})
-    task = app.finished(task_id, within_seconds=90)
+    # Its lease of a minute must end, and the sweep come by.
+    task = app.finished(task_id, within_seconds=150)
     assert (task["state"], task["attempts"]) == ("succeeded", 2)
 
 
