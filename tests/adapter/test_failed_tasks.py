@@ -84,6 +84,19 @@ def test_a_listed_task_is_as_it_was_written_without_its_input(store: TaskStore) 
     assert shown == replace(task, input=InlinePayload(""))
 
 
+def test_a_list_reads_no_payload(on_moto: Ports) -> None:
+    fail_at(on_moto.tasks, NOON, input=InlinePayload("x" * 100_000))
+    read: list[int] = []
+    assert on_moto.clients is not None
+    on_moto.clients.dynamodb.meta.events.register(
+        "response-received.dynamodb.BatchGetItem",
+        lambda response_dict, **_: read.append(len(response_dict["body"])),
+    )
+    assert len(on_moto.tasks.failed(limit=10).tasks) == 1
+    assert read
+    assert sum(read) < 10_000
+
+
 def test_each_part_counts_its_own(store: TaskStore) -> None:
     for n in range(12):
         fail_at(store, NOON + timedelta(minutes=n))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tandem.adapters.items import to_item
-from tandem.domain.callback import Callback
+from tandem.domain.callback import Callback, CallbackState, GivenUp
 from tandem.domain.callback_url import URL_CHARACTERS
 from tandem.domain.filename import FILENAME_BYTES
 from tandem.domain.ids import TenantId
@@ -81,7 +81,14 @@ def full_history(task: Task) -> Task:
 def largest(input_: Payload) -> Task:
     """Return a queued task with all that a caller and its attempts may give it."""
     callback = Callback(
-        url="u" * URL_CHARACTERS, attempts=10, delivered_at=NOON, error=WIDE * ERROR_CHARACTERS
+        url="u" * URL_CHARACTERS,
+        state=CallbackState.DELIVERED,
+        attempts=10,
+        delivered_at=NOON,
+        failed_at=NOON,
+        reason=GivenUp.ATTEMPTS_EXHAUSTED,
+        error=WIDE * ERROR_CHARACTERS,
+        write_id="0" * 16,
     )
     task = make_task(
         tenant=TenantId("t" * 128),

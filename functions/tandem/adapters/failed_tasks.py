@@ -1,11 +1,12 @@
 """Lists of what waits for a decision, each over the shards of an index."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from tandem.adapters.batch_read import read_items
 from tandem.adapters.items import FAILED_CALLBACK_VIEW, FAILED_VIEW, Item, view_partition
 from tandem.adapters.readers import from_item
 from tandem.domain.callback import CallbackState
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 COUNT_PAGES = 10
 """A count reads so many pages of a shard at most: each holds thousands of keys."""
 
-_HEAVY = frozenset({"input", "output", "file"})
+_NOT_SHOWN = frozenset({"task_id", "input", "output", "file"})
+_SHOWN = tuple(field.name for field in fields(Task) if field.name not in _NOT_SHOWN)
+"""What is read of each task. Its payloads, which no list shows, may be hundreds of times as large.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +79,10 @@ class FailedTasks:
         keys = list(islice(oldest, limit + 1))
         page = keys[:limit]
         more = len(keys) > limit
-        listed = self._listed([{"pk": key["pk"]} for key in page])
+        names = [key["pk"]["S"] for key in page]
+        listed = self._listed(names)
         return TaskPage(
-            [listed[key["pk"]["S"]] for key in page if key["pk"]["S"] in listed],
+            [listed[name] for name in names if name in listed],
             self._order(page[-1]) if more else None,
         )
 
@@ -110,19 +115,10 @@ class FailedTasks:
             "ExpressionAttributeValues": values,
         }
 
-    def _listed(self, keys: list[Item]) -> dict[str, Task]:
+    def _listed(self, keys: list[str]) -> dict[str, Task]:
         """Return the tasks of these keys that are on the list, by their keys."""
-        listed: dict[str, Task] = {}
-        asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
-        while asked:
-            answer = self._client.batch_get_item(RequestItems=asked)
-            for item in answer["Responses"].get(self._table, []):
-                light = {name: part for name, part in item.items() if name not in _HEAVY}
-                task = from_item(light)
-                if self._list.shows(task):
-                    listed[item["pk"]["S"]] = task
-            asked = answer.get("UnprocessedKeys")
-        return listed
+        tasks = map(from_item, read_items(self._client, self._table, keys, *_SHOWN))
+        return {f"task#{task.task_id}": task for task in tasks if self._list.shows(task)}
 
     def _order(self, key: Item) -> str:
         return key[self._list.order_key]["S"]
