@@ -345,6 +345,36 @@ def test_a_task_of_a_later_time_comes_due_apart_and_is_not_late(store: TaskStore
     assert moved == DueTask(later.task_id, State.QUEUED, EXPIRY, 0)
 
 
+def oldest_waiting(store: TaskStore, now: datetime) -> datetime | None:
+    oldest = (store.oldest_waiting(shard, now) for shard in range(store.shards))
+    return min((since for since in oldest if since is not None), default=None)
+
+
+def test_a_queued_task_waits_since_it_was_made_or_since_its_time_came(store: TaskStore) -> None:
+    minute = timedelta(minutes=1)
+    now = NOON + 10 * minute
+    assert oldest_waiting(store, now) is None
+    running, ended = make_task(NOON), make_task(NOON)
+    for task in (running, ended, make_task(not_before=now + minute, due_at=now + 2 * minute)):
+        store.put(task)
+    claimed(store, running)
+    store.change(ended.task_id, cancel_queued(now=NOON, expires_at=EXPIRY))
+    assert oldest_waiting(store, now) is None
+    made = NOON + 4 * minute
+    store.put(make_task(made))
+    assert oldest_waiting(store, now) == made
+    retried = NOON + 3 * minute
+    store.put(make_task(not_before=retried, due_at=now + minute))
+    assert oldest_waiting(store, now) == retried
+
+
+def test_a_task_whose_time_came_waits_though_the_sweep_has_not_sent_it(store: TaskStore) -> None:
+    for time in (LEASE, LEASE + timedelta(minutes=5), EXPIRY):
+        store.put(make_task(not_before=time, due_at=time))
+    assert oldest_waiting(store, LEASE - timedelta(milliseconds=1)) is None
+    assert oldest_waiting(store, LEASE + timedelta(minutes=9)) == LEASE
+
+
 def test_a_task_is_sent_again_once_for_each_due_time(store: TaskStore) -> None:
     task = make_task(due_at=NOON)
     store.put(task)

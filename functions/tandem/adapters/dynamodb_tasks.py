@@ -200,7 +200,16 @@ class DynamoDBTaskStore:
         return FailedTasks(self._client, self._table, self._shards).count(shard)
 
     def oldest_waiting(self, shard: int, now: datetime) -> datetime | None:
-        """Return since when the queued task of a part waits that waits for longest, about.
+        """Return since when the queued task of a part waits that waits for longest, about."""
+        # A run of the sweep sends so many at most: where many come due at once, the rest wait on.
+        waiting = [task.due_at for task in self.come_due(shard, now, limit=1)]
+        sent = self._oldest_sent(shard, now)
+        if sent is not None:
+            waiting.append(sent)
+        return min(waiting, default=None)
+
+    def _oldest_sent(self, shard: int, now: datetime) -> datetime | None:
+        """Return since when the oldest task waits whose time has come and that was sent.
 
         The index is read until a page has one: ahead of it are tasks that run, a few for each
         worker.
