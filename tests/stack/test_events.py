@@ -191,7 +191,7 @@ def test_a_batch_runs_the_good_and_dead_letters_the_rest_with_reasons(
     assert dead["unparsable"]["Body"] == unparsable_record["body"]
 
 
-def test_a_message_whose_attempt_may_be_tried_again_comes_back_after_its_backoff(
+def test_a_message_whose_processor_is_not_deployed_yet_comes_back_at_no_cost(
     worker: FunctionRuntime, resources: Resources, store: DynamoDBTaskStore
 ) -> None:
     task = make_task(now(), processor="not-deployed-yet", attempts=1)
@@ -210,10 +210,11 @@ def test_a_message_whose_attempt_may_be_tried_again_comes_back_after_its_backoff
     waiting = store.get(task.task_id)
     assert waiting is not None
     assert waiting.state is State.QUEUED
-    assert waiting.attempts == 2
-    assert waiting.error is not None
-    assert waiting.error.type == "UnknownProcessor"
-    # Hidden for the backoff, two seconds at the most here, and not for the queue's 720 seconds.
+    assert (waiting.attempts, waiting.uncounted) == (2, 1)
+    error = waiting.history[-1].error
+    assert error is not None
+    assert error.type == "UnknownProcessor"
+    # Hidden for a second at first, and not for the queue's 720 seconds.
     [again] = take_messages(resources, resources.queue_url, wait_seconds=10)
     assert again["MessageId"] == message["MessageId"]
 
