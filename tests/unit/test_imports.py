@@ -78,10 +78,12 @@ def test_handlers_do_not_import_each_other() -> None:
 
 
 def test_modules_stay_small() -> None:
+    # As long as its subject, and no longer than a reader holds in mind: a bound that makes people
+    # cut one subject into cupboards is too low.
     long = {
         str(path.relative_to(FUNCTIONS)): lines
         for path in FUNCTIONS.rglob("*.py")
-        if (lines := len(path.read_text().splitlines())) > 220
+        if (lines := len(path.read_text().splitlines())) > 300
     }
     assert long == {}
 
