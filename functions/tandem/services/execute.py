@@ -173,7 +173,7 @@ class Execution:
         retry = processor.retry if processor else Retry()
         allowed = attempt.deadline - (attempt.task.attempt_started_at or attempt.deadline)
         message = f"the attempt took longer than its {allowed.total_seconds():.3g} s"
-        return Failed(TaskError(TIMED_OUT, message), retry.delay(attempt.attempt))
+        return Failed(TaskError(TIMED_OUT, message), retry.delay(_counted(attempt)))
 
     def _failed(self, processor: AnyProcessor, attempt: Attempt, error: BaseException) -> Failed:
         permanent = isinstance(error, ValidationError) or not processor.retry.allows(error)
@@ -183,12 +183,17 @@ class Execution:
             attempt=attempt.attempt,
             permanent=permanent,
         )
-        retry_in = None if permanent else processor.retry.delay(attempt.attempt)
+        retry_in = None if permanent else processor.retry.delay(_counted(attempt))
         own = isinstance(error, OwnFault) or _of_output(processor, error)
         failure = TaskError(
             error_type(error), error_text(error, ERROR_CHARACTERS), permanent=permanent, own=own
         )
         return Failed(failure, retry_in)
+
+
+def _counted(attempt: Attempt) -> int:
+    """Return the number of an attempt without those that cost the task none."""
+    return max(attempt.task.attempts - attempt.task.uncounted, 1)
 
 
 def _of_output(processor: AnyProcessor, error: BaseException) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from tandem.domain.task import State, Task
 from tandem.ports import ChangeRefused
-from tandem.processing import Permanent, TaskContext
+from tandem.processing import Permanent, Retry, TaskContext
 from tandem.services.dead_letters import reason_of
 from tandem.services.deliver import read_task_id
 from tandem.services.redelivery import Redeliver
@@ -103,6 +103,25 @@ def test_a_failed_attempt_is_tried_again_after_its_backoff() -> None:
     clock(wiring).advance(waiting.not_before - wiring.clock.now())
     assert len(deliver_all(wiring)) == 1
     assert stored(wiring, task).attempts == 2
+
+
+def test_the_backoff_grows_with_attempts_that_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 1.0)
+    wiring = make_wiring(break_down, retry=Retry(attempts=3, min_backoff_seconds=4))
+    task = submit(wiring)
+    for _ in range(2):
+        wiring.execution.claim(
+            task.task_id, until=clock(wiring).now() + timedelta(seconds=60), in_company=True
+        )
+        clock(wiring).advance(66)
+        wiring.sweep.run()
+    wiring.queue.messages.clear()
+    wiring.dispatch.send(stored(wiring, task))
+    deliver_all(wiring)
+    waiting = stored(wiring, task)
+    assert waiting.not_before is not None
+    assert (waiting.attempts, waiting.uncounted) == (3, 2)
+    assert waiting.not_before - clock(wiring).now() <= timedelta(seconds=4)
 
 
 def test_attempts_run_out_with_growing_waits_then_the_task_fails_and_is_listed() -> None:
