@@ -22,12 +22,19 @@ STOP_WITHIN_SECONDS = 10
 class Emulator:
     """One MiniStack, with its log and its temporary files under a folder of its own."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        """Prepare an emulator; nothing runs until `start`."""
+    def __init__(self, folder: Path, port: int, *, functions_endpoint_url: str = "") -> None:
+        """Prepare an emulator; nothing runs until `start`.
+
+        Args:
+            folder: where its state and log go.
+            port: where it answers.
+            functions_endpoint_url: where functions call AWS; by default the emulator itself.
+        """
         self.port = port
         self.endpoint_url = f"http://{LOOPBACK}:{port}"
         self.log_file = folder / "ministack.log"
         self._folder = folder
+        self._functions_endpoint_url = functions_endpoint_url
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -81,8 +88,11 @@ class Emulator:
 
     def _environment(self, scratch: Path) -> dict[str, str]:
         path = os.pathsep.join([str(MINISTACK_BIN), os.environ.get("PATH", os.defpath)])
+        # The functions inherit it; without it, MiniStack gives them its own address.
+        redirected = {"AWS_ENDPOINT_URL": self._functions_endpoint_url}
         return scrubbed(
             {
+                **(redirected if self._functions_endpoint_url else {}),
                 "PATH": path,
                 "TMPDIR": str(scratch),
                 "GATEWAY_PORT": str(self.port),

@@ -80,6 +80,7 @@ class LocalStack:
         port: int = 0,
         stack_port: int = 0,
         parameters: Mapping[str, str] | None = None,
+        functions_endpoint_url: str = "",
     ) -> None:
         """Prepare a stack; nothing runs until the block is entered.
 
@@ -90,6 +91,7 @@ class LocalStack:
             port: of the API; 0 takes a free one.
             stack_port: of the emulator; 0 takes a free one.
             parameters: values for the template's parameters.
+            functions_endpoint_url: where functions call AWS; by default the emulator itself.
         """
         self._folder = folder
         self._build_dir = build_dir
@@ -98,7 +100,9 @@ class LocalStack:
         self._parameters = (
             LOCAL_PARAMETERS | {"Architecture": machine_architecture()} | dict(parameters or {})
         )
-        self._emulator = Emulator(folder, stack_port or free_port())
+        self._emulator = Emulator(
+            folder, stack_port or free_port(), functions_endpoint_url=functions_endpoint_url
+        )
         self._proxy: Proxy | None = None
         self.aws = Aws(self._emulator.endpoint_url)
         self.description: StackDescription

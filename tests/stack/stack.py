@@ -183,13 +183,23 @@ def deployed_app(
     parameters: Mapping[str, str] = TEST_PARAMETERS,
     processors: Path = EXTRA_PROCESSORS,
     tokens: Tokens | None = None,
+    *,
+    stack_port: int = 0,
+    functions_endpoint_url: str = "",
 ) -> Iterator[DeployedApp]:
     """Build what changed, deploy it with more processors, and stop all of it after.
 
-    Without tokens, the callers get theirs from the template's own user pool.
+    Without tokens, the callers get theirs from the template's own user pool. The port and the
+    endpoint are those of `LocalStack`.
     """
     build(machine_architecture())
-    with LocalStack(folder, extra_processors=processors, parameters=parameters) as stack:
+    with LocalStack(
+        folder,
+        extra_processors=processors,
+        parameters=parameters,
+        stack_port=stack_port,
+        functions_endpoint_url=functions_endpoint_url,
+    ) as stack:
         app = DeployedApp(stack, tokens or own_tokens(stack.description))
         try:
             yield app
