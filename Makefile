@@ -14,7 +14,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build deploy destroy test check audit bench fuzz docs openapi client lock clean
+.PHONY: help setup run token down build deploy destroy test check audit bench soak fuzz docs openapi client lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ audit: setup ## Look for known vulnerabilities in all five lock files: what ship
 
 bench: setup ## Measure start-up, requests and throughput
 	@$(BIN)/python -m benchmarks
+
+soak: setup ## Kill functions under load, then audit (FAULTS="seed …": AWS calls fail too; TASKS)
+	@$(BIN)/python -m benchmarks $(if $(FAULTS),faults --seeds $(FAULTS) $(if $(TASKS),--tasks $(TASKS)),soak)
 
 fuzz: setup ## Look for minutes where the API breaks its OpenAPI document (SEED, EXAMPLES)
 	@$(BIN)/python -m contract.conformance $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from local.errors import StackError
 from local.paths import PROJECT
 
 BENCHES = ("package", "cold", "warm", "frameworks", "snapstart", "worker", "throughput")
-ON_REQUEST = ("reporting", "soak")
+ON_REQUEST = ("reporting", "soak", "faults")
 """Measured only when they are named: they take some minutes."""
 RESULTS = Path(__file__).with_name("results.json")
 PAGES = (PROJECT / "README.md", PROJECT / "docs" / "performance.md")
@@ -35,7 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "bench", nargs="?", choices=BENCHES + ON_REQUEST, help="which; by default the first seven"
     )
-    bench: str | None = parser.parse_args(arguments).bench
+    parser.add_argument("--seeds", type=int, nargs="+", help="of faults: a run for each")
+    parser.add_argument("--tasks", type=int, help="of faults: how many in each run")
+    asked = parser.parse_args(arguments)
+    bench: str | None = asked.bench
+    options = {name: value for name in ("seeds", "tasks") if (value := getattr(asked, name))}
+    if options and bench != "faults":
+        parser.error("--seeds and --tasks are for: faults")
+    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: what was started is stopped in order
     try:
         build(machine_architecture())
     except StackError as error:
@@ -45,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in [bench] if bench else BENCHES:
         print(f"Measuring {name} …", file=sys.stderr)
-        results[name] = _circumstances() | import_module(f"benchmarks.{name}").measure()
+        results[name] = _circumstances() | import_module(f"benchmarks.{name}").measure(**options)
         print(f"\n{table(name, results)}\n", flush=True)
         if reached := bars_of(name, results):
             print(f"{bars.table(reached)}\n", flush=True)
@@ -76,6 +84,10 @@ def bars_of(name: str, results: dict[str, Any]) -> list[bars.Bar]:
     found = getattr(import_module(f"benchmarks.{name}"), "bars", None)
     reached: list[bars.Bar] = found(results[name]) if found else []
     return reached
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _circumstances() -> dict[str, Any]:

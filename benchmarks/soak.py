@@ -119,8 +119,8 @@ def await_quiet(app: DeployedApp) -> None:
     Raises:
         TimeoutError: tasks stayed in flight, or messages in the queue.
     """
-    _wait(lambda: _in_flight(app) == 0, FINAL_WITHIN_SECONDS, "tasks stay in flight")
-    _wait(lambda: _messages(app) == 0, FINAL_WITHIN_SECONDS, "messages stay in the queue")
+    wait_until(lambda: in_flight(app) == 0, FINAL_WITHIN_SECONDS, "tasks stay in flight")
+    wait_until(lambda: messages(app) == 0, FINAL_WITHIN_SECONDS, "messages stay in the queue")
 
 
 def _kill_workers(
@@ -130,7 +130,9 @@ def _kill_workers(
     for number in range(1, kills + 1):
         wanted = soaked.tasks * number // (kills + 1)
         _await_effects(soaked, wanted, submitted)
-        soaked.kills += _kill(app.description.pids["emulator"], soaked.effects()[-1].process_id)
+        soaked.kills += kill_child(
+            app.description.pids["emulator"], soaked.effects()[-1].process_id
+        )
         restart_report(app)
 
 
@@ -140,10 +142,10 @@ def _await_effects(soaked: Soaked, wanted: int, submitted: Future[list[Future[No
             submitted.result()
         return len(soaked.effects()) >= wanted
 
-    _wait(enough, FINAL_WITHIN_SECONDS, "nothing happens")
+    wait_until(enough, FINAL_WITHIN_SECONDS, "nothing happens")
 
 
-def _kill(emulator: int, process_id: int) -> bool:
+def kill_child(emulator: int, process_id: int) -> bool:
     """Kill the process that wrote the last effect, if it is the emulator's own child still."""
     asked = subprocess.run(  # noqa: S603 - a fixed command
         ["ps", "-o", "ppid=", "-p", str(process_id)],  # noqa: S607 - as every shell finds it
@@ -157,7 +159,7 @@ def _kill(emulator: int, process_id: int) -> bool:
     return True
 
 
-def _in_flight(app: DeployedApp) -> int:
+def in_flight(app: DeployedApp) -> int:
     """Count the tasks that have a due time: those that are not final."""
     pages = app.aws.dynamodb.get_paginator("scan").paginate(
         TableName=app.description.table, IndexName="by_due", Select="COUNT"
@@ -165,7 +167,8 @@ def _in_flight(app: DeployedApp) -> int:
     return sum(page["Count"] for page in pages)
 
 
-def _messages(app: DeployedApp) -> int:
+def messages(app: DeployedApp) -> int:
+    """Count the messages of the queue: those that wait, and those that are delivered or delayed."""
     attributes = app.aws.sqs.get_queue_attributes(
         QueueUrl=app.description.queue_url, AttributeNames=["All"]
     )["Attributes"]
@@ -183,20 +186,25 @@ def await_reports(app: DeployedApp, asked: Prometheus | None) -> None:
         TimeoutError: it has not.
     """
     ended = time.time()
-    _wait(
+    wait_until(
         lambda: closed_through(app) > ended,
         REPORTED_WITHIN_SECONDS,
         "the reports do not come",
     )
     if asked is not None:
-        _wait(
+        wait_until(
             lambda: asked.closed_through() > ended,
             _SCRAPED_WITHIN_SECONDS,
             "Prometheus does not see the reports",
         )
 
 
-def _wait(done: Callable[[], bool], within_seconds: float, otherwise: str) -> None:
+def wait_until(done: Callable[[], bool], within_seconds: float, otherwise: str) -> None:
+    """Wait until something is so.
+
+    Raises:
+        TimeoutError: it was not in time; the message says otherwise.
+    """
     deadline = time.monotonic() + within_seconds
     while not done():
         if time.monotonic() > deadline:

@@ -69,7 +69,7 @@ def audit(app: DeployedApp, soaked: Soaked, asked: Prometheus | None) -> Audit:
 
     Call it when all tasks are final, the queue is empty, and the reports have counted them.
     """
-    everything = _stored(app)
+    everything = stored_tasks(app)
     tasks = {one.task_id: one for one in everything if one.task_id in soaked.planned}
     found = Audit(_figures(soaked, list(tasks.values())))
     found.require(
@@ -83,7 +83,8 @@ def audit(app: DeployedApp, soaked: Soaked, asked: Prometheus | None) -> Audit:
         _audit_end(found, soaked.planned[task_id], task)
         _audit_effects(found, soaked.planned[task_id], task, effects)
     _audit_letters(found, app, list(tasks.values()))
-    _audit_reports(found, app, everything)
+    audit_reports(found, app, everything)
+    _audit_restarts(found, app)
     if asked is not None:
         _audit_prometheus(found, asked, everything)
     return found
@@ -156,15 +157,19 @@ def _audit_letters(found: Audit, app: DeployedApp, tasks: list[Task]) -> None:
             found.require(task.listed_at is not None, f"{task.task_id} failed, and is not listed")
 
 
-def _audit_reports(found: Audit, app: DeployedApp, everything: list[Task]) -> None:
+def audit_reports(found: Audit, app: DeployedApp, everything: list[Task]) -> None:
     """Require that the closed windows count exactly what the store says finished in them."""
-    closed, reported = _reported(app)
+    closed, counted = reported(app)
     stored: Counter[Kind] = Counter()
     for task in everything:
         if task.finished_at is not None and closed and Window.holding(task.finished_at) <= closed:
             stored[(task.processor, task.mode, task.state)] += 1
-    found.require(reported == stored, f"the reports count {reported}, the store {stored}")
-    found.figures["reported"] = sum(reported.values())
+    found.require(counted == stored, f"the reports count {counted}, the store {stored}")
+    found.figures["reported"] = sum(counted.values())
+
+
+def _audit_restarts(found: Audit, app: DeployedApp) -> None:
+    """Require that the reports were made by more than one environment."""
     restarts = _environments(app, "report") - 1
     found.require(restarts > 0, "one environment made all reports")
     found.figures["report_restarts"] = restarts
@@ -189,7 +194,7 @@ def _environments(app: DeployedApp, function: str) -> int:
     return len({one["function_request_id"] for one in lines if one.get("cold_start")})
 
 
-def _reported(app: DeployedApp) -> tuple[Window | None, Counter[Kind]]:
+def reported(app: DeployedApp) -> tuple[Window | None, Counter[Kind]]:
     """Return the last closed window, and what all closed windows count."""
     counts: Counter[Kind] = Counter()
     newest: Window | None = None
@@ -207,7 +212,7 @@ def _reported(app: DeployedApp) -> tuple[Window | None, Counter[Kind]]:
         parameters["before"] = page["next_before"]
 
 
-def _stored(app: DeployedApp) -> list[Task]:
+def stored_tasks(app: DeployedApp) -> list[Task]:
     """Return every task that the store holds."""
     pages = app.aws.dynamodb.get_paginator("scan").paginate(
         TableName=app.description.table,

@@ -1,0 +1,215 @@
+"""The owner and the operators of the tasks of a soak through faults.
+
+They do what the API's documents tell its clients: what was not answered, or with a server's error,
+is sent again, under the same key.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from threading import Event
+from typing import Any
+
+import httpx2
+
+from benchmarks.fault_tasks import Ground, Kind, Planned
+from tests.stack.stack import DeployedApp
+
+ANSWERED_WITHIN_SECONDS = 600
+SAME_INSTANT = 4
+"""How many requests with one key are sent at once."""
+_PAGE = 100
+_PAUSE_SECONDS = 0.2
+
+type Json = dict[str, Any]
+
+
+class NotAnswered(Exception):
+    """A request was answered with a server's error for longer than a client goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Sends again what was not answered, until it is told to stop."""
+
+    stopped: Event = field(default_factory=Event)
+
+    def answer(self, ask: Callable[[], httpx2.Response]) -> httpx2.Response:
+        """Return an answer that is the API's last word: it names a task, or is no server's error.
+
+        Raises:
+            NotAnswered: there was none in time.
+        """
+
+        def final() -> httpx2.Response | None:
+            try:
+                answer = ask()
+            except httpx2.TransportError:
+                return None
+            in_flight = "idempotency-key-in-flight" in answer.text
+            of_a_task = answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR and (
+                '"task_id"' in answer.text
+            )
+            return None if in_flight or (answer.is_server_error and not of_a_task) else answer
+
+        return self.repeated(final)
+
+    def repeated[Found](self, look: Callable[[], Found | None]) -> Found:
+        """Look again and again until there is something, and return it.
+
+        Raises:
+            NotAnswered: there was nothing in time.
+        """
+        deadline = time.monotonic() + ANSWERED_WITHIN_SECONDS
+        while time.monotonic() < deadline and not self.stopped.is_set():
+            found = look()
+            if found is not None:
+                return found
+            time.sleep(_PAUSE_SECONDS)
+        raise NotAnswered
+
+
+@dataclass(slots=True)
+class Told:
+    """What the API said to its clients."""
+
+    accepted: dict[int, set[str]] = field(default_factory=dict)
+    """The ids of each number's tasks, as answers to its submission named them."""
+    run_after: dict[int, datetime] = field(default_factory=dict)
+    retried: dict[str, set[str]] = field(default_factory=dict)
+    """For each task that its owner did again under one key: the ids of the new task."""
+    redriven: dict[str, set[str]] = field(default_factory=dict)
+    """For each new task that a redrive named: the letters that it answers for."""
+    listed: set[str] = field(default_factory=set)
+    """The failed tasks that operators are shown in the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Submits the tasks, cancels some, and does some again."""
+
+    app: DeployedApp
+    ground: Ground
+    told: Told
+    patience: Patience
+    threads: ThreadPoolExecutor
+    name: str
+    """Of this run: part of every key."""
+
+    def submit_all(self, plan: list[Planned]) -> None:
+        """Submit all tasks and do to them what is planned; return when that is done.
+
+        Raises:
+            NotAnswered: a request was not answered for too long.
+        """
+        plain = [planned for planned in plan if planned.kind is Kind.PLAIN]
+        batches = [plain[start : start + 10] for start in range(0, len(plain), 10)]
+        special = [planned for planned in plan if planned.kind is not Kind.PLAIN]
+        doing = [self.threads.submit(self._submit, planned) for planned in special]
+        doing += [self.threads.submit(self._submit_batch, batch) for batch in batches]
+        for one in doing:
+            one.result()
+
+    def do_again(self, plan: list[Planned]) -> int:
+        """Ask for another task like each RETRIED one, twice at once; return how many."""
+        chosen = [planned for planned in plan if planned.kind is Kind.RETRIED]
+        for planned in chosen:
+            (task_id,) = self.told.accepted[planned.number]
+            headers = {"Idempotency-Key": f"{self.name}-again-{planned.number}"}
+            path = f"/tasks/{task_id}/retry"
+            answers = self._at_once(2, partial(self._post, path, headers))
+            self.told.retried[task_id] = {str(one.json()["task_id"]) for one in answers}
+        return len(chosen)
+
+    def _submit(self, planned: Planned) -> None:
+        body = planned.submission(self.ground)
+        if "run_after" in body:
+            self.told.run_after[planned.number] = datetime.fromisoformat(body["run_after"])
+        path = "/process-online" if planned.kind is Kind.ONLINE else "/process-offline"
+        headers = {"Idempotency-Key": f"{self.name}-{planned.number}"}
+        times = SAME_INSTANT if planned.kind is Kind.KEYED else 1
+        answers = self._at_once(times, partial(self._post, path, headers, body))
+        ids = {str(one.json()["task_id"]) for one in answers}
+        self.told.accepted[planned.number] = ids
+        for task_id in ids:
+            self._do_to(planned, task_id)
+
+    def _submit_batch(self, batch: list[Planned]) -> None:
+        """Submit tasks in one call, again and again until each is recorded."""
+        headers = {"Idempotency-Key": f"{self.name}-batch-{batch[0].number}"}
+        body = {"tasks": [planned.submission(self.ground) for planned in batch]}
+        path = "/process-offline/batch"
+
+        def recorded() -> list[Json] | None:
+            items: list[Json] = self._post(path, headers, body).json()["items"]
+            return items if all(item["task"] for item in items) else None
+
+        for planned, item in zip(batch, self.patience.repeated(recorded), strict=True):
+            self.told.accepted[planned.number] = {item["task"]["task_id"]}
+
+    def _do_to(self, planned: Planned, task_id: str) -> None:
+        if planned.kind is Kind.DUPLICATED:
+            self.app.aws.sqs.send_message(
+                QueueUrl=self.app.description.queue_url,
+                MessageBody=json.dumps({"task_id": task_id}),
+            )
+        elif planned.kind is Kind.CANCELLED:
+            self._post(f"/tasks/{task_id}/cancel", {})
+        elif planned.kind is Kind.STOPPED:
+            self.patience.repeated(lambda: True if self._state(task_id) != "queued" else None)
+            self._post(f"/tasks/{task_id}/cancel", {})
+
+    def _state(self, task_id: str) -> str:
+        answer = self.patience.answer(lambda: self.app.machine.get(f"/tasks/{task_id}"))
+        state: str = answer.raise_for_status().json()["state"]
+        return state
+
+    def _post(
+        self, path: str, headers: dict[str, str], body: Json | None = None
+    ) -> httpx2.Response:
+        return self.patience.answer(lambda: self.app.machine.post(path, json=body, headers=headers))
+
+    def _at_once(self, times: int, ask: Callable[[], httpx2.Response]) -> list[httpx2.Response]:
+        """Send the same request several times, at the same instant."""
+        if times == 1:
+            return [ask()]
+        with ThreadPoolExecutor(times) as threads:
+            return list(threads.map(lambda _: ask(), range(times)))
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """Look at what failed, and redrive it: two of them at the same instant."""
+
+    app: DeployedApp
+    told: Told
+    patience: Patience
+
+    def listed(self) -> set[str]:
+        """Return the failed tasks that are listed."""
+        query = {"limit": _PAGE}
+        answer = self.patience.answer(lambda: self.app.operator.get("/dead-letters", params=query))
+        letters = answer.raise_for_status().json()["letters"]
+        return {one["task"]["task_id"] for one in letters if one["task"]}
+
+    def redrive(self) -> int:
+        """Redrive everything that is listed; return how many letters were given a new task."""
+        with ThreadPoolExecutor(2) as threads:
+            return sum(threads.map(lambda _: self._redrive(), range(2)))
+
+    def _redrive(self) -> int:
+        body = {"dry_run": False, "limit": _PAGE}
+        answer = self.patience.answer(
+            lambda: self.app.operator.post("/dead-letters/redrive", json=body)
+        )
+        done = [
+            one for one in answer.raise_for_status().json()["letters"] if one["done"] == "new-task"
+        ]
+        for one in done:
+            self.told.redriven.setdefault(one["task_id"], set()).add(one.get("letter_id", ""))
+        return len(done)
