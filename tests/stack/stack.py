@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from local.artifact import build, machine_architecture
+from local.paths import BUILD
 from local.stack import LocalStack, StackDescription
 from local.tokens import request_token
 
@@ -186,15 +187,17 @@ def deployed_app(
     *,
     stack_port: int = 0,
     functions_endpoint_url: str = "",
+    build_dir: Path = BUILD,
 ) -> Iterator[DeployedApp]:
     """Build what changed, deploy it with more processors, and stop all of it after.
 
-    Without tokens, the callers get theirs from the template's own user pool. The port and the
-    endpoint are those of `LocalStack`.
+    Without tokens, the callers get theirs from the template's own user pool. The port, the
+    endpoint and the build are those of `LocalStack`.
     """
     build(machine_architecture())
     with LocalStack(
         folder,
+        build_dir=build_dir,
         extra_processors=processors,
         parameters=parameters,
         stack_port=stack_port,
