@@ -23,7 +23,7 @@ KILLS = 8
 PROCESSORS = Path(__file__).parent / "processors"
 FINAL_WITHIN_SECONDS = 600
 REPORTED_WITHIN_SECONDS = 150
-PARAMETERS = {"WorkerTimeoutSeconds": "20", "VisibilityTimeoutSeconds": "100"}
+PARAMETERS = {"WorkerTimeoutSeconds": "20", "VisibilityTimeoutSeconds": "140"}
 """A killed worker's messages come back after every lease is over and a sweep has run: so the sweep
 moves on what was running, and the queue brings what was not."""
 
