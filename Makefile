@@ -63,8 +63,8 @@ audit: setup ## Look for known vulnerabilities in all five lock files: what ship
 bench: setup ## Measure start-up, requests and throughput
 	@$(BIN)/python -m benchmarks
 
-soak: setup ## Kill functions under load, then audit (FAULTS="seed …": AWS calls fail too; TASKS)
-	@$(BIN)/python -m benchmarks $(if $(FAULTS),faults --seeds $(FAULTS) $(if $(TASKS),--tasks $(TASKS)),soak)
+soak: setup ## Kill functions under load, then audit (FAULTS="seed …": AWS calls fail too; TASKS, MINUTES)
+	@$(BIN)/python -m benchmarks $(if $(FAULTS),faults --seeds $(FAULTS) $(if $(TASKS),--tasks $(TASKS)) $(if $(MINUTES),--minutes $(MINUTES)),soak)
 
 fuzz: setup ## Look for minutes where the API breaks its OpenAPI document (SEED, EXAMPLES)
 	@$(BIN)/python -m contract.conformance $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))

@@ -38,11 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seeds", type=int, nargs="+", help="of faults: a run for each")
     parser.add_argument("--tasks", type=int, help="of faults: how many in each run")
+    parser.add_argument("--minutes", type=float, help="of faults: then no further run is begun")
     asked = parser.parse_args(arguments)
     bench: str | None = asked.bench
-    options = {name: value for name in ("seeds", "tasks") if (value := getattr(asked, name))}
+    options = {
+        name: value for name in ("seeds", "tasks", "minutes") if (value := getattr(asked, name))
+    }
     if options and bench != "faults":
-        parser.error("--seeds and --tasks are for: faults")
+        parser.error("--seeds, --tasks and --minutes are for: faults")
     signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: what was started is stopped in order
     try:
         build(machine_architecture())

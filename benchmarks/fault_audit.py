@@ -2,15 +2,29 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.fault_calls import Calls
 from benchmarks.fault_owner import Told
-from benchmarks.fault_tasks import DONE_WHEN_MENDED, NEVER_DONE, Ground, Kind, Planned
-from benchmarks.soak_audit import Audit, audit_reports, stored_tasks
+from benchmarks.fault_paid import audit_payments, paid_figures
+from benchmarks.fault_receiver import Bookings
+from benchmarks.fault_stored import CRASHED, Stored, counts_of_attempts
+from benchmarks.fault_tasks import (
+    DONE_AGAIN,
+    DONE_WHEN_MENDED,
+    NEVER_DONE,
+    PAYING,
+    Ground,
+    Kind,
+    Planned,
+)
+from benchmarks.soak_audit import Audit, audit_reports
+from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
 from tandem.domain.task import Mode, State, Task
+from tandem.domain.window import WINDOW
+from tandem.services.deliver import read_task_id
 from tests.stack.stack import DeployedApp
 
 _TASK = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -18,7 +32,6 @@ _COUNTER = re.compile(r"^tandem_tasks_total\{(?P<labels>.*)\} (?P<value>\d+)", r
 _OUTCOME = re.compile(r'outcome="(\w+)"')
 _TRACED = 6
 """Wrong sentences that the trace of their task is shown for."""
-CRASHED = "Crashed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,51 +52,40 @@ def read_effects(ground: Ground) -> list[Effect]:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a run left: at the clients, in the ledger, at the receiver, and at the proxy."""
+    """What one seed's tasks left: at the clients, in the ledger, at the receivers, at the proxy."""
 
     plan: list[Planned]
     ground: Ground
     told: Told
     posts: list[tuple[str, str]]
-    """The task and the type of event that each post to the receiver named."""
+    """The task and the type of event that each post to the receiver named, of all seeds."""
+    bookings: Bookings
+    """Of all seeds."""
     calls: Calls
+    """Of all seeds."""
     kills: int
 
 
-@dataclass(slots=True)
-class Stored:
-    """The table's tasks, by what the audit asks for."""
-
-    tasks: dict[str, Task]
-    again: dict[str, list[Task]] = field(default_factory=dict)
-    """By the task that they do again."""
-
-    @staticmethod
-    def of(tasks: list[Task]) -> "Stored":
-        """Return tasks by their ids, and by what they do again."""
-        stored = Stored({task.task_id: task for task in tasks})
-        for task in tasks:
-            if task.retry_of is not None:
-                stored.again.setdefault(task.retry_of, []).append(task)
-        return stored
-
-
-def audit_faults(app: DeployedApp, seen: Seen) -> Audit:
-    """Compare the table with what clients, the ledger, the receiver and the reports say.
+def audit_faults(app: DeployedApp, seen: Sequence[Seen]) -> Audit:
+    """Compare the table with what clients, the ledgers, the receivers and the reports say.
 
     Call it when all is quiet and the reports have counted the tasks. It reads the emulator
-    directly, and the API without faults.
+    directly, and the API without faults. The figures have a part for each seed.
     """
-    stored = Stored.of(stored_tasks(app))
-    found = Audit(_figures(seen, stored))
-    for planned in seen.plan:
-        _audit_acceptance(found, planned, seen, stored)
+    stored = Stored.of(app)
+    seeds = [_audit_seed(one, stored) for one in seen]
+    found = Audit({"runs": [one.figures for one in seeds]}, [w for one in seeds for w in one.wrong])
+    known = {task_id for one in seen for ids in one.told.accepted.values() for task_id in ids}
     for task in stored.tasks.values():
-        _audit_end(found, task, seen, stored)
-    _audit_effects(found, seen, stored)
+        origin = stored.origin(task)
+        found.require(origin in known, f"{task.task_id} is a task that nobody was told of")
+    _audit_list(found, seen, stored)
     _audit_posts(found, seen, stored)
+    _audit_messages(found, app, stored)
     audit_reports(found, app, list(stored.tasks.values()))
     _audit_totals(found, app, stored)
+    found.figures["stored"] = len(stored.tasks)
+    found.figures["broken"] = seen[0].calls.broken
     return found
 
 
@@ -96,24 +98,73 @@ def traces(found: Audit, calls: Calls) -> Iterator[str]:
     yield from found.wrong[_TRACED:]
 
 
-def _figures(seen: Seen, stored: Stored) -> dict[str, Any]:
-    tasks = list(stored.tasks.values())
+@dataclass(slots=True)
+class _Chains:
+    """One seed's tasks, and what was planned for each or for the one that it does again."""
+
+    planned: dict[str, Planned] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+
+    @staticmethod
+    def of(seen: Seen, stored: Stored) -> "_Chains":
+        submitted = {
+            task_id: seen.plan[number]
+            for number, ids in seen.told.accepted.items()
+            for task_id in ids
+        }
+        chains = _Chains()
+        for task in stored.tasks.values():
+            if planned := submitted.get(stored.origin(task)):
+                chains.planned[task.task_id] = planned
+                chains.tasks.append(task)
+        return chains
+
+
+def _audit_seed(seen: Seen, stored: Stored) -> Audit:
+    chains = _Chains.of(seen, stored)
+    found = Audit(_figures(seen, chains))
+    for planned in seen.plan:
+        _audit_acceptance(found, planned, seen, stored)
+    for task in chains.tasks:
+        _audit_end(found, task, chains.planned[task.task_id], seen, stored)
+        counts_of_attempts(found, task)
+    _audit_effects(found, seen, chains)
+    audit_payments(
+        found,
+        [(chains.planned[task.task_id], task) for task in chains.tasks],
+        seen.bookings.of_seed(seen.ground.seed),
+        stored,
+    )
+    return found
+
+
+def _figures(seen: Seen, chains: _Chains) -> dict[str, Any]:
+    tasks = chains.tasks
+    seed = seen.ground.seed
     states = Counter(task.state for task in tasks)
-    injected = seen.calls.injected()
+    injected = seen.calls.injected(seed)
+    posted = {task_id for task_id, _ in seen.posts}
     return {
+        "seed": seed,
         "tasks": len(seen.plan),
         "stored": len(tasks),
         **{state.value: states[state] for state in State if state.final},
+        "failed_online": sum(
+            task.state is State.FAILED and task.mode is Mode.ONLINE for task in tasks
+        ),
         "attempts": sum(task.attempts for task in tasks),
         "effects": len(read_effects(seen.ground)),
+        **paid_figures(seen.bookings, seed, tasks),
         "kills": seen.kills + sum(planned.kind is Kind.EXITS for planned in seen.plan),
+        "crashes": sum(task.crashes for task in tasks),
+        "free_crashes": sum(min(task.crashes, task.uncounted) for task in tasks),
+        "alone": sum(task.alone for task in tasks),
         "duplicates": sum(planned.kind is Kind.DUPLICATED for planned in seen.plan),
         "sweeps": sum(task.sweeps for task in tasks),
         "retried": sum(bool(task.retry_of and not task.requested_by) for task in tasks),
         "redriven": sum(task.requested_by is not None for task in tasks),
-        "told": len({task_id for task_id, _ in seen.posts}),
-        "calls": len(seen.calls.made),
-        "broken": seen.calls.broken,
+        "told": len(posted & chains.planned.keys()),
+        "calls": len(seen.calls.of_seed(seed)),
         "faults": sum(injected.values()),
         "injected": _by_operation(injected),
     }
@@ -127,8 +178,8 @@ def _by_operation(injected: Counter[tuple[str, Any]]) -> dict[str, dict[str, int
 
 
 def _audit_acceptance(found: Audit, planned: Planned, seen: Seen, stored: Stored) -> None:
-    """Require one task for each number, and that it is there."""
-    name = f"number {planned.number} ({planned.kind})"
+    """Require one stored task for each number, done again as its owner knows."""
+    name = f"seed {seen.ground.seed}, number {planned.number} ({planned.kind})"
     ids = seen.told.accepted.get(planned.number, set())
     found.require(len(ids) == 1, f"{name}: its key gave {len(ids)} tasks: {sorted(ids)}")
     for task_id in ids - stored.tasks.keys():
@@ -138,26 +189,19 @@ def _audit_acceptance(found: Audit, planned: Planned, seen: Seen, stored: Stored
         retried = {task.task_id for task in again if not task.requested_by}
         asked = seen.told.retried.get(task_id, set())
         found.require(
-            retried == asked and len(retried) == (planned.kind is Kind.RETRIED),
+            retried == asked and len(retried) == (planned.kind in DONE_AGAIN),
             f"{name}: {task_id} was done again as {sorted(retried)}, its owner knows of "
             f"{sorted(asked)}",
         )
 
 
-def _audit_end(found: Audit, task: Task, seen: Seen, stored: Stored) -> None:
-    """Require that a task is final, known to somebody, and ended as was planned."""
-    planned = _planned_of(task, seen, stored)
-    name = f"{task.task_id} ({planned.kind if planned else 'unknown'})"
-    found.require(planned is not None, f"{name} is a task that nobody was told of")
+def _audit_end(found: Audit, task: Task, planned: Planned, seen: Seen, stored: Stored) -> None:
+    """Require that a task is final, ended as was planned, and was redriven once at most."""
+    name = f"{task.task_id} ({planned.kind})"
     found.require(task.state.final, f"{name} is {task.state} for good")
-    found.require(len(task.history) == task.attempts, f"{name}: {len(task.history)} in history")
-    again = stored.again.get(task.task_id, [])
-    redriven = [one.task_id for one in again if one.requested_by]
-    found.require(len(redriven) <= 1, f"{name} was redriven as {redriven}")
-    if planned is None:
-        return
+    _audit_redrive(found, task, seen, stored, name)
     if task.state is State.FAILED:
-        _audit_failure(found, task, planned, seen, stored, name)
+        _audit_failure(found, task, planned, name)
     elif task.state is State.CANCELLED:
         wanted = planned.kind in {Kind.CANCELLED, Kind.STOPPED}
         found.require(wanted, f"{name} was cancelled by nobody")
@@ -169,53 +213,72 @@ def _audit_end(found: Audit, task: Task, seen: Seen, stored: Stored) -> None:
         found.require(task.started_at >= early, f"{name} ran {early - task.started_at} early")
 
 
-def _audit_failure(  # noqa: PLR0917 - what is looked at is all of it
-    found: Audit, task: Task, planned: Planned, seen: Seen, stored: Stored, name: str
-) -> None:
-    """Require that a failure was planned or a crash, and that it is listed or was done again."""
+def _audit_redrive(found: Audit, task: Task, seen: Seen, stored: Stored, name: str) -> None:
+    """Require that a failed task is listed until another does it again, and redriven once."""
+    again = {one.task_id for one in stored.again.get(task.task_id, [])}
+    redriven = {one.task_id for one in stored.again.get(task.task_id, []) if one.requested_by}
+    answered = seen.told.redriven.get(task.task_id, set())
+    found.require(len(redriven) <= 1, f"{name} was redriven as {sorted(redriven)}")
+    found.require(
+        answered == redriven, f"{name}: redriven as {redriven}, operators know of {answered}"
+    )
+    if task.state is not State.FAILED:
+        found.require(not redriven, f"{name} was redriven, and is {task.state}")
+        found.require(task.listed_at is None, f"{name} is listed, and is {task.state}")
+    elif task.retried_as is None:
+        found.require(task.listed_at is not None, f"{name} failed, and is not listed")
+        found.require(not again, f"{name} was done again as {again}, and does not say so")
+        found.require(task.retry_of is not None, f"{name} failed, and was not redriven")
+    else:
+        found.require(task.listed_at is None, f"{name} is done again, and listed")
+        found.require(task.retried_as in again, f"{name}: there is no task {task.retried_as}")
+
+
+def _audit_failure(found: Audit, task: Task, planned: Planned, name: str) -> None:
+    """Require that a failure was planned, or was a crash that used up the attempts."""
+    if planned.kind in PAYING:
+        return  # `audit_payments` looks at these
     crashed = task.error is not None and task.error.type == CRASHED
-    foreseen = planned.kind in DONE_WHEN_MENDED if task.retry_of is None else False
+    foreseen = planned.kind in DONE_WHEN_MENDED and task.retry_of is None
     found.require(crashed or foreseen or planned.kind in NEVER_DONE, f"{name} failed: {task.error}")
-    if task.mode is Mode.ONLINE:
-        return  # its caller had the failure as the answer
-    known = task.task_id in seen.told.listed or task.task_id in stored.again
-    found.require(known, f"{name} failed, is not listed, and was not done again")
 
 
-def _planned_of(task: Task, seen: Seen, stored: Stored) -> Planned | None:
-    """Return what was planned for a task, or for the one that it does again."""
-    first = task
-    while first.retry_of is not None and first.retry_of in stored.tasks:
-        first = stored.tasks[first.retry_of]
-    for planned in seen.plan:
-        if first.task_id in seen.told.accepted.get(planned.number, ()):
-            return planned
-    return None
-
-
-def _audit_effects(found: Audit, seen: Seen, stored: Stored) -> None:
+def _audit_effects(found: Audit, seen: Seen, chains: _Chains) -> None:
     """Require one effect of each success, none twice, and none of what says that it had none."""
     effects = Counter((one.task_id, one.attempt) for one in read_effects(seen.ground))
+    attempts = {str(task.task_id): task.attempts for task in chains.tasks}
     for (task_id, attempt), times in effects.items():
         found.require(times == 1, f"attempt {attempt} of {task_id} had {times} effects")
-        task = stored.tasks.get(task_id)
-        known = task is not None and attempt <= task.attempts
-        found.require(known, f"attempt {attempt} of {task_id} had an effect, and is not recorded")
-    for task in stored.tasks.values():
-        for attempt, record in enumerate(task.history, 1):
-            times = effects[task.task_id, attempt]
-            succeeded = task.state is State.SUCCEEDED and attempt == task.attempts
-            name = f"attempt {attempt} of {task.task_id}"
+        recorded = attempt <= attempts.get(task_id, 0)
+        found.require(recorded, f"attempt {attempt} of {task_id} had an effect, is not recorded")
+    for task in chains.tasks:
+        if chains.planned[task.task_id].kind in PAYING:
+            continue
+        for record in task.history:
+            times = effects[task.task_id, record.number]
+            succeeded = task.state is State.SUCCEEDED and record.number == task.attempts
+            name = f"attempt {record.number} of {task.task_id}"
             if succeeded:
                 found.require(times == 1, f"{name} succeeded with {times} effects")
             elif record.ended_at is not None and task.state is not State.CANCELLED:
                 found.require(not times, f"{name} ended with {record.error}, and had an effect")
 
 
-def _audit_posts(found: Audit, seen: Seen, stored: Stored) -> None:
+def _audit_list(found: Audit, seen: Sequence[Seen], stored: Stored) -> None:
+    """Require that the index, and the operators' listing of it, hold what the tasks say."""
+    listed = {task.task_id for task in stored.tasks.values() if task.listed_at is not None}
+    for task_id in listed ^ stored.in_view:
+        found.wrong.append(f"{task_id}: listed is {task_id in listed}, the index says otherwise")
+    shown = seen[0].told.listed
+    for task_id in listed ^ shown:
+        found.wrong.append(f"{task_id}: listed is {task_id in listed}, operators see otherwise")
+    found.figures["listed"] = len(listed)
+
+
+def _audit_posts(found: Audit, seen: Sequence[Seen], stored: Stored) -> None:
     """Require that the receiver was told each end that it was to be told, and no other."""
     posts: dict[str, set[str]] = {}
-    for task_id, kind in seen.posts:
+    for task_id, kind in seen[0].posts:
         posts.setdefault(task_id, set()).add(kind)
     for task in stored.tasks.values():
         said = posts.pop(task.task_id, set())
@@ -224,6 +287,18 @@ def _audit_posts(found: Audit, seen: Seen, stored: Stored) -> None:
             said == wanted, f"the receiver was told {sorted(said)} of {task.task_id}, {task.state}"
         )
     found.require(not posts, f"the receiver was told of unknown tasks: {sorted(posts)}")
+
+
+def _audit_messages(found: Audit, app: DeployedApp, stored: Stored) -> None:
+    """Require of each message that the queue gave up that its task has ended; count them."""
+    box = SQSDeadLetterBox(app.aws.sqs, app.description.dead_letter_queue_url)
+    messages = box.look(10_000, hide=WINDOW * 0)
+    for message in messages:
+        task_id = message.task_id or read_task_id(message.body)
+        task = stored.tasks.get(task_id or "")
+        ended = task is not None and task.state.final
+        found.require(ended, f"a dead letter names {task_id}: {message.reason}, {message.error}")
+    found.figures["dead_letters"] = len(messages)
 
 
 def _audit_totals(found: Audit, app: DeployedApp, stored: Stored) -> None:

@@ -32,6 +32,8 @@ class Call:
     """The states that its body names: a change says from which to which."""
     status: int | None = None
     """What the emulator answered; None where it was not asked."""
+    seed: int = 0
+    """Of the plan that decided."""
 
     @property
     def fault(self) -> Fault | None:
@@ -44,7 +46,8 @@ class Call:
         done = "not carried out" if self.status is None else str(self.status)
         again = f" attempt {self.attempt}" if self.attempt > 1 else ""
         states = f" ({', '.join(self.states)})" if self.states else ""
-        return f"{self.at:.3f} {self.operation} #{self.number}{again}{states}{fault}: {done}"
+        place = f"{self.operation} #{self.number} of seed {self.seed}"
+        return f"{self.at:.3f} {place}{again}{states}{fault}: {done}"
 
 
 def operation_of(head: Head, body: bytes) -> str | None:
@@ -90,12 +93,18 @@ class Calls:
     _known: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def arm(self, plan: Plan) -> None:
-        """Decide by this plan from now on, numbering calls from 1."""
+    def arm(self, plan: Plan, *, keep: bool = False) -> None:
+        """Decide by this plan from now on, numbering calls from 1.
+
+        Args:
+            plan: the plan.
+            keep: whether the calls until now stay noted.
+        """
         with self._lock:
             self._plan = plan
-            self.made = []
-            self.broken = 0
+            if not keep:
+                self.made = []
+                self.broken = 0
             self._numbers.clear()
             self._known.clear()
 
@@ -116,9 +125,14 @@ class Calls:
             self.made.append(call)
             return call
 
-    def injected(self) -> Counter[tuple[str, Fault]]:
-        """Return how many calls of each operation met each fault."""
-        return Counter((call.operation, call.fault) for call in self.made if call.fault)
+    def injected(self, seed: int | None = None) -> Counter[tuple[str, Fault]]:
+        """Return how many calls of each operation met each fault: of all plans, or of one."""
+        calls = self.made if seed is None else self.of_seed(seed)
+        return Counter((call.operation, call.fault) for call in calls if call.fault)
+
+    def of_seed(self, seed: int) -> list[Call]:
+        """Return the calls that one plan decided on."""
+        return [call for call in self.made if call.seed == seed]
 
     def of_task(self, task_id: str) -> list[Call]:
         """Return the calls that name a task, in their order."""
@@ -142,6 +156,7 @@ class Calls:
             decision=planned if planned and (planned.stubborn or not attempt) else None,
             tasks=_distinct(_TASK, body),
             states=_distinct(_STATE, body),
+            seed=plan.seed,
         )
 
 

@@ -7,24 +7,26 @@ is sent again, under the same key.
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from threading import Event
+from threading import Event, Semaphore
 from typing import Any
 
 import httpx2
 
-from benchmarks.fault_tasks import Ground, Kind, Planned
-from tests.stack.stack import DeployedApp
+from benchmarks.fault_tasks import ANSWERED_AT_ONCE, DONE_AGAIN, Ground, Kind, Planned
+from tests.stack.stack import FINAL_STATES, DeployedApp
 
 ANSWERED_WITHIN_SECONDS = 600
 SAME_INSTANT = 4
 """How many requests with one key are sent at once."""
+AT_ONCE = 8
+"""How many requests are with the API at once: each has a process of its own in the emulator."""
 _PAGE = 100
-_PAUSE_SECONDS = 0.2
+_PAUSE_SECONDS = 0.3
 
 type Json = dict[str, Any]
 
@@ -38,6 +40,7 @@ class Patience:
     """Sends again what was not answered, until it is told to stop."""
 
     stopped: Event = field(default_factory=Event)
+    room: Semaphore = field(default_factory=partial(Semaphore, AT_ONCE))
 
     def answer(self, ask: Callable[[], httpx2.Response]) -> httpx2.Response:
         """Return an answer that is the API's last word: it names a task, or is no server's error.
@@ -48,7 +51,8 @@ class Patience:
 
         def final() -> httpx2.Response | None:
             try:
-                answer = ask()
+                with self.room:
+                    answer = ask()
             except httpx2.TransportError:
                 return None
             in_flight = "idempotency-key-in-flight" in answer.text
@@ -76,7 +80,7 @@ class Patience:
 
 @dataclass(slots=True)
 class Told:
-    """What the API said to its clients."""
+    """What the API said to its clients of one seed's tasks."""
 
     accepted: dict[int, set[str]] = field(default_factory=dict)
     """The ids of each number's tasks, as answers to its submission named them."""
@@ -84,7 +88,7 @@ class Told:
     retried: dict[str, set[str]] = field(default_factory=dict)
     """For each task that its owner did again under one key: the ids of the new task."""
     redriven: dict[str, set[str]] = field(default_factory=dict)
-    """For each new task that a redrive named: the letters that it answers for."""
+    """For each failed task that was redriven: the ids of the task that does it again."""
     listed: set[str] = field(default_factory=set)
     """The failed tasks that operators are shown in the end."""
 
@@ -97,12 +101,17 @@ class Owner:
     ground: Ground
     told: Told
     patience: Patience
-    threads: ThreadPoolExecutor
+    threads: Executor
+    """For what is submitted."""
+    later: Executor
+    """For what is done to tasks when they have moved."""
     name: str
     """Of this run: part of every key."""
+    doing: list[Future[None]] = field(default_factory=list)
+    """What is done in `later`."""
 
     def submit_all(self, plan: list[Planned]) -> None:
-        """Submit all tasks and do to them what is planned; return when that is done.
+        """Submit all tasks and return when that is done; `doing` goes on.
 
         Raises:
             NotAnswered: a request was not answered for too long.
@@ -110,34 +119,31 @@ class Owner:
         plain = [planned for planned in plan if planned.kind is Kind.PLAIN]
         batches = [plain[start : start + 10] for start in range(0, len(plain), 10)]
         special = [planned for planned in plan if planned.kind is not Kind.PLAIN]
-        doing = [self.threads.submit(self._submit, planned) for planned in special]
-        doing += [self.threads.submit(self._submit_batch, batch) for batch in batches]
-        for one in doing:
+        submitting = [self.threads.submit(self._submit, planned) for planned in special]
+        submitting += [self.threads.submit(self._submit_batch, batch) for batch in batches]
+        for one in submitting:
             one.result()
 
-    def do_again(self, plan: list[Planned]) -> int:
-        """Ask for another task like each RETRIED one, twice at once; return how many."""
-        chosen = [planned for planned in plan if planned.kind is Kind.RETRIED]
-        for planned in chosen:
-            (task_id,) = self.told.accepted[planned.number]
-            headers = {"Idempotency-Key": f"{self.name}-again-{planned.number}"}
-            path = f"/tasks/{task_id}/retry"
-            answers = self._at_once(2, partial(self._post, path, headers))
-            self.told.retried[task_id] = {str(one.json()["task_id"]) for one in answers}
-        return len(chosen)
+    def _do_again(self, planned: Planned, task_id: str) -> None:
+        """Ask for another task like one that has ended, twice at once."""
+        self.patience.repeated(lambda: True if self._state(task_id) in FINAL_STATES else None)
+        headers = {"Idempotency-Key": f"{self.name}-again-{planned.number}"}
+        ask = partial(self._post, f"/tasks/{task_id}/retry", headers)
+        answers = self._at_once(2, ask)
+        self.told.retried[task_id] = {str(one.json()["task_id"]) for one in answers}
 
     def _submit(self, planned: Planned) -> None:
         body = planned.submission(self.ground)
         if "run_after" in body:
             self.told.run_after[planned.number] = datetime.fromisoformat(body["run_after"])
-        path = "/process-online" if planned.kind is Kind.ONLINE else "/process-offline"
+        path = "/process-online" if planned.kind in ANSWERED_AT_ONCE else "/process-offline"
         headers = {"Idempotency-Key": f"{self.name}-{planned.number}"}
         times = SAME_INSTANT if planned.kind is Kind.KEYED else 1
         answers = self._at_once(times, partial(self._post, path, headers, body))
         ids = {str(one.json()["task_id"]) for one in answers}
         self.told.accepted[planned.number] = ids
         for task_id in ids:
-            self._do_to(planned, task_id)
+            self.doing.append(self.later.submit(self._do_to, planned, task_id))
 
     def _submit_batch(self, batch: list[Planned]) -> None:
         """Submit tasks in one call, again and again until each is recorded."""
@@ -163,6 +169,8 @@ class Owner:
         elif planned.kind is Kind.STOPPED:
             self.patience.repeated(lambda: True if self._state(task_id) != "queued" else None)
             self._post(f"/tasks/{task_id}/cancel", {})
+        elif planned.kind in DONE_AGAIN:
+            self._do_again(planned, task_id)
 
     def _state(self, task_id: str) -> str:
         answer = self.patience.answer(lambda: self.app.machine.get(f"/tasks/{task_id}"))
@@ -183,33 +191,72 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Charge:
+    """One seed's tasks, as operators know them."""
+
+    ground: Ground
+    told: Told
+    plan: list[Planned]
+
+    def submitted(self) -> dict[str, Planned]:
+        """Return the plan of each task that is known by now, by its id."""
+        accepted = dict(self.told.accepted)  # threads add to it
+        return {task_id: self.plan[number] for number, ids in accepted.items() for task_id in ids}
+
+
+@dataclass(frozen=True, slots=True)
 class Operators:
-    """Look at what failed, and redrive it: two of them at the same instant."""
+    """Look at what failed, mend its cause, and redrive it: two of them at the same instant."""
 
     app: DeployedApp
-    told: Told
+    charges: list[Charge]
     patience: Patience
 
     def listed(self) -> set[str]:
         """Return the failed tasks that are listed."""
-        query = {"limit": _PAGE}
-        answer = self.patience.answer(lambda: self.app.operator.get("/dead-letters", params=query))
-        letters = answer.raise_for_status().json()["letters"]
-        return {one["task"]["task_id"] for one in letters if one["task"]}
+        letters: set[str] = set()
+        query: dict[str, Any] = {"limit": _PAGE}
+        while True:
+            page = self.patience.answer(
+                lambda: self.app.operator.get("/dead-letters", params=query)
+            )
+            document = page.raise_for_status().json()
+            letters |= {one["task_id"] for one in document["letters"] if one["letter_id"] is None}
+            if document["next_cursor"] is None:
+                return letters
+            query["cursor"] = document["next_cursor"]
 
     def redrive(self) -> int:
-        """Redrive everything that is listed; return how many letters were given a new task."""
-        with ThreadPoolExecutor(2) as threads:
-            return sum(threads.map(lambda _: self._redrive(), range(2)))
+        """Redrive each listed task that was submitted, once; return how many there were.
 
-    def _redrive(self) -> int:
-        body = {"dry_run": False, "limit": _PAGE}
-        answer = self.patience.answer(
-            lambda: self.app.operator.post("/dead-letters/redrive", json=body)
-        )
-        done = [
-            one for one in answer.raise_for_status().json()["letters"] if one["done"] == "new-task"
-        ]
-        for one in done:
-            self.told.redriven.setdefault(one["task_id"], set()).add(one.get("letter_id", ""))
-        return len(done)
+        What a redrive made, and what its owner did again, is left: it has had its second chance.
+        """
+        listed = self.listed()
+        redriven = 0
+        for charge in self.charges:
+            submitted = charge.submitted()
+            failed = sorted(listed & submitted.keys())
+            for task_id in failed:
+                charge.ground.mended(submitted[task_id]).touch()
+            for start in range(0, len(failed), _PAGE):
+                self._redrive(charge.told, failed[start : start + _PAGE])
+            redriven += len(failed)
+        return redriven
+
+    def _redrive(self, told: Told, failed: list[str]) -> None:
+        """Let two operators redrive the same tasks."""
+        body = {"dry_run": False, "task_ids": failed, "limit": _PAGE}
+
+        def redriven(_: int) -> list[Json]:
+            answer = self.patience.answer(
+                lambda: self.app.operator.post("/dead-letters/redrive", json=body)
+            )
+            letters: list[Json] = answer.raise_for_status().json()["letters"]
+            return letters
+
+        with ThreadPoolExecutor(2) as threads:
+            for letters in threads.map(redriven, range(2)):
+                for letter in letters:
+                    if letter["task_id"] is not None:
+                        again = told.redriven.setdefault(letter["failed_task_id"], set())
+                        again.add(letter["task_id"])

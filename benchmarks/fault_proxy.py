@@ -69,9 +69,9 @@ class FaultProxy:
         )
         self.url = f"http://{LOOPBACK}:{self._server.server_address[1]}"
 
-    def arm(self, plan: Plan) -> None:
-        """Inject the faults of a plan from now on."""
-        self.calls.arm(plan)
+    def arm(self, plan: Plan, *, keep: bool = False) -> None:
+        """Inject the faults of a plan from now on, as `Calls.arm`."""
+        self.calls.arm(plan, keep=keep)
 
     def disarm(self) -> None:
         """Pass everything on from now on."""

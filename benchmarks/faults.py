@@ -1,24 +1,29 @@
 """A soak through faults: AWS calls are lost, refused and delayed by a seed, and then an audit."""
 
 import json
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Any
 
 import httpx2
+from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.fault_audit import Seen, audit_faults, read_effects, traces
-from benchmarks.fault_owner import Operators, Owner, Patience, Told
+from benchmarks.fault_owner import Charge, Operators, Owner, Patience, Told
 from benchmarks.fault_plan import Fault, Plan
 from benchmarks.fault_proxy import FaultProxy
+from benchmarks.fault_receiver import EffectReceiver, effect_receiver
 from benchmarks.fault_tasks import Ground, Planned
 from benchmarks.proxy_cost import proxy_cost
+from benchmarks.short_limits import with_limits
 from benchmarks.soak import (
     PROCESSORS,
     REPORTED_WITHIN_SECONDS,
@@ -27,10 +32,9 @@ from benchmarks.soak import (
     kill_child,
     wait_until,
 )
-from benchmarks.soak_audit import closed_through, stored_tasks
+from benchmarks.soak_audit import closed_through
+from local.artifact import build, machine_architecture
 from local.ports import free_port
-from tandem.domain.clock import SystemClock, to_text
-from tandem.domain.task import Mode, State, Task
 from tests.factories.receiver import Receiver
 from tests.stack.prometheus import restart_report
 from tests.stack.stack import RECEIVER_ADDRESS, DeployedApp, deployed_app
@@ -38,31 +42,42 @@ from tests.stack.stack import RECEIVER_ADDRESS, DeployedApp, deployed_app
 TASKS = 1000
 SEEDS = (1,)
 KILLS = 4
+"""Of each seed."""
 QUIET_WITHIN_SECONDS = 600
-REDRIVEN_WITHIN_SECONDS = 120
-REDRIVE_PAUSE_SECONDS = 5
-LISTED_WITHIN_SECONDS = 75
-"""What a redrive was stopped in the middle of stays hidden for a minute."""
 TOLD_WITHIN_SECONDS = 200
-SWEEP_SECONDS = 5.0
+TICK_SECONDS = 4.0
+"""How often the report function runs, beside the template's own schedule."""
+REDRIVE_SECONDS = 3.0
+LIMITS = {
+    "LEASE": 15,
+    "DUE_MARGIN": 12,
+    "CALLBACK_MARGIN": 8,
+    "LETTERS_HIDDEN": 10,
+    "REPORT_GRACE": 3,
+}
+"""Instead of minutes. A `paid` attempt may outlast its lease, and is given its whole time."""
 PARAMETERS = {
     "WorkerTimeoutSeconds": "20",
     "VisibilityTimeoutSeconds": "24",
     "CallbackAllowedNetworks": f"{RECEIVER_ADDRESS}/32",
     "CallbackRetrySeconds": "1,1,1,1,1,1",
+    # All requests are one tenant's, and wait for the emulator, not for a bucket of tokens.
+    "ThrottleRequestsPerSecond": "10000",
+    "ThrottleBurst": "5000",
 }
 TICK = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
 
-_CLIENTS = 12
+_CLIENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A stack whose functions call AWS through a proxy, and a receiver of callbacks."""
+    """A stack whose functions call AWS through a proxy, and receivers of callbacks and effects."""
 
     app: DeployedApp
     proxy: FaultProxy
     receiver: Receiver
+    effects: EffectReceiver
     folder: Path
 
 
@@ -70,8 +85,10 @@ class Scene:
 def scene(folder: Path) -> Iterator[Scene]:
     """Start a stack behind a proxy that passes everything, and stop all of it after."""
     port = free_port()
+    build(machine_architecture())
     with (
         Receiver(RECEIVER_ADDRESS) as receiver,
+        effect_receiver() as effects,
         FaultProxy(port) as proxy,
         deployed_app(
             folder / "stack",
@@ -79,217 +96,241 @@ def scene(folder: Path) -> Iterator[Scene]:
             PROCESSORS,
             stack_port=port,
             functions_endpoint_url=proxy.url,
+            build_dir=with_limits(folder / "build", LIMITS),
         ) as app,
     ):
         authority = receiver.write_authority(folder / "authority.pem")
         app.configure("callback", SSL_CERT_FILE=str(authority))
-        yield Scene(app, proxy, receiver, folder)
+        yield Scene(app, proxy, receiver, effects, folder)
 
 
-def measure(*, seeds: Iterable[int] = SEEDS, tasks: int = TASKS) -> dict[str, Any]:
-    """Soak a stack of its own for each seed, and return the figures.
+def measure(
+    *, seeds: Sequence[int] = SEEDS, tasks: int = TASKS, minutes: float = math.inf
+) -> dict[str, Any]:
+    """Soak one stack with the tasks of each seed, and return the figures.
+
+    Args:
+        seeds: of the plans.
+        tasks: how many for each seed.
+        minutes: after how many no further seed is begun.
 
     Raises:
         SoakFailed: an audit found something wrong; it says what, and by which calls.
     """
-    runs = []
-    for seed in seeds:
-        with TemporaryDirectory(prefix="faults-") as name, scene(Path(name)) as prepared:
-            ratio = proxy_cost(prepared.app, prepared.proxy)
-            runs.append(_audited(prepared, Plan(seed), tasks) | {"throughput_ratio": ratio})
-    return {"runs": runs}
+    began = time.monotonic()
+    with TemporaryDirectory(prefix="faults-") as name, scene(Path(name)) as prepared:
+        ratio = proxy_cost(prepared.app, prepared.proxy)
+        plans = [Plan(seed) for seed in seeds]
+        until = began + minutes * 60
+        seen = soak_through_faults(prepared, plans, tasks=tasks, kills=KILLS, until=until)
+        found = audit_faults(prepared.app, seen)
+    if found.wrong:
+        message = "\n".join(traces(found, prepared.proxy.calls))
+        raise SoakFailed(message)
+    lasted = round((time.monotonic() - began) / 60, 1)
+    return found.figures | {"throughput_ratio": ratio, "minutes": lasted}
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the result as two Markdown tables: what was audited, and what was injected."""
-    runs = result["runs"]
-    head = ["| soak through faults, on one machine |" + " |" * len(runs)]
-    head.append("| --- |" + " ---: |" * len(runs))
-    rows = {name: [show(run) for run in runs] for name, show in _SHOWN.items()}
-    lines = [f"| {name} | {' | '.join(values)} |" for name, values in rows.items()]
-    return "\n".join([*head, *lines, "", *_injected(runs)])
+    """Return the result as a Markdown table."""
+    head = ["| soak through faults, on one machine | |", "| --- | ---: |"]
+    lines = [f"| {name} | {show(result)} |" for name, show in _SHOWN.items()]
+    return "\n".join([*head, *lines])
+
+
+def _sum(result: dict[str, Any], name: str) -> str:
+    return f"{sum(run[name] for run in result['runs']):,}"
+
+
+def _sums(*names: str, separator: str = ", ") -> Callable[[dict[str, Any]], str]:
+    return lambda result: separator.join(_sum(result, name) for name in names)
+
+
+def _injected(result: dict[str, Any]) -> str:
+    """Return the faults of all runs, by kind; results.json has them by operation, too."""
+    met = [kinds for run in result["runs"] for kinds in run["injected"].values()]
+    return ", ".join(f"`{fault}` {sum(kinds.get(fault, 0) for kinds in met):,}" for fault in Fault)
 
 
 _SHOWN: dict[str, Callable[[dict[str, Any]], str]] = {
-    "seed": lambda run: f"{run['seed']}",
-    "tasks submitted, and with those done again": lambda run: (
-        f"{run['tasks']:,}, {run['stored']:,}"
+    "seeds": lambda result: ", ".join(str(run["seed"]) for run in result["runs"]),
+    "tasks submitted, and with those done again": _sums("tasks", "stored"),
+    "succeeded / failed / cancelled": _sums("succeeded", "failed", "cancelled", separator=" / "),
+    "failed online": _sums("failed_online"),
+    "attempts, effects": _sums("attempts", "effects"),
+    "effects by `once`, its requests, answers lost by its receiver": _sums(
+        "bookings", "booking_requests", "booking_answers_lost"
     ),
-    "succeeded / failed / cancelled": lambda run: (
-        f"{run['succeeded']:,} / {run['failed']:,} / {run['cancelled']:,}"
-    ),
-    "attempts, effects": lambda run: f"{run['attempts']:,}, {run['effects']:,}",
-    "AWS calls, faults injected": lambda run: f"{run['calls']:,}, {run['faults']:,}",
-    "workers killed, messages sent twice": lambda run: f"{run['kills']}, {run['duplicates']}",
-    "tasks moved on by the sweep": lambda run: f"{run['sweeps']}",
-    "done again by owners, redriven": lambda run: f"{run['retried']}, {run['redriven']}",
-    "callbacks received, tasks counted by reports": lambda run: (
-        f"{run['told']}, {run['reported']:,}"
-    ),
-    "calls/s through the proxy without faults, of those without it": lambda run: (
-        f"{run['throughput_ratio']:.2f}"
+    "tasks that ended with EffectUnknown": _sums("unknown"),
+    "AWS calls, faults injected": _sums("calls", "faults"),
+    "of these": _injected,
+    "workers killed, messages sent twice": _sums("kills", "duplicates"),
+    "attempts that ended with their process, of these at no cost": _sums("crashes", "free_crashes"),
+    "tasks moved on by the sweep": _sums("sweeps"),
+    "done again by owners, redriven": _sums("retried", "redriven"),
+    "callbacks received": _sums("told"),
+    "tasks counted by reports": lambda result: f"{result['reported']:,}",
+    "dead letters of tasks that have ended": lambda result: f"{result['dead_letters']:,}",
+    "minutes": lambda result: f"{result['minutes']}",
+    "calls/s through the proxy without faults, of those without it": lambda result: (
+        f"{result['throughput_ratio']:.2f}"
     ),
 }
 
 
-def _injected(runs: list[dict[str, Any]]) -> Iterator[str]:
-    """Return the faults of all runs, by operation and kind."""
-    operations = sorted({operation for run in runs for operation in run["injected"]})
-    yield f"| faults by operation | {' | '.join(Fault)} |"
-    yield "| --- |" + " ---: |" * len(Fault)
-    for operation in operations:
-        met = [run["injected"].get(operation, {}) for run in runs]
-        times = [sum(one.get(fault, 0) for one in met) for fault in Fault]
-        yield f"| `{operation}` | {' | '.join(str(one or '') for one in times)} |"
+def soak_through_faults(
+    prepared: Scene, plans: Sequence[Plan], *, tasks: int, kills: int, until: float = math.inf
+) -> list[Seen]:
+    """Submit each plan's tasks while AWS calls meet its faults; kill workers, redrive what failed.
 
-
-def _audited(prepared: Scene, plan: Plan, tasks: int) -> dict[str, Any]:
-    seen = soak_through_faults(prepared, plan, tasks=tasks, kills=KILLS)
-    found = audit_faults(prepared.app, seen)
-    if found.wrong:
-        told = "\n".join(traces(found, seen.calls))
-        message = f"seed {plan.seed}, {tasks} tasks:\n{told}"
-        raise SoakFailed(message)
-    return {"seed": plan.seed} | found.figures
-
-
-def soak_through_faults(prepared: Scene, plan: Plan, *, tasks: int, kills: int) -> Seen:
-    """Submit tasks, let AWS calls meet faults, kill workers, redrive what failed; wait for all.
+    The next plan is in force from when the tasks of the last are all submitted: what is left of
+    these ends meanwhile.
 
     Args:
         prepared: where.
-        plan: the faults.
-        tasks: how many.
+        plans: the faults: one after the other.
+        tasks: how many for each plan.
         kills: how often a worker's process is killed, beside the ones that end themselves.
+        until: by the monotonic clock, from when no further plan is begun.
 
     Raises:
         TimeoutError: reports did not come.
     """
-    run = _Run(prepared, [Planned(number) for number in range(tasks)])
-    prepared.proxy.arm(plan)
+    patience = Patience()
+    runs = [_Run(prepared, plan, tasks, patience) for plan in plans]
+    operators = Operators(prepared.app, [run.charge for run in runs], patience)
+    later, beside = ThreadPoolExecutor(_CLIENTS), ThreadPoolExecutor(2)
+    submitted = Event()
     try:
-        run.submit(kills)
-        run.settle()
-        run.do_again()
-        run.redrive()
-        run.await_posts()
-        run.await_reports()
+        ticking = beside.submit(_tick, prepared.app, patience.stopped)
+        redriving = beside.submit(_redrive, operators, submitted)
+        for number, run in enumerate(runs):
+            if number and time.monotonic() > until:
+                del runs[number:]
+                break
+            prepared.proxy.arm(run.plan, keep=number > 0)
+            run.submit(kills, later)
+        submitted.set()
+        redriving.result()
+        _settle(prepared.app, runs, operators)
+        ended = time.time()
+        listed = operators.listed()
+        for run in runs:
+            run.await_posts()
+        wait_until(
+            partial(_reported_through, prepared.app, ended),
+            REPORTED_WITHIN_SECONDS,
+            "the reports do not come",
+        )
     finally:
+        submitted.set()
+        patience.stopped.set()  # no thread goes on when the block is left by an error
+        later.shutdown(cancel_futures=True)
+        beside.shutdown()
         prepared.proxy.disarm()
-    return run.seen()
+    ticking.result()
+    return [run.seen(listed) for run in runs]
+
+
+def _tick(app: DeployedApp, stopped: Event) -> None:
+    """Run the report, with its sweep, now and then."""
+    while not stopped.wait(TICK_SECONDS):
+        try:
+            app.aws.functions.invoke(
+                FunctionName=app.description.functions["report"], Payload=TICK.encode()
+            )
+        except (ClientError, BotoCoreError):
+            continue  # it is started anew meanwhile: the next one does all of its work
+
+
+def _redrive(operators: Operators, submitted: Event) -> None:
+    """Redrive what failed, now and then, while tasks are submitted."""
+    while not submitted.wait(REDRIVE_SECONDS):
+        operators.redrive()
+
+
+def _settle(app: DeployedApp, runs: "list[_Run]", operators: Operators) -> None:
+    """Wait until every task is final and redriven, or too long: the audit names those that hang."""
+    deadline = time.monotonic() + QUIET_WITHIN_SECONDS
+    for run in runs:
+        run.await_owner()
+    while time.monotonic() < deadline:
+        quiet = not in_flight(app)
+        if not operators.redrive() and quiet:
+            return
+        time.sleep(REDRIVE_SECONDS)
+
+
+def _reported_through(app: DeployedApp, ended: float) -> bool:
+    try:
+        return closed_through(app) > ended
+    except httpx2.HTTPError:
+        return False  # this call of the API met a fault
 
 
 @dataclass(slots=True)
 class _Run:
-    """The steps of a soak through faults."""
+    """One seed's part of a soak through faults."""
 
     scene: Scene
-    plan: list[Planned]
-    ground: Ground = field(init=False)
-    told: Told = field(default_factory=Told)
-    patience: Patience = field(default_factory=Patience)
+    plan: Plan
+    tasks: int
+    patience: Patience
     kills: int = 0
-    _swept_at: float = 0
-    _waiting: frozenset[tuple[str, str]] = frozenset()
+    charge: Charge = field(init=False)
+    _doing: list[Future[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        folder, receiver = self.scene.folder, self.scene.receiver
-        self.ground = Ground(folder / "effects", folder / "mended", receiver.url)
-        self.ground.ledger.touch()
+        ground = Ground(
+            self.scene.folder, self.plan.seed, self.scene.receiver.url, self.scene.effects.url
+        )
+        ground.ledger.touch()
+        self.charge = Charge(ground, Told(), [Planned(number) for number in range(self.tasks)])
 
-    def submit(self, kills: int) -> None:
+    def submit(self, kills: int, later: Executor) -> None:
         """Submit all tasks, and kill workers meanwhile."""
         with ThreadPoolExecutor(_CLIENTS) as threads, ThreadPoolExecutor(1) as beside:
-            submitted = beside.submit(self._owner(threads).submit_all, self.plan)
-            with self._stopping_threads():
+            name = f"{self.plan.seed}-{time.time_ns()}"
+            charge = self.charge
+            owner = Owner(
+                *(self.scene.app, charge.ground, charge.told, self.patience),
+                *(threads, later, name, self._doing),
+            )
+            submitted = beside.submit(owner.submit_all, charge.plan)
+            try:
                 self._kill_workers(kills, submitted)
-                while not submitted.done():
-                    self._sweep()  # owners wait for tasks to run, whose messages may not be sent
-                    time.sleep(0.2)
                 submitted.result()
+            except BaseException:
+                self.patience.stopped.set()
+                raise
 
-    def settle(self) -> None:
-        """Wait until every task is final, or nothing moves on any more: the audit names those."""
-        deadline = time.monotonic() + QUIET_WITHIN_SECONDS
-        while in_flight(self.scene.app) and time.monotonic() < deadline:
-            self._sweep()
-            time.sleep(0.2)
-
-    def do_again(self) -> None:
-        """Let owners do again what succeeded, and wait for that."""
-        with ThreadPoolExecutor(_CLIENTS) as threads:
-            owner = self._owner(threads)
-            owner.do_again(self.plan)
-        self.settle()
-
-    def redrive(self) -> None:
-        """List what failed, mend its cause, and redrive it until all of it was, or for a while."""
-        operators = Operators(self.scene.app, self.told, self.patience)
-        self.ground.mended.touch()
-        deadline = time.monotonic() + REDRIVEN_WITHIN_SECONDS
-        operators.redrive()
-        while self._not_done_again(lambda task: task.retry_of is None):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(REDRIVE_PAUSE_SECONDS)
-            operators.redrive()
-        self.settle()
-        deadline = time.monotonic() + LISTED_WITHIN_SECONDS
-        while self._not_done_again(lambda task: task.task_id not in self.told.listed):
-            if time.monotonic() > deadline:
-                break
-            self.told.listed |= operators.listed()
-
-    def _not_done_again(self, wanted: Callable[[Task], bool]) -> bool:
-        """Return whether there are failed tasks, of those wanted, that no other task does again."""
-        tasks = stored_tasks(self.scene.app)
-        again = {task.retry_of for task in tasks}
-        return any(
-            task.state is State.FAILED
-            and task.mode is Mode.OFFLINE
-            and task.task_id not in again
-            and wanted(task)
-            for task in tasks
-        )
+    def await_owner(self) -> None:
+        """Wait until the owner has done everything."""
+        for doing in self._doing:
+            doing.result()
 
     def await_posts(self) -> None:
         """Wait for as many callbacks as there must be, or for a while: the audit names others."""
-        wanted = sum(planned.told for planned in self.plan)
+        submitted = self.charge.submitted()
+        wanted = {task_id for task_id, planned in submitted.items() if planned.told}
         deadline = time.monotonic() + TOLD_WITHIN_SECONDS
-        while len({task for task, _ in self._posts()}) < wanted and time.monotonic() < deadline:
+        while wanted - {task for task, _ in self._posts()} and time.monotonic() < deadline:
             time.sleep(0.5)
 
-    def await_reports(self) -> None:
-        """Wait until the reports have closed the minute that all of this ended in.
-
-        Raises:
-            TimeoutError: they have not.
-        """
-        ended = time.time()
-        wait_until(
-            partial(self._reported_through, ended),
-            REPORTED_WITHIN_SECONDS,
-            "the reports do not come",
-        )
-
-    def seen(self) -> Seen:
+    def seen(self, listed: set[str]) -> Seen:
         """Return what the run left."""
+        charge = self.charge
+        charge.told.listed = listed
+        bookings = self.scene.effects.bookings
         return Seen(
-            self.plan, self.ground, self.told, self._posts(), self.scene.proxy.calls, self.kills
+            charge.plan,
+            charge.ground,
+            charge.told,
+            self._posts(),
+            bookings,
+            self.scene.proxy.calls,
+            self.kills,
         )
-
-    @contextmanager
-    def _stopping_threads(self) -> Iterator[None]:
-        """Let no thread go on when the block is left by an error, or an interrupt."""
-        try:
-            yield
-        except BaseException:
-            self.patience.stopped.set()
-            raise
-
-    def _owner(self, threads: ThreadPoolExecutor) -> Owner:
-        name = f"{time.time_ns()}"
-        return Owner(self.scene.app, self.ground, self.told, self.patience, threads, name)
 
     def _posts(self) -> list[tuple[str, str]]:
         posts = self.scene.receiver.requests
@@ -298,66 +339,16 @@ class _Run:
     def _kill_workers(self, kills: int, submitted: Future[None]) -> None:
         """Kill a worker each time that another part of the effects is there."""
         for number in range(1, kills + 1):
-            wanted = len(self.plan) * number // (2 * kills + 2)
+            wanted = self.tasks * number // (2 * kills + 2)
             wait_until(
                 partial(self._enough, wanted, submitted),
                 QUIET_WITHIN_SECONDS,
                 "nothing happens",
             )
-            if effects := read_effects(self.ground):
+            if effects := read_effects(self.charge.ground):
                 emulator = self.scene.app.description.pids["emulator"]
                 self.kills += kill_child(emulator, effects[-1].process_id)
             restart_report(self.scene.app)
 
     def _enough(self, effects: int, submitted: Future[None]) -> bool:
-        return submitted.done() or len(read_effects(self.ground)) >= effects
-
-    def _reported_through(self, ended: float) -> bool:
-        self._sweep()
-        try:
-            return closed_through(self.scene.app) > ended
-        except httpx2.HTTPError:
-            return False  # this call of the API met a fault
-
-    def _sweep(self) -> None:
-        """Run the report now and then, and let what waits for its sweep not wait."""
-        if time.monotonic() < self._swept_at + SWEEP_SECONDS:
-            return
-        self._swept_at = time.monotonic()
-        self._waiting = hasten(self.scene.app, self._waiting)
-        self.scene.app.aws.functions.invoke(
-            FunctionName=self.scene.app.description.functions["report"], Payload=TICK.encode()
-        )
-
-
-def hasten(app: DeployedApp, seen: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """Make queued tasks overdue that seem to have no message; return the tasks in flight.
-
-    Else each waits a quarter of an hour for its sweep. A task that is to wait for its time is left
-    alone. One whose message comes after all has two: so it is when a sweep is early.
-
-    Args:
-        app: the stack.
-        seen: what the last look returned. What has moved since then is left alone.
-    """
-    client, name = app.aws.dynamodb, app.description.table
-    now = to_text(SystemClock().now())
-    pages = client.get_paginator("scan").paginate(TableName=name, IndexName="by_due")
-    in_flight_now = {
-        (item["pk"]["S"], item["due_at"]["S"]) for one in pages for item in one["Items"]
-    }
-    for key, due_at in in_flight_now & seen:
-        values = {":now": {"S": now}, ":seen": {"S": due_at}, ":queued": {"S": "queued"}}
-        try:
-            client.update_item(
-                TableName=name,
-                Key={"pk": {"S": key}},
-                UpdateExpression="SET due_at = :now",
-                ConditionExpression="#state = :queued AND due_at = :seen AND due_at > :now "
-                "AND (attribute_not_exists(not_before) OR not_before < :now)",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=values,
-            )
-        except client.exceptions.ConditionalCheckFailedException:
-            continue  # it moved, or runs, or waits for its time
-    return frozenset(in_flight_now)
+        return submitted.done() or len(read_effects(self.charge.ground)) >= effects

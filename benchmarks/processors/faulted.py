@@ -3,7 +3,7 @@
 import os
 import time
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -33,7 +33,7 @@ class Output(BaseModel):
     ballast: str
 
 
-@processor("faulted", retry=Retry(attempts=5, min_backoff_seconds=0.5), time_limit=15)
+@processor("faulted", retry=Retry(attempts=5, min_backoff_seconds=0.5), time_limit=9)
 def faulted(data: Input, ctx: TaskContext) -> Output:
     """Work for a while, and end as the input says."""
     _work(data.seconds, ctx)
@@ -60,8 +60,7 @@ def _end(ending: str) -> None:
 
 def _effect(data: Input, ctx: TaskContext) -> None:
     """Have the outside effect of the task."""
-    task_id = cast("Any", ctx).task.task_id
-    line = f"{data.number} {task_id} {ctx.attempt} {os.getpid()}\n"
+    line = f"{data.number} {ctx.task_id} {ctx.attempt} {os.getpid()}\n"
     # One write to a file opened for appending: never mixed with another process's, never half.
     file = os.open(data.ledger, os.O_WRONLY | os.O_APPEND)
     try:
