@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any
 
-import httpx2
 from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.fault_audit import Seen, audit_faults, read_effects, traces
@@ -123,6 +122,7 @@ def measure(
         plans = [Plan(seed) for seed in seeds]
         until = began + minutes * 60
         seen = soak_through_faults(prepared, plans, tasks=tasks, kills=KILLS, until=until)
+        await_reports(prepared.app)
         found = audit_faults(prepared.app, seen)
     if found.wrong:
         message = "\n".join(traces(found, prepared.proxy.calls))
@@ -194,53 +194,93 @@ def soak_through_faults(
         until: by the monotonic clock, from when no further plan is begun.
 
     Raises:
-        TimeoutError: reports did not come.
+        TimeoutError: nothing happened for too long.
     """
     patience = Patience()
     runs = [_Run(prepared, plan, tasks, patience) for plan in plans]
     operators = Operators(prepared.app, [run.charge for run in runs], patience)
-    later, beside = ThreadPoolExecutor(_CLIENTS), ThreadPoolExecutor(2)
-    submitted = Event()
     try:
-        ticking = beside.submit(_tick, prepared.app, patience.stopped)
-        redriving = beside.submit(_redrive, operators, submitted)
-        for number, run in enumerate(runs):
-            if number and time.monotonic() > until:
-                del runs[number:]
-                break
-            prepared.proxy.arm(run.plan, keep=number > 0)
-            run.submit(kills, later)
+        with _company(prepared.app, operators, patience) as company:
+            begun = _submit_all(runs, company.later, kills, until)
+            company.end_redrives()
+            _settle(prepared.app, begun, operators)
+            listed = operators.listed()
+            for run in begun:
+                run.await_posts()
+    finally:
+        prepared.proxy.disarm()
+    return [run.seen(listed) for run in begun]
+
+
+def _submit_all(
+    runs: "Sequence[_Run]", later: Executor, kills: int, until: float
+) -> "Sequence[_Run]":
+    """Submit the tasks of one run after the other; return the runs that were begun in time."""
+    for number, run in enumerate(runs):
+        if number and time.monotonic() > until:
+            return runs[:number]
+        run.scene.proxy.arm(run.plan, keep=number > 0)
+        run.submit(kills, later)
+    return runs
+
+
+@dataclass(frozen=True, slots=True)
+class _Company:
+    """The threads that work beside the one that submits."""
+
+    later: Executor
+    """For what owners do when their tasks have moved."""
+    end_redrives: Callable[[], None]
+    """Waits for the redrive that is under way, and lets no other begin."""
+
+
+@contextmanager
+def _company(app: DeployedApp, operators: Operators, patience: Patience) -> Iterator[_Company]:
+    """Run reports, with their sweeps, and redrive what failed, until the block is left."""
+    submitted = Event()
+    later, beside = ThreadPoolExecutor(_CLIENTS), ThreadPoolExecutor(2)
+    ticking = beside.submit(_tick, app, patience.stopped)
+    redriving = beside.submit(_redrive, operators, submitted)
+
+    def end_redrives() -> None:
         submitted.set()
         redriving.result()
-        _settle(prepared.app, runs, operators)
-        ended = time.time()
-        listed = operators.listed()
-        for run in runs:
-            run.await_posts()
-        wait_until(
-            partial(_reported_through, prepared.app, ended),
-            REPORTED_WITHIN_SECONDS,
-            "the reports do not come",
-        )
+
+    try:
+        yield _Company(later, end_redrives)
     finally:
         submitted.set()
         patience.stopped.set()  # no thread goes on when the block is left by an error
         later.shutdown(cancel_futures=True)
         beside.shutdown()
-        prepared.proxy.disarm()
     ticking.result()
-    return [run.seen(listed) for run in runs]
+
+
+def await_reports(app: DeployedApp) -> None:
+    """Wait until the reports have counted all that has ended until now.
+
+    Raises:
+        TimeoutError: they have not.
+    """
+    ended = time.time()
+
+    def reported() -> bool:
+        _run_report(app)
+        return closed_through(app) > ended
+
+    wait_until(reported, REPORTED_WITHIN_SECONDS, "the reports do not come", pause_seconds=1)
 
 
 def _tick(app: DeployedApp, stopped: Event) -> None:
     """Run the report, with its sweep, now and then."""
     while not stopped.wait(TICK_SECONDS):
-        try:
-            app.aws.functions.invoke(
-                FunctionName=app.description.functions["report"], Payload=TICK.encode()
-            )
-        except (ClientError, BotoCoreError):
-            continue  # it is started anew meanwhile: the next one does all of its work
+        with suppress(ClientError, BotoCoreError):  # the next one does all of its work
+            _run_report(app)
+
+
+def _run_report(app: DeployedApp) -> None:
+    name = app.description.functions["report"]
+    app.aws.functions.invoke(FunctionName=name, Payload=TICK.encode())
 
 
 def _redrive(operators: Operators, submitted: Event) -> None:
@@ -249,7 +289,7 @@ def _redrive(operators: Operators, submitted: Event) -> None:
         operators.redrive()
 
 
-def _settle(app: DeployedApp, runs: "list[_Run]", operators: Operators) -> None:
+def _settle(app: DeployedApp, runs: "Sequence[_Run]", operators: Operators) -> None:
     """Wait until every task is final and redriven, or too long: the audit names those that hang."""
     deadline = time.monotonic() + QUIET_WITHIN_SECONDS
     for run in runs:
@@ -259,13 +299,6 @@ def _settle(app: DeployedApp, runs: "list[_Run]", operators: Operators) -> None:
         if not operators.redrive() and quiet:
             return
         time.sleep(REDRIVE_SECONDS)
-
-
-def _reported_through(app: DeployedApp, ended: float) -> bool:
-    try:
-        return closed_through(app) > ended
-    except httpx2.HTTPError:
-        return False  # this call of the API met a fault
 
 
 @dataclass(slots=True)

@@ -199,7 +199,9 @@ def await_reports(app: DeployedApp, asked: Prometheus | None) -> None:
         )
 
 
-def wait_until(done: Callable[[], bool], within_seconds: float, otherwise: str) -> None:
+def wait_until(
+    done: Callable[[], bool], within_seconds: float, otherwise: str, *, pause_seconds: float = 0.2
+) -> None:
     """Wait until something is so.
 
     Raises:
@@ -209,4 +211,4 @@ def wait_until(done: Callable[[], bool], within_seconds: float, otherwise: str) 
     while not done():
         if time.monotonic() > deadline:
             raise TimeoutError(otherwise)
-        time.sleep(0.2)
+        time.sleep(pause_seconds)
