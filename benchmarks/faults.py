@@ -44,12 +44,14 @@ KILLS = 4
 """Of each seed."""
 QUIET_WITHIN_SECONDS = 600
 TOLD_WITHIN_SECONDS = 200
+BACKLOG = 200
+"""So few tasks are in flight when the next seed begins: else the sweep sends many again."""
 TICK_SECONDS = 4.0
 """How often the report function runs, beside the template's own schedule."""
 REDRIVE_SECONDS = 3.0
 LIMITS = {
     "LEASE": 15,
-    "DUE_MARGIN": 12,
+    "DUE_MARGIN": 20,
     "CALLBACK_MARGIN": 8,
     "LETTERS_HIDDEN": 10,
     "REPORT_GRACE": 3,
@@ -219,9 +221,14 @@ def _submit_all(
     for number, run in enumerate(runs):
         if number and time.monotonic() > until:
             return runs[:number]
+        wait_until(partial(_few_in_flight, run.scene.app), QUIET_WITHIN_SECONDS, "nothing ends")
         run.scene.proxy.arm(run.plan, keep=number > 0)
         run.submit(kills, later)
     return runs
+
+
+def _few_in_flight(app: DeployedApp) -> bool:
+    return in_flight(app) <= BACKLOG
 
 
 @dataclass(frozen=True, slots=True)
