@@ -133,6 +133,8 @@ def _audit_seed(seen: Seen, stored: Stored) -> Audit:
     found = Audit(_figures(seen, chains))
     for planned in seen.plan:
         _audit_acceptance(found, planned, seen, stored)
+    for task_id, answer in seen.told.missing:
+        found.wrong.append(f"{task_id} was accepted, and then answered 404: {answer}")
     for task in chains.tasks:
         _audit_end(found, task, chains.planned[task.task_id], seen, stored)
         counts_of_attempts(found, task)

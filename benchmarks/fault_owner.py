@@ -25,6 +25,8 @@ SAME_INSTANT = 4
 """How many requests with one key are sent at once."""
 AT_ONCE = 8
 """How many requests are with the API at once: each has a process of its own in the emulator."""
+_MISSED_OFTEN = 20
+"""Answers of that kind after which a soak waits for no such task any more."""
 _PAGE = 100
 _PAUSE_SECONDS = 0.3
 
@@ -89,6 +91,8 @@ class Told:
     """For each task that its owner did again under one key: the ids of the new task."""
     redriven: dict[str, set[str]] = field(default_factory=dict)
     """For each failed task that was redriven: the ids of the task that does it again."""
+    missing: list[tuple[str, str]] = field(default_factory=list)
+    """The accepted tasks that the API did not find, and what it answered."""
     listed: set[str] = field(default_factory=set)
     """The failed tasks that operators are shown in the end."""
 
@@ -130,7 +134,8 @@ class Owner:
         headers = {"Idempotency-Key": f"{self.name}-again-{planned.number}"}
         ask = partial(self._post, f"/tasks/{task_id}/retry", headers)
         answers = self._at_once(2, ask)
-        self.told.retried[task_id] = {str(one.json()["task_id"]) for one in answers}
+        made = {str(one.json().get("task_id")) for one in answers}
+        self.told.retried[task_id] = made  # what was refused is None: the audit names it
 
     def _submit(self, planned: Planned) -> None:
         body = planned.submission(self.ground)
@@ -174,6 +179,10 @@ class Owner:
 
     def _state(self, task_id: str) -> str:
         answer = self.patience.answer(lambda: self.app.machine.get(f"/tasks/{task_id}"))
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            # Accepted, and not there: the audit must say so, with the calls. Looked at again.
+            self.told.missing.append((task_id, answer.text))
+            return "queued" if len(self.told.missing) < _MISSED_OFTEN else "cancelled"
         state: str = answer.raise_for_status().json()["state"]
         return state
 

@@ -86,6 +86,8 @@ def test_the_audit_sees_what_is_lost_done_twice_or_told_wrongly(
     assert "operators see otherwise" in wrong(replace(seen, told=unlisted))
     forgotten = replace(seen.told, redriven={})
     assert "operators know of set()" in wrong(replace(seen, told=forgotten))
+    missing = replace(seen.told, missing=[(task_id, "not-found")])
+    assert f"{task_id} was accepted, and then answered 404" in wrong(replace(seen, told=missing))
     twice = replace(seen.bookings, made=seen.bookings.made * 2)
     assert "had 2 effects" in wrong(replace(seen, bookings=twice))
     never = wrong(replace(seen, bookings=replace(seen.bookings, made=[])))
