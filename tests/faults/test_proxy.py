@@ -6,6 +6,7 @@ The emulator verifies the caller's signatures: a request that was changed on the
 import socket
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,7 @@ from benchmarks.fault_plan import Fault, Plan
 from benchmarks.fault_proxy import FaultProxy
 from local.emulator import Emulator
 from local.ports import LOOPBACK
+from tandem.adapters.aws import DamagedAnswer, refuse_damaged
 from tests.faults.conftest import Caller, OneFault
 
 LARGE = bytes(range(256)) * 48 * 1024
@@ -161,6 +163,21 @@ def test_half_of_an_answer_comes_and_then_the_connection_ends(
     assert stream.read(len(LARGE) // 2) == LARGE[: len(LARGE) // 2]
     with pytest.raises(BotoCoreError):
         stream.read()
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_half_of_a_tables_answer_is_not_taken_for_an_empty_one(
+    proxy: FaultProxy, put: Callable[..., Any], caller: Caller, table: str, attempts: int
+) -> None:
+    proxy.arm(Plan(1, rate=0))
+    put()
+    client = caller.client("dynamodb", proxy.url, attempts=attempts)
+    client.meta.events.register_last("after-call.dynamodb", refuse_damaged)
+    (item,) = client.scan(TableName=table)["Items"]
+    proxy.arm(OneFault("dynamodb.GetItem", Fault.HALF))
+    refused = pytest.raises(DamagedAnswer) if attempts == 1 else nullcontext()
+    with refused:
+        assert client.get_item(TableName=table, Key={"pk": item["pk"]})["Item"] == item
 
 
 def test_a_late_answer_is_late_and_right(

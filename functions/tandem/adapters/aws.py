@@ -4,6 +4,7 @@ import os
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
+from zlib import crc32
 
 if TYPE_CHECKING:
     from botocore.session import Session as BotocoreSession
@@ -96,7 +97,31 @@ class _OnFirstUse:
             from boto3.session import Session
 
             return Session(botocore_session=_session()).client("s3", config=config)
-        return _session().create_client(self._service, config=config)
+        client = _session().create_client(self._service, config=config)
+        if self._service == "dynamodb":
+            client.meta.events.register_last("after-call.dynamodb", refuse_damaged)
+        return client
+
+
+class DamagedAnswer(Exception):
+    """Every answer to a call came damaged: whether it was carried out is not known."""
+
+
+def refuse_damaged(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+    """Raise for an answer that the SDK gave up on, and returns as if it were right.
+
+    DynamoDB's answers carry a sum, and the SDK asks again where it does not fit. After its last try
+    it returns what it read: half of a task is no item at all, and would be a task that is not
+    there.
+
+    Raises:
+        DamagedAnswer: the last try's answer did not fit its sum.
+    """
+    last = parsed.get("ResponseMetadata", {}).get("MaxAttemptsReached")
+    checksum = http_response.headers.get("x-amz-crc32") if last else None
+    if checksum is not None and crc32(http_response.content) != int(checksum):
+        message = "the answers of DynamoDB came damaged"
+        raise DamagedAnswer(message)
 
 
 @cache
