@@ -230,6 +230,16 @@ class RedriveRequest(Document):
     reason: str | None = None
     processor: str | None = None
     tenant: str | None = None
+    own_fault: Annotated[
+        bool | None,
+        Field(
+            description="Only failed tasks of which the processor or the deployment is at fault; false: the others."
+        ),
+    ] = None
+    cursor: Annotated[
+        str | None,
+        Field(description="The `next_cursor` of the redrive before, to go on from there."),
+    ] = None
     limit: Annotated[int, Field(ge=1, le=100)] = 100
     dry_run: Annotated[bool, Field(description="Say what would be done, and do nothing.")] = True
 
@@ -434,6 +444,12 @@ class LetterView(Document):
     processor: str | None
     mode: Mode | None
     state: Annotated[State | None, Field(description="Of the task, by now.")]
+    own_fault: Annotated[
+        bool | None,
+        Field(
+            description="Of a failed task: the processor or the deployment is at fault, not the caller."
+        ),
+    ]
     attempts: int | None
     created_at: AwareDatetime | None
     requested_by: Annotated[str | None, Field(description="The operator who redrove it before.")]
@@ -458,6 +474,12 @@ class RedriveAnswer(Document):
 
     dry_run: bool
     letters: list[RedrivenView]
+    next_cursor: Annotated[
+        str | None,
+        Field(
+            description="The list goes on: give it as `cursor` to redrive more of it. Null at the list's end, and when letters were named."
+        ),
+    ]
 
 
 class SeriesView(Document):
@@ -554,7 +576,12 @@ class LetterList(Document):
     """
 
     letters: list[LetterView]
-    next_cursor: Annotated[str | None, Field(description="Give it as `cursor` for the next page.")]
+    next_cursor: Annotated[
+        str | None,
+        Field(
+            description="Give it as `cursor` for the next page. A page of some kind of letters can be short, or empty, and have a next one."
+        ),
+    ]
 
 
 class ProcessorList(Document):

@@ -44,18 +44,32 @@ class OperatorOperations:
         queue: DeadQueue | str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        reason: str | None = None,
+        processor: str | None = None,
+        tenant: str | None = None,
+        own_fault: bool | None = None,
     ) -> LetterList:
         """Return failed tasks or callbacks, oldest first, and messages that were given up.
 
         Args:
             queue: of tasks, or of callbacks.
             limit: how many at most.
-            cursor: the `next_cursor` of the page before.
+            cursor: the `next_cursor` of the page before. A page of some kind of letters can be
+                short, or empty, and have a next one.
+            reason: only letters with this reason.
+            processor: only this processor's.
+            tenant: only this tenant's.
+            own_fault: only failed tasks of which the processor or the deployment is at fault, or
+                only the others.
         """
         params = {
             "queue": DeadQueue(queue).value if queue else None,
             "limit": limit,
             "cursor": cursor,
+            "reason": reason,
+            "processor": processor,
+            "tenant": tenant,
+            "own_fault": None if own_fault is None else str(own_fault).lower(),
         }
         return self._api.get("/dead-letters", LetterList, params=params)
 

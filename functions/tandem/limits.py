@@ -100,7 +100,7 @@ PAGE_LETTERS = 100
 """Dead letters in one answer, or in one redrive."""
 
 LETTERS_LOOKED_AT = 1000
-"""Failed tasks that one redrive looks at for those that are wanted: the oldest ones."""
+"""Failed tasks that one answer looks at for those that are wanted."""
 
 BATCH_TASKS = 1000
 """Tasks in one batch submit: recording them takes a third of the API function's time."""

@@ -278,6 +278,21 @@ def test_failed_tasks_are_listed_page_by_page_and_done_again_by_their_ids(
     assert [letter["task_id"] for letter in left] == [first]
 
 
+def test_failed_tasks_of_a_kind_are_listed_and_redriven(service: Service) -> None:
+    log_in(service, "operator", "-p", "ops")
+    for _ in range(2):
+        fail(service)
+        service.wiring.clock.advance(1)
+    shown = answer(tandem("dead-letters", "--callers-fault", "-p", "ops", "--json"))["letters"]
+    assert [letter["own_fault"] for letter in shown] == [False, False]
+    for option in ("--own-fault", "--processor=echo", "--tenant=x", "--reason=x"):
+        assert answer(tandem("dead-letters", option, "-p", "ops", "--json"))["letters"] == []
+    first = tandem("dead-letters", "redrive", "--callers-fault", "--limit", "1", "-p", "ops")
+    cursor = first.stderr.partition("--cursor ")[2].split()[0]
+    rest = tandem("dead-letters", "redrive", "--cursor", cursor, "-p", "ops", "--json")
+    assert [one["failed_task_id"] for one in answer(rest)["letters"]] == [shown[1]["task_id"]]
+
+
 def test_a_message_is_redriven_by_its_own_id(service: Service) -> None:
     log_in(service, "operator", "-p", "ops")
     fail(service)

@@ -13,6 +13,17 @@ from tandem_client.models import DeadQueue, RedriveRequest
 
 Queue = Annotated[DeadQueue, typer.Option(help="Of tasks that failed, or of callbacks.")]
 
+Reason = Annotated[str | None, typer.Option(help="Only letters with this reason.")]
+Processor = Annotated[str | None, typer.Option(help="Only this processor's.")]
+Tenant = Annotated[str | None, typer.Option(help="Only this tenant's.")]
+OwnFault = Annotated[
+    bool | None,
+    typer.Option(
+        "--own-fault/--callers-fault",
+        help="Only tasks that failed by the processor's or the deployment's fault, or the others.",
+    ),
+]
+
 dead_letters = typer.Typer(invoke_without_command=True)
 
 
@@ -21,6 +32,10 @@ def list_dead_letters(
     ctx: typer.Context,
     *,
     queue: Queue = DeadQueue.tasks,
+    reason: Reason = None,
+    processor: Processor = None,
+    tenant: Tenant = None,
+    own_fault: OwnFault = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     as_json: Json = False,
@@ -31,7 +46,15 @@ def list_dead_letters(
         _refuse_options_before(ctx)
         return
     with calling(profile, as_json=as_json) as tandem:
-        page = tandem.list_dead_letters(queue=queue, limit=limit, cursor=cursor)
+        page = tandem.list_dead_letters(
+            queue=queue,
+            limit=limit,
+            cursor=cursor,
+            reason=reason,
+            processor=processor,
+            tenant=tenant,
+            own_fault=own_fault,
+        )
     if as_json:
         output.document(page)
         return
@@ -70,10 +93,12 @@ def redrive(
     letter: Annotated[
         list[str] | None, typer.Option(help="Only this message; may be given again.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Only letters with this reason.")] = None,
-    processor: Annotated[str | None, typer.Option(help="Only this processor's.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    reason: Reason = None,
+    processor: Processor = None,
+    tenant: Tenant = None,
+    own_fault: OwnFault = None,
     limit: Limit = 100,
+    cursor: Cursor = None,
     queue: Queue = DeadQueue.tasks,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; else only say what it would do.")] = (
         False
@@ -84,13 +109,16 @@ def redrive(
     """Do failed tasks, or send callbacks, again. Without --yes, only say what would be done."""
     request = RedriveRequest(
         queue=queue,
-        task_ids=task or [],
-        letter_ids=letter or [],
         reason=reason,
         processor=processor,
         tenant=tenant,
+        own_fault=own_fault,
         limit=limit,
+        cursor=cursor,
         dry_run=not yes,
+        # A list that names nothing is refused: it must not be taken for all.
+        **({"task_ids": task} if task else {}),
+        **({"letter_ids": letter} if letter else {}),
     )
     with calling(profile, as_json=as_json) as tandem:
         answer = tandem.redrive_dead_letters(request)
@@ -104,6 +132,8 @@ def redrive(
             for letter in answer.letters
         ),
     )
+    if answer.next_cursor:
+        output.say(f"There may be more: --cursor {answer.next_cursor}")
     if not yes and answer.letters:
         output.say("Nothing is done yet: add --yes.")
 

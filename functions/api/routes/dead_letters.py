@@ -9,11 +9,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.identity import Administrator
 from api.negotiation import JSON_SPOKEN
+from api.problems import invalid
 from api.services import Services
 from api.strict_json import StrictJsonRoute
+from tandem.domain.cursor import CURSOR_CHARACTERS
 from tandem.domain.ids import TaskId, TenantId, parse_uuid
 from tandem.domain.task import Mode, State
 from tandem.limits import PAGE_LETTERS
+from tandem.ports import CursorInvalid
 from tandem.processing import WholeNumber
 from tandem.services.letters import Letter, LetterFilter, Redrive, Redriven
 from tandem.services.letters import Request as RedriveHow
@@ -39,6 +42,14 @@ def _known(text: str) -> str:
     return known
 
 
+def _not_empty(named: list[str]) -> list[str]:
+    """Refuse a list that names nothing: it must not be taken for all."""
+    if not named:
+        message = "Name at least one, or leave it out."
+        raise ValueError(message)
+    return named
+
+
 TaskIdText = Annotated[str, Field(max_length=64), AfterValidator(_known)]
 
 
@@ -48,6 +59,10 @@ class DeadQueue(StrEnum):
     TASKS = "tasks"
     CALLBACKS = "callbacks"
 
+
+_OWN_FAULT = (
+    "Only failed tasks of which the processor or the deployment is at fault; false: the others."
+)
 
 _OF_TASK = (
     *("tenant", "processor", "mode", "state", "attempts"),
@@ -69,6 +84,9 @@ class LetterView(BaseModel):
     processor: str | None
     mode: Mode | None
     state: State | None = Field(description="Of the task, by now.")
+    own_fault: bool | None = Field(
+        description="Of a failed task: the processor or the deployment is at fault, not the caller."
+    )
     attempts: int | None
     created_at: datetime | None
     requested_by: str | None = Field(description="The operator who redrove it before.")
@@ -85,6 +103,7 @@ class LetterView(BaseModel):
             reason=letter.reason,
             error=letter.error,
             since=letter.since,
+            own_fault=letter.own_fault,
             body=message.body[:1000] if message else None,
             **{name: getattr(letter.task, name, None) for name in _OF_TASK},
         )
@@ -97,7 +116,10 @@ class LetterList(BaseModel):
     """
 
     letters: list[LetterView]
-    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` for the next page. "
+        "A page of some kind of letters can be short, or empty, and have a next one."
+    )
 
 
 class RedriveRequest(BaseModel):
@@ -106,17 +128,21 @@ class RedriveRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     queue: DeadQueue = DeadQueue.TASKS
-    task_ids: list[TaskIdText] = Field(
+    task_ids: Annotated[list[TaskIdText], AfterValidator(_not_empty)] = Field(
         default=[],
         max_length=PAGE_LETTERS,
         description="These tasks: failed, or with failed callbacks.",
     )
-    letter_ids: list[Annotated[str, Field(max_length=128)]] = Field(
-        default=[], max_length=PAGE_LETTERS, description="These messages."
-    )
+    letter_ids: Annotated[
+        list[Annotated[str, Field(max_length=128)]], AfterValidator(_not_empty)
+    ] = Field(default=[], max_length=PAGE_LETTERS, description="These messages.")
     reason: str | None = None
     processor: str | None = None
     tenant: str | None = None
+    own_fault: bool | None = Field(default=None, strict=True, description=_OWN_FAULT)
+    cursor: str | None = Field(
+        default=None, description="The `next_cursor` of the redrive before, to go on from there."
+    )
     limit: WholeNumber = Field(default=PAGE_LETTERS, ge=1, le=PAGE_LETTERS)
     dry_run: bool = Field(
         default=True, strict=True, description="Say what would be done, and do nothing."
@@ -137,6 +163,10 @@ class RedriveAnswer(BaseModel):
 
     dry_run: bool
     letters: list[RedrivenView]
+    next_cursor: str | None = Field(
+        description="The list goes on: give it as `cursor` to redrive more of it. "
+        "Null at the list's end, and when letters were named."
+    )
 
 
 @router.get("", operation_id="list_dead_letters")
@@ -144,12 +174,25 @@ async def list_dead_letters(
     caller: Administrator,
     services: Services,
     limit: Annotated[int, Query(ge=1, le=PAGE_LETTERS)] = 20,
-    cursor: Annotated[str | None, Query(max_length=256)] = None,
+    cursor: Annotated[str | None, Query(max_length=CURSOR_CHARACTERS)] = None,
     queue: DeadQueue = DeadQueue.TASKS,
+    reason: Annotated[str | None, Query(max_length=64)] = None,
+    processor: Annotated[str | None, Query(max_length=64)] = None,
+    tenant: Annotated[str | None, Query(max_length=256)] = None,
+    own_fault: Annotated[bool | None, Query(description=_OWN_FAULT)] = None,
 ) -> LetterList:
     """Answer with failed tasks, or callbacks, that wait for a decision, and with messages."""
     del caller
-    page = _letters_of(services, queue).peek(limit, cursor)
+    wanted = LetterFilter(
+        reason=reason,
+        processor=processor,
+        tenant=TenantId(tenant) if tenant else None,
+        own_fault=own_fault,
+    )
+    try:
+        page = _letters_of(services, queue).peek(limit, cursor, wanted)
+    except CursorInvalid:
+        raise invalid("/query/cursor", "It is not the next_cursor of a page.") from None
     return LetterList(
         letters=[LetterView.of(letter) for letter in page.letters], next_cursor=page.next_cursor
     )
@@ -166,17 +209,24 @@ async def redrive_dead_letters(
         reason=body.reason,
         processor=body.processor,
         tenant=TenantId(body.tenant) if body.tenant else None,
+        own_fault=body.own_fault,
     )
     how = RedriveHow(
         limit=body.limit,
         dry_run=body.dry_run,
         requested_by=caller.tenant,
         traceparent=request.state.traceparent,
+        cursor=body.cursor,
     )
-    redriven = _letters_of(services, body.queue).redrive(wanted, how)
+    try:
+        page = _letters_of(services, body.queue).redrive(wanted, how)
+    except CursorInvalid:
+        raise invalid("/body/cursor", "It is not the next_cursor of a redrive.") from None
     if not body.dry_run:
-        logger.info("redriven", queue=body.queue, requested_by=caller.tenant, letters=len(redriven))
-    return RedriveAnswer(dry_run=body.dry_run, letters=[_view(one) for one in redriven])
+        done = len(page.letters)
+        logger.info("redriven", queue=body.queue, requested_by=caller.tenant, letters=done)
+    letters = [_view(one) for one in page.letters]
+    return RedriveAnswer(dry_run=body.dry_run, letters=letters, next_cursor=page.next_cursor)
 
 
 def _view(redriven: Redriven) -> RedrivenView:

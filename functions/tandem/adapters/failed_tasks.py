@@ -10,8 +10,9 @@ from tandem.adapters.batch_read import read_items
 from tandem.adapters.items import FAILED_CALLBACK_VIEW, FAILED_VIEW, Item, view_partition
 from tandem.adapters.readers import from_item
 from tandem.domain.callback import CallbackState
+from tandem.domain.cursor import place_of, to_cursor
 from tandem.domain.task import Task
-from tandem.ports import TaskPage
+from tandem.ports import CursorInvalid, TaskPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -73,8 +74,9 @@ class FailedTasks:
         self._list = listed
 
     def page(self, limit: int, cursor: str | None) -> TaskPage:
-        """Return the page that a cursor starts, merged over the shards."""
-        shards = [self._oldest(shard, limit, cursor) for shard in range(self._shards)]
+        """Return the page that a cursor starts, merged over the shards, or raise CursorInvalid."""
+        after = None if cursor is None else _place_of(cursor)
+        shards = [self._oldest(shard, limit, after) for shard in range(self._shards)]
         oldest = merge(*shards, key=self._order)
         keys = list(islice(oldest, limit + 1))
         page = keys[:limit]
@@ -83,7 +85,7 @@ class FailedTasks:
         listed = self._listed(names)
         return TaskPage(
             [listed[name] for name in names if name in listed],
-            self._order(page[-1]) if more else None,
+            to_cursor(self._order(page[-1])) if more else None,
         )
 
     def count(self, shard: int) -> int:
@@ -122,3 +124,10 @@ class FailedTasks:
 
     def _order(self, key: Item) -> str:
         return key[self._list.order_key]["S"]
+
+
+def _place_of(cursor: str) -> str:
+    try:
+        return place_of(cursor)
+    except ValueError:
+        raise CursorInvalid from None

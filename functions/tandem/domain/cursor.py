@@ -5,6 +5,10 @@ A cursor holds a place and no tenant: whoever sends it reads on among his own it
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+
+from tandem.domain.clock import to_text
+from tandem.domain.ids import TaskId
 
 CURSOR_CHARACTERS = 256
 
@@ -12,6 +16,11 @@ _PLACE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z#[0-9a-f-]{36}"
 )
 """A moment as `to_text` writes it, and an id: unique, and sorted as tasks were made."""
+
+
+def place_in(moment: datetime, task_id: TaskId) -> str:
+    """Return the place of a task in a listing that goes by such moments."""
+    return f"{to_text(moment)}#{task_id}"
 
 
 def to_cursor(place: str) -> str:

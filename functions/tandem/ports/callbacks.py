@@ -62,6 +62,9 @@ class CallbackStore(Protocol):
 
         A callback can show up a moment after it was given up. One that has left the list is never
         shown.
+
+        Raises:
+            CursorInvalid: no listing gave the cursor.
         """
         ...
 

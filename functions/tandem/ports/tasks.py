@@ -181,6 +181,9 @@ class TaskStore(Protocol):
         """Return up to `limit` failed tasks that wait for a decision, oldest failure first.
 
         A task can show up a moment after it failed. One that has left the list is never shown.
+
+        Raises:
+            CursorInvalid: no listing gave the cursor.
         """
         ...
 

@@ -1,6 +1,7 @@
 """Callbacks that were given up, and another chance for them."""
 
 from tandem.domain.callback import Callback, CallbackState
+from tandem.domain.cursor import place_in
 from tandem.domain.task import Task
 from tandem.ports import CallbackStore, DeadLetterBox, TaskPage, TaskStore
 from tandem.processing.context import Logger
@@ -31,6 +32,9 @@ class CallbackLetters(LetterList):
 
     def _listed(self, limit: int, cursor: str | None) -> TaskPage:
         return self._callback_store.given_up(limit=limit, cursor=cursor)
+
+    def _place(self, task: Task) -> str:
+        return place_in(task.finished_at or task.created_at, task.task_id)
 
     def _waits(self, task: Task) -> bool:
         return task.callback is not None and task.callback.state is CallbackState.FAILED

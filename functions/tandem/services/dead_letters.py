@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from tandem.domain.cursor import place_in
 from tandem.domain.ids import TaskId
 from tandem.domain.task import Mode, State, Task, TaskError
 from tandem.ports import AlreadyRetried, DeadLetterBox, TaskPage, TaskStore
@@ -53,6 +54,9 @@ class DeadLetters(LetterList):
 
     def _listed(self, limit: int, cursor: str | None) -> TaskPage:
         return self._store.failed(limit=limit, cursor=cursor)
+
+    def _place(self, task: Task) -> str:
+        return place_in(task.listed_at or task.created_at, task.task_id)
 
     def _waits(self, task: Task) -> bool:
         return task.listed_at is not None

@@ -1,10 +1,9 @@
 """A list of letters in the store, with messages beside it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from datetime import timedelta
-from itertools import islice
 
+from tandem.domain.cursor import to_cursor
 from tandem.domain.task import Task
 from tandem.limits import LETTERS_HIDDEN, LETTERS_LOOKED_AT, PAGE_LETTERS
 from tandem.ports import DeadLetter, DeadLetterBox, TaskPage, TaskStore
@@ -15,10 +14,13 @@ from tandem.services.letters import (
     LetterPage,
     Redrive,
     Redriven,
+    RedrivePage,
     Request,
     named_task,
 )
 from tandem.trace import described
+
+EVERY = LetterFilter()
 
 
 class LetterList(ABC):
@@ -33,31 +35,45 @@ class LetterList(ABC):
         self._box = box
         self._logger = logger
 
-    def peek(self, limit: int, cursor: str | None = None) -> LetterPage:
-        """Return up to `limit` listed tasks, oldest first; the first page has messages, too."""
-        page = self._listed(limit, cursor)
-        letters = [self._letter_of(task) for task in page.tasks]
+    def peek(
+        self, limit: int, cursor: str | None = None, wanted: LetterFilter = EVERY
+    ) -> LetterPage:
+        """Return up to `limit` listed tasks, oldest first; the first page has messages, too.
+
+        Raises:
+            CursorInvalid: no listing gave the cursor.
+        """
+        page = self._look(wanted, limit, cursor)
+        letters = list(page.letters)
         if cursor is None:
             looked = self._box.look(limit, hide=timedelta(0))
             messages = [self._with_task(message) for message in looked]
-            letters += [one for one in messages if one.task is None or not self._waits(one.task)]
+            beside = [one for one in messages if one.task is None or not self._waits(one.task)]
+            letters += filter(wanted.matches, beside)
         return LetterPage(letters, page.next_cursor)
 
-    def redrive(self, wanted: LetterFilter, request: Request) -> list[Redriven]:
+    def redrive(self, wanted: LetterFilter, request: Request) -> RedrivePage:
         """Give listed tasks, and messages, another chance; return what became of each.
 
         A redrive that is stopped half-way, or is asked for twice, can be repeated: each letter
         leaves its list once.
+
+        Raises:
+            CursorInvalid: no listing gave the cursor.
         """
-        tasks = islice(self._tasks_of(wanted), request.limit)
-        redriven = [self._tried(letter, request) for letter in tasks]
-        if wanted.letter_ids or not wanted.by_id:
+        page = self._chosen(wanted, request)
+        redriven = [self._tried(letter, request) for letter in page.letters]
+        if request.cursor is None and (wanted.letter_ids or not wanted.by_id):
             redriven += self._messages(wanted, request)
-        return redriven
+        return RedrivePage(redriven, page.next_cursor)
 
     @abstractmethod
     def _listed(self, limit: int, cursor: str | None) -> TaskPage:
         """Return a page of the list."""
+
+    @abstractmethod
+    def _place(self, task: Task) -> str:
+        """Return where a task stands on the list."""
 
     @abstractmethod
     def _waits(self, task: Task) -> bool:
@@ -83,20 +99,31 @@ class LetterList(ABC):
     def _send(self, task: Task) -> None:
         """Send a message's task again."""
 
-    def _tasks_of(self, wanted: LetterFilter) -> Iterator[Letter]:
-        """Yield the tasks that are wanted, of the oldest `LETTERS_LOOKED_AT`."""
-        if wanted.by_id:
-            named = (self._store.get(task_id) for task_id in wanted.task_ids)
-            tasks = [task for task in named if task is not None and self._may_be_named(task)]
-            yield from filter(wanted.matches, map(self._letter_of, tasks))
-            return
-        cursor = None
+    def _chosen(self, wanted: LetterFilter, request: Request) -> LetterPage:
+        """Return the tasks that a redrive is for."""
+        if not wanted.by_id:
+            return self._look(wanted, request.limit, request.cursor)
+        named = (self._store.get(task_id) for task_id in wanted.task_ids)
+        tasks = [task for task in named if task is not None and self._may_be_named(task)]
+        letters = list(filter(wanted.matches, map(self._letter_of, tasks)))
+        return LetterPage(letters[: request.limit], None)
+
+    def _look(self, wanted: LetterFilter, limit: int, cursor: str | None) -> LetterPage:
+        """Return up to `limit` wanted tasks, of the next `LETTERS_LOOKED_AT` or fewer."""
+        found: list[Letter] = []
         for _ in range(LETTERS_LOOKED_AT // PAGE_LETTERS):
-            page = self._listed(PAGE_LETTERS, cursor)
-            yield from filter(wanted.matches, map(self._letter_of, page.tasks))
+            page = self._listed(PAGE_LETTERS if wanted.by_kind else limit, cursor)
             cursor = page.next_cursor
+            for index, task in enumerate(page.tasks, start=1):
+                letter = self._letter_of(task)
+                if wanted.matches(letter):
+                    found.append(letter)
+                if len(found) == limit:
+                    more = index < len(page.tasks)
+                    return LetterPage(found, to_cursor(self._place(task)) if more else cursor)
             if cursor is None:
-                return
+                break
+        return LetterPage(found, cursor)
 
     def _messages(self, wanted: LetterFilter, request: Request) -> list[Redriven]:
         hide = timedelta(0) if request.dry_run else LETTERS_HIDDEN

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import Task
+from tandem.domain.task import State, Task
 from tandem.ports import DeadLetter
 from tandem.services.deliver import read_task_id
 
@@ -36,6 +36,12 @@ class Letter:
         )
 
     @property
+    def own_fault(self) -> bool | None:
+        """Whether the processor or the deployment is at fault; None where no task failed."""
+        error = self.task.error if self.task and self.task.state is State.FAILED else None
+        return None if error is None else not error.callers
+
+    @property
     def task_id(self) -> TaskId | None:
         """The task; None when the message names none."""
         if self.task is not None:
@@ -54,12 +60,13 @@ class LetterPage:
 
     letters: list[Letter]
     next_cursor: str | None
-    """Where the next page starts; None after the last one."""
+    """Where the next page starts; None after the last one. A page can have fewer letters than are
+    wanted, or none, and lead on all the same: a look has its bounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterFilter:
-    """Which letters are redriven: all that nothing rules out."""
+    """Which letters are shown or redriven: all that nothing rules out."""
 
     task_ids: tuple[TaskId, ...] = ()
     """These tasks, and no messages unless `letter_ids` names some."""
@@ -68,19 +75,28 @@ class LetterFilter:
     reason: str | None = None
     processor: str | None = None
     tenant: TenantId | None = None
+    own_fault: bool | None = None
+    """Failed tasks that are the processor's or the deployment's fault, or those that are not."""
 
     @property
     def by_id(self) -> bool:
         """Whether it names what it wants."""
         return bool(self.task_ids or self.letter_ids)
 
+    @property
+    def by_kind(self) -> bool:
+        """Whether it asks for letters of some kind."""
+        asked = (self.reason, self.processor, self.tenant, self.own_fault)
+        return any(value is not None for value in asked)
+
     def matches(self, letter: Letter) -> bool:
-        """Return whether a letter has the reason, processor and tenant that are asked for."""
+        """Return whether a letter is of the kind that is asked for."""
         task = letter.task
         return (
             self.reason in (None, letter.reason)
             and (self.processor is None or (task is not None and task.processor == self.processor))
             and (self.tenant is None or (task is not None and task.tenant == self.tenant))
+            and self.own_fault in (None, letter.own_fault)
         )
 
 
@@ -111,6 +127,15 @@ class Redriven:
     """The task that now does the work."""
 
 
+@dataclass(frozen=True, slots=True)
+class RedrivePage:
+    """What became of some letters, or would."""
+
+    letters: list[Redriven]
+    next_cursor: str | None
+    """Where to go on, when the look ended before the list did."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """How a redrive is carried out."""
@@ -123,3 +148,5 @@ class Request:
     """The operator, kept with each new task."""
     traceparent: str
     """The trace that the new tasks belong to."""
+    cursor: str | None = None
+    """Where a redrive before ended."""

@@ -8,8 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from tandem.domain.changes import Change
-from tandem.domain.clock import to_text
-from tandem.domain.cursor import place_of, to_cursor
+from tandem.domain.cursor import place_in, place_of, to_cursor
 from tandem.domain.deletion import Deletion
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, Fence, InlinePayload, Payload, State, StoredPayload, Task
@@ -184,17 +183,18 @@ class MemoryTaskStore:
         self, since: Callable[[Task], datetime | None], limit: int, cursor: str | None
     ) -> TaskPage:
         """Return a page of the tasks that wait since some time, without their payloads."""
+        after = None if cursor is None else _place_of(cursor)
         with self._lock:
             listed = sorted(
-                (f"{to_text(moment)}#{task.task_id}", task.task_id)
+                (place_in(moment, task.task_id), task.task_id)
                 for task in self.tasks.values()
                 if (moment := since(task)) is not None
             )
             waiting = [(key, self.tasks[task_id]) for key, task_id in listed]
-        waiting = [(key, task) for key, task in waiting if cursor is None or key > cursor]
+        waiting = [(key, task) for key, task in waiting if after is None or key > after]
         page = waiting[:limit]
         tasks = [replace(task, input=InlinePayload(""), output=None) for _, task in page]
-        return TaskPage(tasks, page[-1][0] if len(waiting) > limit else None)
+        return TaskPage(tasks, to_cursor(page[-1][0]) if len(waiting) > limit else None)
 
     def count_failed(self, shard: int) -> int:
         """Return how many failed tasks wait for a decision."""
@@ -238,7 +238,7 @@ class MemoryTaskStore:
 
 
 def _position(task: Task) -> str:
-    return f"{to_text(task.created_at)}#{task.task_id}"
+    return place_in(task.created_at, task.task_id)
 
 
 def _place_of(cursor: str) -> str:

@@ -227,11 +227,42 @@ def test_dead_letters_are_shown_and_redriven_by_administrators(api: Api) -> None
                 "task_id": None,
             }
         ],
+        "next_cursor": None,
     }
     done = api("POST", "/dead-letters/redrive", {"dry_run": False}, **ADMIN).json
     new = api("GET", f"/tasks/{done['letters'][0]['task_id']}").json
     assert (new["retry_of"], new["requested_by"]) == (task_id, "ops")
     assert api("GET", "/dead-letters", **ADMIN).json == {"letters": [], "next_cursor": None}
+
+
+@pytest.mark.parametrize("named", ["task_ids", "letter_ids"])
+def test_a_redrive_of_an_empty_list_is_refused_and_not_taken_for_all(api: Api, named: str) -> None:
+    answer = api("POST", "/dead-letters/redrive", {named: [], "dry_run": False}, **ADMIN)
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, f"/body/{named}")
+
+
+@pytest.mark.parametrize("queue", ["tasks", "callbacks"])
+def test_a_cursor_that_no_list_of_dead_letters_gave_is_refused(api: Api, queue: str) -> None:
+    answer = api("GET", "/dead-letters", query=f"queue={queue}&cursor=abc", **ADMIN)
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/query/cursor")
+    redrive = {"queue": queue, "cursor": "abc"}
+    answer = api("POST", "/dead-letters/redrive", redrive, **ADMIN)
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/body/cursor")
+
+
+def test_operators_find_the_failures_that_are_their_own(api: Api) -> None:
+    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    task_id = api("POST", "/process-offline", body).json["task_id"]
+    api.work()
+    for query, found in [
+        ("own_fault=true", []),
+        ("own_fault=false", [task_id]),
+        ("reason=permanent&processor=checksum-files&tenant=acme", [task_id]),
+        ("processor=echo", []),
+    ]:
+        letters = api("GET", "/dead-letters", query=query, **ADMIN).json["letters"]
+        assert [letter["task_id"] for letter in letters] == found
+        assert all(letter["own_fault"] is False for letter in letters)
 
 
 def test_a_misspelt_redrive_is_refused_and_not_taken_for_all(api: Api) -> None:

@@ -68,7 +68,7 @@ class World:
         return self.wiring.callback_letters
 
     def redrive(self, request: Request = REDRIVE, **wanted: Any) -> list[Redrive]:
-        return [one.done for one in self.letters.redrive(LetterFilter(**wanted), request)]
+        return [one.done for one in self.letters.redrive(LetterFilter(**wanted), request).letters]
 
     def listed(self) -> list[Letter]:
         return self.letters.peek(10).letters

@@ -1,10 +1,14 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import State, Task
+from tandem.limits import LETTERS_LOOKED_AT
+from tandem.ports import CursorInvalid
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.services.letters import LetterFilter, Redrive, Redriven, Request
@@ -30,7 +34,7 @@ def redrive(
     wiring: MemoryWiring, wanted: LetterFilter = ALL, *, dry_run: bool = False
 ) -> list[Redriven]:
     request = Request(limit=100, dry_run=dry_run, requested_by="ops", traceparent="00-1")
-    return wiring.dead_letters.redrive(wanted, request)
+    return wiring.dead_letters.redrive(wanted, request).letters
 
 
 def give_up(wiring: MemoryWiring, task: Task) -> None:
@@ -201,6 +205,8 @@ def test_one_letter_that_cannot_be_redriven_stops_no_other(
         (LetterFilter(processor="echo"), 0),
         (LetterFilter(tenant=TenantId("acme")), 1),
         (LetterFilter(tenant=TenantId("other")), 0),
+        (LetterFilter(own_fault=False), 1),
+        (LetterFilter(own_fault=True), 0),
         (LetterFilter(letter_ids=frozenset({"letter-9"})), 0),
         (LetterFilter(task_ids=(TaskId("nobody"),)), 0),
     ],
@@ -211,3 +217,69 @@ def test_only_the_wanted_letters_are_redriven(
     failed(wiring)
     assert len(redrive(wiring, wanted)) == matched
     assert len(listed(wiring)) == 1 - matched
+
+
+def test_what_stands_behind_many_other_failed_tasks_is_shown_and_redriven(
+    wiring: MemoryWiring,
+) -> None:
+    first = failed(wiring)
+    listed_at = first.listed_at
+    assert listed_at is not None
+    for number in range(LETTERS_LOOKED_AT):
+        task_id = TaskId(f"01a20535-0000-7000-8000-{number:012x}")
+        at = listed_at + timedelta(milliseconds=number)
+        wiring.store.tasks[task_id] = replace(first, task_id=task_id, listed_at=at)
+    last = replace(
+        first,
+        task_id=TaskId("01a20535-0000-7000-9000-000000000000"),
+        processor="charge",
+        listed_at=listed_at + timedelta(minutes=1),
+    )
+    wiring.store.tasks[last.task_id] = last
+    wanted = LetterFilter(processor="charge")
+
+    blocked = wiring.dead_letters.peek(20, None, wanted)
+    assert blocked.letters == []
+    assert blocked.next_cursor is not None, (
+        "the look has its bounds, and says that the list goes on"
+    )
+    page = wiring.dead_letters.peek(20, blocked.next_cursor, wanted)
+    assert ([letter.task_id for letter in page.letters], page.next_cursor) == ([last.task_id], None)
+
+    request = Request(limit=100, dry_run=True, requested_by="ops", traceparent="00-1")
+    dry = wiring.dead_letters.redrive(wanted, request)
+    assert dry.letters == []
+    more = wiring.dead_letters.redrive(wanted, replace(request, cursor=dry.next_cursor))
+    assert ([one.letter.task_id for one in more.letters], more.next_cursor) == (
+        [last.task_id],
+        None,
+    )
+
+
+@pytest.mark.parametrize("wanted", [ALL, LetterFilter(reason="permanent")])
+def test_a_redrive_goes_on_where_the_one_before_ended(
+    wiring: MemoryWiring, wanted: LetterFilter
+) -> None:
+    tasks = sorted(failed(wiring).task_id for _ in range(5))
+    request = Request(limit=2, dry_run=True, requested_by="ops", traceparent="00-1")
+    found: list[TaskId | None] = []
+    pages = 0
+    while True:
+        page = wiring.dead_letters.redrive(wanted, request)
+        found += [one.letter.task_id for one in page.letters]
+        pages += 1
+        if page.next_cursor is None:
+            break
+        request = replace(request, cursor=page.next_cursor)
+    assert (found, pages) == (tasks, 3)
+
+
+def test_a_cursor_that_no_list_gave_is_no_empty_page(wiring: MemoryWiring) -> None:
+    failed(wiring)
+    with pytest.raises(CursorInvalid):
+        wiring.dead_letters.peek(10, "abc")
+    request = Request(
+        limit=9, dry_run=True, requested_by="ops", traceparent="00-1", cursor="2026-01-01"
+    )
+    with pytest.raises(CursorInvalid):
+        wiring.dead_letters.redrive(ALL, request)
