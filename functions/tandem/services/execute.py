@@ -172,6 +172,9 @@ class Execution:
         processor = self._catalogue.get(attempt.task.processor)
         retry = processor.retry if processor else Retry()
         allowed = attempt.deadline - (attempt.task.attempt_started_at or attempt.deadline)
+        if processor is not None:
+            # The deadline counts from when the processor started, a moment after the claim.
+            allowed = min(allowed, timedelta(seconds=processor.time_limit_seconds))
         message = f"the attempt took longer than its {allowed.total_seconds():.3g} s"
         return Failed(TaskError(TIMED_OUT, message), retry.delay(_counted(attempt)))
 

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from tandem.domain.changes import Change
+from tandem.domain.ids import TaskId
 from tandem.domain.task import State, Task
 from tandem.ports import ChangeRefused
 from tandem.processing import Permanent, Retry, TaskContext
@@ -275,6 +277,25 @@ def test_an_overrun_is_timed_out_and_tried_again() -> None:
     assert waiting.error is not None
     assert waiting.error.type == "TimedOut"
     assert waiting.error.message == "the attempt took longer than its 5 s"
+
+
+def test_an_overrun_names_the_limit_and_not_when_its_processor_started() -> None:
+    wiring = make_wiring(Stuck(), time_limit=5)
+    task = submit(wiring)
+    wiring.queue.receive()
+    change = wiring.store.change
+
+    def change_slowly(task_id: TaskId, asked: Change) -> Task:
+        changed = change(task_id, asked)
+        clock(wiring).advance(0.1)
+        return changed
+
+    wiring.store.change = change_slowly  # type: ignore[method-assign]
+    attempt = wiring.execution.claim(
+        task.task_id, until=wiring.clock.now() + timedelta(seconds=100)
+    )
+    failed = wiring.execution.timed_out(attempt)
+    assert failed.error.message == "the attempt took longer than its 5 s"
 
 
 def test_a_task_waits_for_a_processor_that_is_not_deployed_yet() -> None:
