@@ -108,6 +108,10 @@ BATCH_TASKS = 1000
 BATCH_SECONDS = 20.0
 """For how long one batch submit begins to record tasks: they must be sent and answered, too."""
 
+BATCH_SEND_SECONDS = 5.0
+"""For how long after that it sends them, and looks up what its key made before. What is left then
+is swept, or is asked for again: the caller must be answered before the function's time is over."""
+
 KEY_LIFETIME = timedelta(hours=24)
 """How long an idempotency key is remembered."""
 

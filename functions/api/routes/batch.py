@@ -1,6 +1,6 @@
 """Submitting many tasks in one call."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -25,7 +25,7 @@ from api.submitting import (
 )
 from api.time_left import within_time_left
 from tandem.domain.task import Task
-from tandem.limits import BATCH_SECONDS, BATCH_TASKS
+from tandem.limits import BATCH_SECONDS, BATCH_SEND_SECONDS, BATCH_TASKS
 from tandem.ports import Contended, KeyUsed
 from tandem.services.submit import NewTask, OutOfTime
 from tandem.services.views import TaskView
@@ -69,7 +69,10 @@ async def process_offline_batch(
         range(len(body.tasks)),
     )
     take_quota(services, caller.tenant, len(body.tasks))
-    until = services.clock.now() + timedelta(seconds=within_time_left(request, BATCH_SECONDS))
+    now = services.clock.now()
+    until = now + timedelta(seconds=within_time_left(request, BATCH_SECONDS))
+    whole = within_time_left(request, BATCH_SECONDS + BATCH_SEND_SECONDS)
+    answer_from = now + timedelta(seconds=whole)
 
     def submit(index: int) -> NewTask | Exception:
         if services.clock.now() >= until:
@@ -80,31 +83,43 @@ async def process_offline_batch(
             return error
 
     news = services.pool.map(submit, range(len(body.tasks)))
-    outcomes = services.submissions.offline_many(news, until=until)
+    outcomes = services.submissions.offline_many(news, until=until, send_until=answer_from)
     if late := sum(isinstance(outcome, OutOfTime) for outcome in outcomes):
         logger.error("no time left to record", tasks=late)
-    items = services.pool.map(
-        lambda index: _batch_item(services, news[index], outcomes[index]), range(len(news))
-    )
+    pairs = list(zip(news, outcomes, strict=True))
+    before = services.pool.map(lambda pair: _before(services, *pair, until=answer_from), pairs)
+    replayed = [task for task in before if isinstance(task, Task)]
+    services.submissions.found(*replayed, until=answer_from)
+    items = [
+        BatchItem(task=TaskView.of(task), replayed=True)
+        if isinstance(task, Task)
+        else _batch_item(task or outcome)
+        for task, outcome in zip(before, outcomes, strict=True)
+    ]
     if any(item.task is None for item in items):
         response.status_code = HTTPStatus.MULTI_STATUS
     return BatchAnswer(items=items)
 
 
-def _batch_item(
-    services: Services, new: NewTask | Exception, outcome: Task | Exception
-) -> BatchItem:
+def _before(
+    services: Services, new: NewTask | Exception, outcome: Task | Exception, *, until: datetime
+) -> Task | Exception | None:
+    """Return the task that an item's key made before, or why there is none; else None."""
+    if not (isinstance(outcome, KeyUsed) and isinstance(new, NewTask)):
+        return None
+    if services.clock.now() >= until:
+        return OutOfTime()
+    try:
+        return made_before(services, same_request(new.once, outcome.before))
+    except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
+        return error
+
+
+def _batch_item(outcome: Task | Exception) -> BatchItem:
     if isinstance(outcome, Task):
         return BatchItem(task=TaskView.of(outcome))
-    if isinstance(outcome, KeyUsed) and isinstance(new, NewTask):
-        try:
-            task = made_before(services, same_request(new.once, outcome.before))
-            services.submissions.found(task)
-            return BatchItem(task=TaskView.of(task), replayed=True)
-        except Exception as error:  # noqa: BLE001 - one task's failure is not its batch's
-            outcome = error
     if isinstance(outcome, OutOfTime):
-        return BatchItem(error="There was no time left to record the task; submit it again.")
+        return BatchItem(error="There was no time left for the task; submit it again.")
     if isinstance(outcome, Contended):
         outcome = key_in_flight()
     if isinstance(outcome, Problem):

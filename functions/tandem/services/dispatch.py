@@ -32,6 +32,10 @@ class Dispatch:
         if envelopes:
             self._send(envelopes)
 
+    def leave(self, *tasks: Task) -> None:
+        """Say of recorded tasks that there is no time left to send them: they are swept."""
+        self._logger.error("not sent", tasks=len(tasks))
+
     def _send(self, envelopes: list[Envelope]) -> None:
         """Send, and only log what could not be: a recorded task is overdue one day, and swept."""
         try:

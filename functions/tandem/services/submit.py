@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import batched
 
 from tandem.domain.callback import Callback
 from tandem.domain.clock import Clock
@@ -19,6 +20,10 @@ from tandem.services.retention import Retention
 
 SENT_WITHIN = timedelta(seconds=2)
 """How long after its record a task's message may still be on its way to the queue."""
+
+
+SENT_TOGETHER = 10
+"""Tasks that one call to the queue takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +86,21 @@ class Submissions:
         return task
 
     def offline_many(
-        self, news: "Sequence[NewTask | Exception]", *, until: datetime | None = None
+        self,
+        news: "Sequence[NewTask | Exception]",
+        *,
+        until: datetime | None = None,
+        send_until: datetime | None = None,
     ) -> "list[Task | Exception]":
         """Record tasks and send them; return each, or why it was not recorded, in their order.
 
-        What is an exception already stays one. What is not begun by `until` is `OutOfTime`.
+        What is an exception already stays one. What is not begun by `until` is `OutOfTime`. What
+        is not being sent by `send_until` is swept.
         """
         record = partial(self._recorded_or_error, until=until)
         outcomes = self._pool.map(record, news)
-        self._dispatch.send(*(task for task in outcomes if isinstance(task, Task)))
+        recorded = [task for task in outcomes if isinstance(task, Task)]
+        self._send_together(recorded, until=send_until)
         return outcomes
 
     def online(self, new: NewTask, *, lease_until: datetime) -> Task:
@@ -113,15 +124,19 @@ class Submissions:
         self._store.put(task, once=new.once)
         return task
 
-    def found(self, task: Task) -> None:
-        """Send a task that a repeated request found, where its message may never have been sent.
+    def found(self, *tasks: Task, until: datetime | None = None) -> None:
+        """Send tasks that a repeated request found, where their messages may never have been sent.
 
-        Whoever recorded it may have been answered by an error, and have sent nothing. A message too
-        many does no harm.
+        Whoever recorded them may have been answered by an error, and have sent nothing. A message
+        too many does no harm. What is not being sent by `until` is swept.
         """
-        waits = self._clock.now() - task.created_at > SENT_WITHIN
-        if waits and task.state is State.QUEUED and not task.attempts:
-            self._dispatch.send(task)
+        since = self._clock.now() - SENT_WITHIN
+        unsent = [
+            task
+            for task in tasks
+            if task.created_at < since and task.state is State.QUEUED and not task.attempts
+        ]
+        self._send_together(unsent, until=until)
 
     def waited_for(self, new: NewTask) -> Task:
         """Record a task whose caller waits for the worker to run it, send it, and return it.
@@ -157,6 +172,17 @@ class Submissions:
         task = replace(task, expires_at=self._retention.expiry(task, now))
         self._store.put(task, once=new.once)
         return task
+
+    def _send_together(self, tasks: Sequence[Task], *, until: datetime | None) -> None:
+        """Send tasks in calls of `SENT_TOGETHER`, side by side."""
+
+        def send(together: tuple[Task, ...]) -> None:
+            if until is not None and self._clock.now() >= until:
+                self._dispatch.leave(*together)
+            else:
+                self._dispatch.send(*together)
+
+        self._pool.map(send, batched(tasks, SENT_TOGETHER, strict=False))
 
     def _recorded_or_error(
         self, new: NewTask | Exception, *, until: datetime | None

@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from tandem.domain.clock import to_text
+from tandem.domain.ids import TaskId
 from tandem.domain.task import Task
+from tandem.ports import Envelope
 from tandem.settings import Settings
 from tandem.testing import FakeClock
 from tests.factories.echoes import be_echo
@@ -104,6 +106,67 @@ def test_a_batch_again_under_its_key_makes_nothing_new(api: Api) -> None:
     ]
     assert [item["replayed"] for item in second["items"]] == [True, True]
     assert len(api.wiring.store.tasks) == 2
+
+
+def test_a_batch_again_sends_what_was_not_sent_ten_to_a_call(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    healthy = api.wiring.queue.send
+
+    def send_none(*_: Envelope) -> list[TaskId]:
+        raise ConnectionError
+
+    def send(*envelopes: Envelope) -> list[TaskId]:
+        sent.append(len(envelopes))
+        return healthy(*envelopes)
+
+    batch = {"tasks": [ECHO] * 25}
+    headers = {"Idempotency-Key": "batch-1"}
+    monkeypatch.setattr(api.wiring.queue, "send", send_none)
+    assert api("POST", "/process-offline/batch", batch, headers=headers).status == 202
+    monkeypatch.setattr(api.wiring.queue, "send", send)
+    api.wiring.clock.advance(timedelta(seconds=3))
+    again = api("POST", "/process-offline/batch", batch, headers=headers)
+    assert [item["replayed"] for item in again.json["items"]] == [True] * 25
+    assert sorted(sent) == [5, 10, 10]
+
+
+def test_a_slow_queue_leaves_time_to_answer_a_batch(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Any] = []
+
+    def send_slowly(*envelopes: Envelope) -> list[TaskId]:
+        calls.append(envelopes)
+        api.wiring.clock.advance(timedelta(seconds=8))
+        return []
+
+    monkeypatch.setattr(api.wiring.queue, "send", send_slowly)
+    monkeypatch.setattr(api.wiring.pool, "size", 1)
+    answer = api("POST", "/process-offline/batch", {"tasks": [ECHO] * 100})
+    assert (answer.status, len(calls)) == (202, 4), "what is left is recorded, and swept"
+    assert len(api.wiring.store.tasks) == 100
+
+
+def test_looking_up_what_a_key_made_leaves_time_to_answer_a_batch(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Idempotency-Key": "batch-1"}
+    batch = {"tasks": [ECHO] * 5}
+    api("POST", "/process-offline/batch", batch, headers=headers)
+    get = api.wiring.store.get
+
+    def get_slowly(task_id: TaskId) -> Task | None:
+        api.wiring.clock.advance(timedelta(seconds=8))
+        return get(task_id)
+
+    monkeypatch.setattr(api.wiring.store, "get", get_slowly)
+    monkeypatch.setattr(api.wiring.pool, "size", 1)
+    answer = api("POST", "/process-offline/batch", batch, headers=headers)
+    assert answer.status == 207
+    assert [item["replayed"] for item in answer.json["items"]] == [True] * 4 + [False]
+    assert answer.json["items"][4]["error"].startswith("There was no time left")
 
 
 def test_a_task_can_be_submitted_for_later(api: Api) -> None:
