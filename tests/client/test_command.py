@@ -197,6 +197,14 @@ def test_ctrl_c_leaves_the_task_running_and_says_so(
     assert f"tandem status {task_id}" in done.stderr
 
 
+def test_an_online_task_that_failed_is_named(service: Service) -> None:
+    body = '{"uploads": ["019ab1c2-0000-7000-8000-000000000001"]}'
+    done = tandem("submit", "checksum-files", "--online", "-i", body)
+    assert done.exit_code == 3
+    (task_id,) = map(str, service.wiring.store.tasks)
+    assert f"(task {task_id}, request " in done.stderr
+
+
 def test_a_task_is_cancelled_and_done_again(service: Service) -> None:
     task_id = tandem("submit", "echo", "-i", '{"message": 1}').stdout.strip()
     assert "is cancelled" in tandem("cancel", task_id).stderr
@@ -236,6 +244,7 @@ def test_operators_see_reports_and_redrive_when_they_say_yes(service: Service) -
     assert answer(tandem("dead-letters", "redrive", "--yes", "-p", "ops", "--json"))["letters"]
     refused = tandem("reports")
     assert (refused.exit_code, "reports:read" in refused.stderr) == (1, True)
+    assert "tandem login" in refused.stderr, "it says what to do"
 
 
 def test_operators_keep_a_picture_of_the_last_hour(service: Service, tmp_path: Path) -> None:

@@ -141,6 +141,13 @@ def failure(error: TandemError, *, as_json: bool) -> None:
     line.append(harmless(error.detail), style="not bold default")
     for part in error.errors:
         line.append(harmless(f" [{part.pointer}: {part.detail}]"), style="not bold default")
-    if error.request_id:
-        line.append(harmless(f" (request {error.request_id})"), style="not bold dim")
+    if error.kind == "insufficient-scope":
+        line.append(" Log in as one who has it: tandem login --help.", style="not bold default")
+    quoted = [
+        f"{name} {value}"
+        for name, value in (("task", error.task_id), ("request", error.request_id))
+        if value
+    ]
+    if quoted:
+        line.append(harmless(f" ({', '.join(quoted)})"), style="not bold dim")
     messages().print(line, soft_wrap=True)
