@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tandem.domain.callback import Callback, GivenUp, WaitingCallback
+from tandem.domain.cursor import place_in, to_cursor
 from tandem.domain.ids import TaskId
 from tandem.domain.task import Task
 from tests.adapter.conftest import Ports
@@ -87,6 +88,16 @@ def test_how_far_a_callback_is_is_kept_and_it_waits_no_more(
     assert now_kept == callback
     assert now_kept.write_id == callback.write_id
     assert waiting(ports) == []
+
+
+def test_a_page_of_given_up_callbacks_can_start_behind_any_by_its_place(ports: Ports) -> None:
+    tasks = [ended(ports, minutes) for minutes in range(1, 5)]
+    for task in tasks:
+        ports.callbacks.record(task.task_id, GIVEN_UP, seen=PENDING)
+    for number, task in enumerate(tasks):
+        cursor = to_cursor(place_in(task.finished_at or NOON, task.task_id))
+        rest = ports.callbacks.given_up(limit=10, cursor=cursor).tasks
+        assert ids(rest) == ids(tasks[number + 1 :])
 
 
 def test_a_callback_is_on_the_list_by_the_write_that_gives_it_up(ports: Ports) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from tandem.domain.callback import Callback
+from tandem.domain.cursor import place_in, to_cursor
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import InlinePayload, Task, TaskError
 from tandem.domain.transitions import fail
-from tandem.ports import AlreadyRetried, Follows, KeyUsed, Once, TaskStore
+from tandem.ports import AlreadyRetried, CursorInvalid, Follows, KeyUsed, Once, TaskStore
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import NOON, finish_at, make_task, start
 
@@ -70,6 +71,22 @@ def test_failed_tasks_are_listed_page_by_page_oldest_first(store: TaskStore, lim
     oldest_first = sorted(failed, key=lambda task: task.listed_at or NOON)
     assert listed(store, limit) == [task.task_id for task in oldest_first]
     assert counted(store) == 7
+
+
+def test_a_page_can_start_behind_any_task_by_its_place(store: TaskStore) -> None:
+    failed = [fail_at(store, NOON + timedelta(minutes=n, microseconds=n)) for n in range(5)]
+    for number, task in enumerate(failed):
+        cursor = to_cursor(place_in(task.listed_at or NOON, task.task_id))
+        rest = store.failed(limit=10, cursor=cursor).tasks
+        assert [one.task_id for one in rest] == [one.task_id for one in failed[number + 1 :]]
+
+
+@pytest.mark.parametrize("cursor", ["abc", "2026-01-01T12:00:00.000Z#x", ""])
+def test_a_cursor_that_no_list_gave_is_refused(ports: Ports, cursor: str) -> None:
+    with pytest.raises(CursorInvalid):
+        ports.tasks.failed(limit=10, cursor=cursor)
+    with pytest.raises(CursorInvalid):
+        ports.callbacks.given_up(limit=10, cursor=cursor)
 
 
 def test_tasks_that_failed_in_one_millisecond_are_all_listed(store: TaskStore) -> None:
