@@ -223,10 +223,16 @@ class RedriveRequest(Document):
     )
     queue: DeadQueue = DeadQueue.tasks
     task_ids: Annotated[
-        list[str],
-        Field(description="These tasks: failed, or with failed callbacks.", max_length=100),
-    ] = []
-    letter_ids: Annotated[list[str], Field(description="These messages.", max_length=100)] = []
+        list[str] | None,
+        Field(
+            description="These tasks: failed, or with failed callbacks.",
+            max_length=100,
+            min_length=1,
+        ),
+    ] = None
+    letter_ids: Annotated[
+        list[str] | None, Field(description="These messages.", max_length=100, min_length=1)
+    ] = None
     reason: str | None = None
     processor: str | None = None
     tenant: str | None = None

@@ -31,6 +31,7 @@ _BEYOND_JSON_SCHEMA = re.compile(
     r"|Its host is (neither a name nor an address|this machine)\.|Its address is not a public one\."
     r"|An online task runs now\."
     r"|It is not the next_cursor of a page\."
+    r"|Value error, It is no task id\."
     r"|Value error, a (file name|content type) must .*"
     r"|Value error, blocks x block_mb must be at most \d+"
     r"|Value error, rows must have 1 to \d+ different columns, not \d+"

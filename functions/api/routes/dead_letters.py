@@ -42,14 +42,6 @@ def _known(text: str) -> str:
     return known
 
 
-def _not_empty(named: list[str]) -> list[str]:
-    """Refuse a list that names nothing: it must not be taken for all."""
-    if not named:
-        message = "Name at least one, or leave it out."
-        raise ValueError(message)
-    return named
-
-
 TaskIdText = Annotated[str, Field(max_length=64), AfterValidator(_known)]
 
 
@@ -128,14 +120,19 @@ class RedriveRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     queue: DeadQueue = DeadQueue.TASKS
-    task_ids: Annotated[list[TaskIdText], AfterValidator(_not_empty)] = Field(
-        default=[],
+    # An empty list is refused: it must not be taken for all.
+    task_ids: list[TaskIdText] = Field(
+        default_factory=list,
+        min_length=1,
         max_length=PAGE_LETTERS,
         description="These tasks: failed, or with failed callbacks.",
     )
-    letter_ids: Annotated[
-        list[Annotated[str, Field(max_length=128)]], AfterValidator(_not_empty)
-    ] = Field(default=[], max_length=PAGE_LETTERS, description="These messages.")
+    letter_ids: list[Annotated[str, Field(max_length=128)]] = Field(
+        default_factory=list,
+        min_length=1,
+        max_length=PAGE_LETTERS,
+        description="These messages.",
+    )
     reason: str | None = None
     processor: str | None = None
     tenant: str | None = None
@@ -221,7 +218,7 @@ async def redrive_dead_letters(
     try:
         page = _letters_of(services, body.queue).redrive(wanted, how)
     except CursorInvalid:
-        raise invalid("/body/cursor", "It is not the next_cursor of a redrive.") from None
+        raise invalid("/body/cursor", "It is not the next_cursor of a page.") from None
     if not body.dry_run:
         done = len(page.letters)
         logger.info("redriven", queue=body.queue, requested_by=caller.tenant, letters=done)
