@@ -12,6 +12,10 @@ from typing import Any
 from tandem.domain.error_text import aws_code, error_type
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_OUTER_FRAMES = 10
+_INNER_FRAMES = 30
+"""Of a deep stack, such as a recursion without end leaves, a log line holds so many places."""
+
 _XRAY_ROOT = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})")
 
 
@@ -47,6 +51,10 @@ def described(error: BaseException) -> dict[str, Any]:
 def stack(error: BaseException) -> list[str]:
     """Return where an error was raised, innermost last, without its message.
 
-    The message may hold input, which is never logged.
+    The message may hold input, which is never logged. Of a deep stack the middle is left out.
     """
-    return [f"{frame.filename}:{frame.lineno}" for frame in extract_tb(error.__traceback__)]
+    places = [f"{frame.filename}:{frame.lineno}" for frame in extract_tb(error.__traceback__)]
+    left_out = len(places) - _OUTER_FRAMES - _INNER_FRAMES
+    if left_out > 0:
+        places[_OUTER_FRAMES:-_INNER_FRAMES] = [f"{left_out} more"]
+    return places

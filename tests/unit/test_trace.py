@@ -48,6 +48,25 @@ def test_of_an_error_its_class_code_and_place_are_told_and_not_its_text() -> Non
     assert "error_code" not in described(ValueError("SECRET"))
 
 
+def test_of_a_stack_without_end_its_two_ends_are_told() -> None:
+    def deeper(depth: int) -> None:
+        if depth == 0:
+            raise ValueError
+        deeper(depth - 1)
+
+    def stack_at(depth: int) -> list[str]:
+        with pytest.raises(ValueError) as caught:  # noqa: PT011 - it has no text
+            deeper(depth)
+        told: list[str] = described(caught.value)["stack"]
+        return told
+
+    assert len(stack_at(38)) == 40
+    whole, cut = stack_at(0), stack_at(500)
+    assert len(cut) == 41
+    assert cut[10] == "462 more"
+    assert (cut[0], cut[-1]) == (whole[0], whole[-1])
+
+
 @pytest.mark.parametrize("response", [{"Error": "SECRET"}, {"Error": {"Code": "SECRET text"}}, 1])
 def test_an_error_of_any_library_can_be_described(response: Any) -> None:
     error = ValueError("SECRET")
