@@ -181,6 +181,9 @@ def check_uploads_last(body: Submission, caller: Caller, pointer: str, services:
             stored_at = services.blobs.info(upload_key(caller.tenant, UploadId(known))).stored_at
         except BlobMissing:
             continue
+        except Exception as error:  # noqa: BLE001 - a look that fails must not refuse the task
+            logger.warning("upload not looked at", **described(error))
+            continue
         if body.run_after >= stored_at + UPLOAD_RETENTION:
             days = UPLOAD_RETENTION.days
             raise invalid(pointer, f"Upload {known} is gone then: it is kept for {days} days.")

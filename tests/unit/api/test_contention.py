@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from io import StringIO
 from threading import Barrier, Lock
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from api.app import create_app
 from api.lambda_handler import LambdaHandler
+from tandem.domain.clock import to_text
 from tandem.domain.ids import TaskId
 from tandem.ports import Contended, Once, QuotaStore
 from tandem.processing.catalogue import Catalogue
@@ -261,6 +263,22 @@ def test_an_upload_that_cannot_be_looked_up_has_no_kept_result(
     assert all(task.cache_key is None for task in api.wiring.store.tasks.values())
     assert len(api.wiring.store.tasks) == (2 if path.endswith("batch") else 1)
     assert "no key of a result" in log.getvalue()
+
+
+@pytest.mark.parametrize("path", ["/process-offline", "/process-offline/batch"])
+def test_a_look_at_an_old_upload_that_fails_refuses_no_task(
+    api: Api, monkeypatch: pytest.MonkeyPatch, log: StringIO, path: str
+) -> None:
+    monkeypatch.setattr(api.wiring.blobs, "info", away)
+    upload = "019b5a89-1c00-7a52-8d3e-0b5a4c1f2e3d"
+    at = to_text(api.wiring.clock.now() + timedelta(days=5))
+    task = {"processor": "summarize-table", "input": {"upload": upload}, "run_after": at}
+    many = path.endswith("batch")
+    answer = api("POST", path, {"tasks": [task, ECHO]} if many else task)
+    assert answer.status == 202
+    assert len(api.wiring.store.tasks) == (2 if many else 1)
+    assert "upload not looked at" in log.getvalue()
+    assert SECRET not in answer.text + log.getvalue()
 
 
 @pytest.mark.parametrize("path", ["/process-online", "/process-offline"])
