@@ -147,6 +147,8 @@ class Batch:
         except EndedElsewhere:
             return
         except MustRunAlone as marked:
+            # A mate that ends the process must not take the message away for the whole timeout.
+            self._wiring.deliveries.wait_for_mates(delivery)
             self._must_run_alone.append((message, marked.time_limit))
             self._open.discard(message)
         except Redeliver as again:

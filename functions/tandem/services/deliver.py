@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, parse_uuid
 from tandem.domain.task import State, Task, TaskError
+from tandem.limits import LEASE
 from tandem.ports import ChangeRefused, Delivery, Inbox
 from tandem.processing.context import Logger
 from tandem.services.attempt import Attempt
@@ -19,6 +20,9 @@ from tandem.services.settle import Settlement
 
 MAX_BODY_CHARACTERS = 1024
 """A message holds an id: anything longer is not one of ours."""
+
+_MATES_DOUBLINGS = 3
+"""How often the wait for the rest of a batch doubles: to about nine minutes."""
 
 OUT_OF_TIME = TaskError("OutOfTime", "the worker had too little time left to start it")
 
@@ -118,6 +122,15 @@ class Deliveries:
         """Hide a message until it is to be delivered again; never fails."""
         if not hide(self._inbox, delivery, again.wait, self._logger) and again.task is not None:
             self._dispatch.send(again.task)
+
+    def wait_for_mates(self, delivery: Delivery) -> None:
+        """Hide the message of a task that must run alone for as long as a claim would hold it.
+
+        Whichever worker is free first then runs the task. Each delivery doubles the time, so that
+        the redrive policy does not take a message that long work keeps waiting. It never fails.
+        """
+        doublings = min(delivery.receive_count - 1, _MATES_DOUBLINGS)
+        hide(self._inbox, delivery, LEASE * 2**doublings, self._logger)
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         try:

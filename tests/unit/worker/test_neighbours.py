@@ -1,6 +1,7 @@
 """What one task of a batch does to its process costs its neighbours nothing."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,15 @@ def test_a_task_that_may_be_started_once_is_not_started_again_after_a_crash(
     assert task.error.type == "Crashed"
     assert account.died == 1
     assert account.wiring.store.tasks[healthy.task_id].state is State.SUCCEEDED
+
+
+def test_a_task_that_waits_to_run_alone_is_soon_back_when_its_process_dies(tmp_path: Path) -> None:
+    account = Account(neighbours, tmp_path)
+    marked = submit(account.wiring, "healthy")
+    tasks = account.wiring.store.tasks
+    tasks[marked.task_id] = replace(tasks[marked.task_id], alone=True, crashes=2)
+    submit(account.wiring, "exits")
+    for _ in range(4):
+        account.minute()
+    assert account.died
+    assert tasks[marked.task_id].state is State.SUCCEEDED
