@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from threading import Barrier
 from typing import Any
@@ -8,7 +10,7 @@ from callback.batch import run_batch
 from tandem.domain.callback import CallbackState
 from tandem.domain.ids import TaskId
 from tandem.ports import Answered, Unreachable
-from tandem.testing import MemoryWiring
+from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.deliveries import deliver_all
 from tests.factories.events import sqs_record
 from tests.factories.processors import double, make_wiring, new_work
@@ -33,6 +35,7 @@ def run(wiring: MemoryWiring) -> list[str]:
         sqs_record(
             message.body,
             message_id=message.message_id,
+            receive_count=message.receive_count,
             traceparent=message.attributes.get("traceparent"),
         )
         for message in wiring.callback_queue.receive()
@@ -97,3 +100,39 @@ def test_a_line_carries_the_trace_of_the_task(wiring: MemoryWiring, log: StringI
     log.truncate(0)
     run(wiring)
     assert '"correlation_id":"4bf92f3577b34da6a3ce929d0e0e4736"' in log.getvalue()
+
+
+def refuse(wiring: MemoryWiring) -> None:
+    wiring.callback_sender.answers = [Answered(503)] * 2
+
+
+def lose_the_key(wiring: MemoryWiring) -> None:
+    wiring.secrets._versions.clear()
+
+
+def lose_the_table(wiring: MemoryWiring) -> None:
+    wiring.store.get = fails  # type: ignore[method-assign]
+
+
+def lose_the_record(wiring: MemoryWiring) -> None:
+    wiring.callback_store.record = fails  # type: ignore[method-assign]
+
+
+def fails(*_: Any, **__: Any) -> Any:
+    raise ConnectionError
+
+
+@pytest.mark.parametrize("trouble", [refuse, lose_the_key, lose_the_table, lose_the_record])
+def test_a_callback_that_is_not_done_with_comes_again_soon_and_then_later(
+    wiring: MemoryWiring, trouble: Callable[[MemoryWiring], None]
+) -> None:
+    assert isinstance(wiring.clock, FakeClock)
+    ended(wiring)
+    trouble(wiring)
+    waits = []
+    for _ in range(2):
+        assert len(run(wiring)) == 1
+        (message,) = wiring.callback_queue.messages.values()
+        waits.append(message.visible_at - wiring.clock.now())
+        wiring.clock.advance(waits[-1] + timedelta(seconds=1))
+    assert timedelta(0) < waits[0] < waits[1] <= timedelta(minutes=6)

@@ -261,6 +261,26 @@ def test_an_attempt_that_lost_its_lease_changes_nothing() -> None:
     assert stored(wiring, task) == held
 
 
+def test_a_late_attempt_does_not_overwrite_the_output_of_the_next_one() -> None:
+    def tell(data: Number, ctx: TaskContext) -> Number:
+        return Number(value=ctx.attempt, text="x" * 300_000)
+
+    wiring = make_wiring(tell)
+    task = submit(wiring)
+    wiring.queue.receive()
+    late = wiring.execution.claim(task.task_id, until=wiring.clock.now() + timedelta(seconds=10))
+    clock(wiring).advance(70)
+    wiring.recovery.recover(stored(wiring, task))
+    assert deliver_all(wiring) == []
+    wiring.dispatch.send(task)
+    assert deliver_all(wiring) == [True]
+    with pytest.raises(ChangeRefused):
+        wiring.settlement.settle(late, wiring.execution.run(late))
+    done = stored(wiring, task)
+    assert done.output is not None
+    assert json.loads(wiring.payloads.read(done.output))["value"] == 2
+
+
 def test_an_overrun_is_timed_out_and_tried_again() -> None:
     stuck = Stuck()
     wiring = make_wiring(stuck, time_limit=5)

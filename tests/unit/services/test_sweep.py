@@ -11,6 +11,7 @@ from tandem.domain.transitions import request_cancel
 from tandem.limits import DUE_MARGIN, SWEEP_TASKS
 from tandem.ports import ChangeRefused
 from tandem.processing import Retry
+from tandem.services.deliver import read_task_id
 from tandem.services.sweep import Found, found_overdue
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import double, make_wiring, new_work
@@ -190,6 +191,17 @@ def test_a_task_that_was_to_run_later_is_not_overdue_when_its_time_has_come(worl
     world.wiring.queue.messages.clear()
     world.clock.advance(DUE_MARGIN)
     assert world.sweep() == {Found.SENT_AGAIN: 1}, "its message was lost"
+
+
+def test_recoveries_are_sent_before_what_was_to_run_later(world: World) -> None:
+    run_after = world.clock.now() + timedelta(hours=2)
+    later = world.wiring.submissions.offline(new_work(world.wiring, run_after=run_after))
+    lost = world.submit()
+    world.wiring.queue.messages.clear()
+    world.clock.advance(timedelta(hours=3))
+    assert world.sweep() == {Found.SENT_AGAIN: 1, Found.CAME_DUE: 1}
+    sent = [read_task_id(message.body) for message in world.wiring.queue.messages.values()]
+    assert sent == [lost.task_id, later.task_id]
 
 
 def test_a_task_whose_worker_died_and_that_should_stop_is_cancelled(world: World) -> None:
