@@ -4,6 +4,7 @@ import json
 import re
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tandem_client.cli.app import app
 from tandem_client.models import TaskDetail
 from typer.testing import CliRunner
 
+from tandem.domain.ids import TaskId
 from tests.client.service import CLIENTS, Service
 from tests.factories.deliveries import deliver_all
 
@@ -166,6 +168,18 @@ def test_a_task_that_failed_ends_the_command_with_3(service: Service, working: S
     done = tandem("submit", "query-table", "-i", given, "--wait")
     assert (done.exit_code, done.stdout) == (3, "")
     assert "failed" in done.stderr
+
+
+def test_of_an_error_it_is_said_whether_trying_again_can_help(service: Service) -> None:
+    failed = fail(service)
+    assert answer(tandem("status", failed, "--json"))["error"]["permanent"] is True
+    assert "(permanent)" in tandem("status", failed).stdout
+    assert "(permanent)" in tandem("status", failed, "--watch").stderr
+    task = service.wiring.store.tasks[TaskId(failed)]
+    assert task.error is not None
+    error = replace(task.error, permanent=False)
+    service.wiring.store.tasks[task.task_id] = replace(task, error=error)
+    assert "(permanent)" not in tandem("status", failed).stdout
 
 
 def test_a_problem_is_one_line_with_the_request_to_quote(service: Service) -> None:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tandem_client.document import Document
 from tandem_client.errors import TandemError
-from tandem_client.models import State, TaskDetail, TaskView
+from tandem_client.models import ErrorView, State, TaskDetail, TaskView
 
 _PIPED_COLUMNS = 200
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -81,7 +81,7 @@ def task(one: TaskDetail) -> None:
         ("state", state(one.state)),
         ("attempts", one.attempts),
         ("progress", progress(one)),
-        ("error", f"{one.error.type}: {one.error.message}" if one.error else None),
+        ("error", error(one.error) if one.error else None),
         ("created", one.created_at),
         ("waits until", one.run_after if one.state is State.queued else None),
         ("started", one.started_at),
@@ -105,6 +105,12 @@ def progress(one: TaskView | TaskDetail) -> str:
         return ""
     total = f"/{one.progress.total}" if one.progress.total else ""
     return harmless(f"{one.progress.done}{total} {one.progress.message}".rstrip())
+
+
+def error(one: ErrorView) -> str:
+    """Return an error in words, and whether trying again can help."""
+    permanent = " (permanent)" if one.permanent else ""
+    return f"{one.type}: {one.message}{permanent}"
 
 
 def _callback(one: TaskDetail) -> str:

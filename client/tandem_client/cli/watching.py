@@ -44,7 +44,7 @@ def watched(
 def ended_well(task: TaskDetail) -> bool:
     """Return whether a final task succeeded; say why when it did not."""
     if task.state is State.failed:
-        why = f"{task.error.type}: {task.error.message}" if task.error else "no reason is known"
+        why = output.error(task.error) if task.error else "no reason is known"
         output.say(f"Task {task.task_id} failed after {task.attempts} attempt(s). {why}")
     elif task.state is State.cancelled:
         output.say(f"Task {task.task_id} was cancelled.")
