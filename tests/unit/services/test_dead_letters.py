@@ -1,6 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -104,11 +105,24 @@ def test_a_failed_task_is_redriven_once_ever(wiring: MemoryWiring) -> None:
     for wanted in (named, ALL):
         for again in redrive(wiring, wanted):
             assert (again.done, again.task_id) == (Redrive.ALREADY, first.task_id)
+    (would,) = redrive(wiring, named, dry_run=True)
+    assert (would.done, would.task_id) == (Redrive.ALREADY, first.task_id)
     assert len(wiring.store.tasks) == 2
 
 
-def test_of_many_redrives_at_one_moment_one_makes_a_task(wiring: MemoryWiring) -> None:
+def test_of_many_redrives_at_one_moment_one_makes_a_task(
+    wiring: MemoryWiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = failed(wiring)
+    together = Barrier(8, timeout=10)
+    get = wiring.store.get
+
+    def get_before_any_writes(task_id: TaskId) -> Task | None:
+        found = get(task_id)
+        together.wait()
+        return found
+
+    monkeypatch.setattr(wiring.store, "get", get_before_any_writes)
     named = LetterFilter(task_ids=(task.task_id,))
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(lambda _: redrive(wiring, named), range(8)))
