@@ -33,3 +33,4 @@ def test_a_stuck_thread_does_not_stay_in_the_pool_of_the_requests_after_it() -> 
     assert isinstance(hung, Promoted)
     assert isinstance(answer, Answered)
     assert left_behind == 1
+    assert (hung.task.in_company, answer.task.in_company) == (False, True)

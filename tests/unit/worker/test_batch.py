@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from threading import Barrier, Event
@@ -233,6 +234,24 @@ def test_what_has_ended_is_acknowledged_while_the_rest_of_its_batch_goes_on() ->
     quick = [submit(wiring, value) for value in range(4)]
     assert run(wiring) == []
     assert left == [["message-1"]]
+
+
+def test_a_task_runs_alone_when_its_mates_are_recorded_and_their_messages_gone() -> None:
+    seen: list[tuple[list[str], set[State]]] = []
+
+    def look_around(data: Number, ctx: TaskContext) -> Number:
+        if data.value == 9:
+            states = {wiring.store.tasks[mate.task_id].state for mate in mates}
+            seen.append(([*wiring.queue.messages], states))
+        return data
+
+    wiring = make(look_around)
+    marked = submit(wiring, 9)
+    wiring.store.tasks[marked.task_id] = replace(marked, alone=True, crashes=2)
+    mates = [submit(wiring, value) for value in range(3)]
+    assert run(wiring) == []
+    assert seen == [(["message-1"], {State.SUCCEEDED})]
+    assert not wiring.store.tasks[marked.task_id].in_company
 
 
 def test_a_batch_that_is_soon_done_acknowledges_nothing_itself(

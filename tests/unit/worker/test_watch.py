@@ -199,3 +199,4 @@ def test_a_stuck_thread_does_not_stay_in_the_workers_pool() -> None:
     stuck.let_go.set()
     later.join()
     assert ended is State.SUCCEEDED
+    assert wiring.store.tasks[good.task_id].in_company, "the thread of the first may end it"
