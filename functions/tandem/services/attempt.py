@@ -88,6 +88,14 @@ class Attempt:
         return self.task.attempts
 
     @property
+    def holds(self) -> bool:
+        """Whether it held the task when it last wrote: a write is answered with the task as it is.
+
+        One whose answer was lost was made, and others may have written since.
+        """
+        return self.task.state is State.RUNNING and self.task.lease_until is not None
+
+    @property
     def overdue(self) -> bool:
         """Whether its deadline has passed."""
         return self._clock.now() >= self.deadline

@@ -99,6 +99,9 @@ class Execution:
         except Exception:
             self._let_go(attempt)
             raise
+        if not attempt.holds:
+            # The claim, or its extension, was answered so late that others have moved the task on.
+            raise ChangeRefused(attempt.task)
         return attempt
 
     def _let_go(self, attempt: Attempt) -> None:

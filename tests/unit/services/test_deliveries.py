@@ -14,6 +14,7 @@ from tandem.services.deliver import read_task_id
 from tandem.services.redelivery import Redeliver
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.deliveries import deliver, deliver_all
+from tests.factories.faults import Fault, FaultyWiring, Kind
 from tests.factories.processors import (
     Number,
     Stuck,
@@ -279,6 +280,33 @@ def test_a_late_attempt_does_not_overwrite_the_output_of_the_next_one() -> None:
     done = stored(wiring, task)
     assert done.output is not None
     assert json.loads(wiring.payloads.read(done.output))["value"] == 2
+
+
+@pytest.mark.parametrize("lost", [0, 1], ids=["claim", "extension"])
+@pytest.mark.parametrize("attempts", [1, 2], ids=["failed", "queued"])
+def test_an_attempt_starts_nothing_whose_task_moved_on_before_its_write_was_answered(
+    lost: int, attempts: int
+) -> None:
+    runs: list[int] = []
+
+    def note(data: Number, ctx: TaskContext) -> Number:
+        runs.append(ctx.attempt)
+        return data
+
+    wiring = make_wiring(note, time_limit=90, retry=Retry(attempts=attempts))
+    task = submit(wiring)
+
+    def others_go_on() -> None:
+        clock(wiring).advance(timedelta(minutes=2))
+        wiring.sweep.run()
+
+    fault = Fault(at=lost, kind=Kind.LOST_BETWEEN, between=others_go_on)
+    deliver(FaultyWiring(wiring, fault), wiring.queue.receive()[0])
+    assert runs == []
+    moved = stored(wiring, task)
+    assert moved.state is (State.FAILED if attempts == 1 else State.QUEUED)
+    deliver_all(wiring)
+    assert len(runs) == attempts - 1
 
 
 def test_an_overrun_is_timed_out_and_tried_again() -> None:
