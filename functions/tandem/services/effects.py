@@ -48,6 +48,7 @@ class Effects:
         self._answers: dict[str, str] = {}
         self._turns: dict[str, AbstractContextManager[Any]] = {}
         self._lock = Lock()
+        self._writing = Lock()
 
     def once(self, key: str, call: Callable[[str], Any], *, unknown: Unknown) -> Any:
         """Return an effect's answer, as `TaskContext.once`.
@@ -118,7 +119,10 @@ class Effects:
         return self._store.get(new.idempotency_key)
 
     def _write(self, effect: Effect, *, instead_of: Effect | None = None) -> Effect:
-        return self._store.write(effect, self._fence, instead_of=instead_of)
+        # All check the same task: side by side, one's transaction refuses another's. An answer that
+        # is refused for too long is lost, and its effect unknown.
+        with self._writing:
+            return self._store.write(effect, self._fence, instead_of=instead_of)
 
     def _keep(self, effect: Effect) -> None:
         """Keep an effect for as long as its latest task."""

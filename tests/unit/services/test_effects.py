@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from threading import Event
+from threading import Barrier, BrokenBarrierError, Event, Lock
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tandem.domain.effect import Effect, Unknown
 from tandem.domain.task import State, Task
-from tandem.ports import ChangeRefused
+from tandem.ports import ChangeRefused, Contended
 from tandem.processing import EffectUnknown, TaskContext
 from tandem.processing.answer import BadAnswer
 from tandem.processing.catalogue import Catalogue
@@ -259,6 +259,29 @@ def test_a_second_thread_waits_for_the_first_and_gets_its_answer() -> None:
         go_on.set()
         assert first.result(10) == second.result(10)
     assert len(world.bank.calls) == 2
+
+
+def test_effects_of_one_attempt_do_not_refuse_each_other() -> None:
+    world = World()
+    store = world.wiring.effect_store
+    written, writing, together = store.write, Lock(), Barrier(2)
+
+    def write(*arguments: Any, **options: Any) -> Effect:
+        # DynamoDB lets one transaction at a time look at an item.
+        if not writing.acquire(blocking=False):
+            raise Contended
+        with suppress(BrokenBarrierError):
+            together.wait(0.05)
+        writing.release()
+        return written(*arguments, **options)
+
+    store.write = write  # type: ignore[method-assign]
+    attempt = world.claim()
+    with ThreadPoolExecutor(5) as pool:
+        made = pool.map(lambda number: attempt.once(f"charge-{number}", world.call), range(5))
+        assert len(list(made)) == 5
+    assert [effect.answer is None for effect in world.effects] == [False] * 5
+    assert len(world.bank.keys) == 5
 
 
 def test_a_call_that_uses_its_own_key_is_refused_and_does_not_hang() -> None:
