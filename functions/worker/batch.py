@@ -168,8 +168,9 @@ class Batch:
         if again is None:
             self._done.append(message.delivery.receipt_handle)
         else:
-            self._wiring.deliveries.redeliver(message.delivery, again)
+            # First of all: a queue that hangs below would leave it out of the answer: deleted.
             self._again.append(message.delivery)
+            self._wiring.deliveries.redeliver(message.delivery, again)
         self._open.discard(message)
 
     def _watch(self) -> None:

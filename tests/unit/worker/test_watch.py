@@ -150,6 +150,19 @@ def test_a_message_that_cannot_be_postponed_comes_again_and_harms_no_mate(
     assert len(sent) == 1, "a message of its own brings it back in time"
 
 
+def test_a_message_whose_queue_hangs_while_it_is_hidden_comes_again(
+    monkeypatch: pytest.MonkeyPatch, let_go: Event
+) -> None:
+    def fail(data: Number, ctx: TaskContext) -> Number:
+        raise ConnectionError
+
+    wiring = make(fail, clock=SystemClock(), retry=Retry(attempts=2))
+    monkeypatch.setattr(wiring.queue, "postpone", lambda *_: let_go.wait(30))
+    failing = submit(wiring)
+    assert run(wiring, seconds=6) == ["message-1"]
+    assert state_of(wiring, failing) is State.QUEUED
+
+
 @pytest.mark.parametrize("what", ["progress", "cancel"])
 def test_a_table_that_fails_for_progress_or_a_look_fails_no_attempt(
     what: str, monkeypatch: pytest.MonkeyPatch
