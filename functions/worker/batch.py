@@ -13,7 +13,7 @@ from tandem.limits import SETTLE_SECONDS
 from tandem.ports import Delivery
 from tandem.processing.pool import BoundedPool
 from tandem.services.deliver import EndedElsewhere, MustRunAlone
-from tandem.services.redelivery import Redeliver
+from tandem.services.redelivery import Redeliver, hide
 from tandem.telemetry import logger
 from tandem.trace import described, trace_id
 from tandem.wiring import Wiring
@@ -59,7 +59,7 @@ class Batch:
         self._waiting = deque(messages)
         self._undecided = set(messages)
         self._open = set(messages)
-        self._must_run_alone: deque[tuple[Message, timedelta]] = deque()
+        self._must_run_alone: deque[tuple[Message, MustRunAlone]] = deque()
         self._in_company = len(messages) > 1
         self._done: list[str] = []
         self._again: list[Delivery] = []
@@ -80,15 +80,40 @@ class Batch:
             # to the process, it does to itself.
             self._wait_for_acknowledgement()
             self._in_company = False
-            message, limit = self._must_run_alone.popleft()
-            if self._wiring.clock.now() + limit > self._until and not self._fresh:
-                self._end(message, Redeliver())
-                continue
-            self._waiting.append(message)
+            message, marked = self._next_alone()
             self._open.add(message)
+            if self._wiring.clock.now() + marked.time_limit > self._until and not self._fresh:
+                self._end_beside(message, Redeliver())
+            else:
+                self._hide_those_behind(marked.time_limit)
+                self._waiting.append(message)
             self._run_to_the_end()
         self._beside.replace()
         return self._again
+
+    def _next_alone(self) -> "tuple[Message, MustRunAlone]":
+        """Take the task out that the fewest crashes make suspicious."""
+        following = min(self._must_run_alone, key=lambda marked: marked[1].crashes)
+        self._must_run_alone.remove(following)
+        return following
+
+    def _hide_those_behind(self, limit: timedelta) -> None:
+        """Let the messages behind a task that may end the process be hidden for no longer than it.
+
+        Else they would stay away for the queue's visibility timeout, which is many minutes.
+        """
+        hiding = [
+            self._beside.submit(partial(self._hide, message, limit))
+            for message, _ in self._must_run_alone
+        ]
+        wait(hiding, timeout=self._seconds_left)
+
+    def _hide(self, message: Message, limit: timedelta) -> None:
+        hide(self._wiring.inbox, message.delivery, limit + LEAST_TIME, logger)
+
+    @property
+    def _seconds_left(self) -> float:
+        return max((self._until - self._wiring.clock.now()).total_seconds(), 0)
 
     @property
     def _fresh(self) -> bool:
@@ -147,9 +172,8 @@ class Batch:
         except EndedElsewhere:
             return
         except MustRunAlone as marked:
-            # A mate that ends the process must not take the message away for the whole timeout.
-            self._wiring.deliveries.wait_for_mates(delivery)
-            self._must_run_alone.append((message, marked.time_limit))
+            self._hide(message, marked.time_limit)
+            self._must_run_alone.append((message, marked))
             self._open.discard(message)
         except Redeliver as again:
             self._end(message, again)
@@ -189,13 +213,15 @@ class Batch:
             return
         elif attempt is None:
             if self._wiring.clock.now() >= self._until:
-                self._ending.add(message)
-                self._asked.add(
-                    self._beside.submit(partial(self._end, message, Redeliver(_AT_ONCE)))
-                )
+                self._end_beside(message, Redeliver(_AT_ONCE))
         elif attempt.overdue and attempt.close():
             self._ending.add(message)
             self._asked.add(self._beside.submit(partial(self._end_by, self._time_out, message)))
+
+    def _end_beside(self, message: Message, again: Redeliver) -> None:
+        """End a message on a thread of its own: its queue may not answer."""
+        self._ending.add(message)
+        self._asked.add(self._beside.submit(partial(self._end, message, again)))
 
     def _give_up(self, message: Message) -> None:
         """Answer that a message comes again whose end is not recorded: its service hangs."""
@@ -216,6 +242,5 @@ class Batch:
         """Delete what is done with, and wait for that as long as there is time."""
         for _ in range(2):
             self._acknowledge()
-            left = self._until - self._wiring.clock.now()
             if self._acknowledging is not None:
-                wait({self._acknowledging}, timeout=max(left.total_seconds(), 0))
+                wait({self._acknowledging}, timeout=self._seconds_left)

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from tandem.domain.clock import Clock
 from tandem.domain.ids import TaskId, parse_uuid
 from tandem.domain.task import State, Task, TaskError
-from tandem.limits import LEASE
 from tandem.ports import ChangeRefused, Delivery, Inbox
 from tandem.processing.context import Logger
 from tandem.services.attempt import Attempt
@@ -21,19 +20,18 @@ from tandem.services.settle import Settlement
 MAX_BODY_CHARACTERS = 1024
 """A message holds an id: anything longer is not one of ours."""
 
-_MATES_DOUBLINGS = 3
-"""How often the wait for the rest of a batch doubles: to about nine minutes."""
-
 OUT_OF_TIME = TaskError("OutOfTime", "the worker had too little time left to start it")
 
 
 class MustRunAlone(Exception):
     """The message's task runs when nothing else does in this process: hand it in again then."""
 
-    def __init__(self, time_limit: timedelta) -> None:
+    def __init__(self, time_limit: timedelta, *, crashes: int) -> None:
         super().__init__(time_limit)
         self.time_limit = time_limit
         """How long it may take."""
+        self.crashes = crashes
+        """How many of its attempts ended with their process: after the first few, alone."""
 
 
 class EndedElsewhere(Exception):
@@ -123,15 +121,6 @@ class Deliveries:
         if not hide(self._inbox, delivery, again.wait, self._logger) and again.task is not None:
             self._dispatch.send(again.task)
 
-    def wait_for_mates(self, delivery: Delivery) -> None:
-        """Hide the message of a task that must run alone for as long as a claim would hold it.
-
-        Whichever worker is free first then runs the task. Each delivery doubles the time, so that
-        the redrive policy does not take a message that long work keeps waiting. It never fails.
-        """
-        doublings = min(delivery.receive_count - 1, _MATES_DOUBLINGS)
-        hide(self._inbox, delivery, LEASE * 2**doublings, self._logger)
-
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         try:
             task = self._settlement.settle(attempt, outcome)
@@ -152,7 +141,7 @@ class Deliveries:
             self._dead_letter(delivery, task_id, "unknown-task", "there is no such task")
         elif task.state is State.QUEUED and task.attempts < task.max_attempts:
             if task.alone and not alone and not self._until(task.not_before):
-                raise MustRunAlone(self._execution.time_limit(task))
+                raise MustRunAlone(self._execution.time_limit(task), crashes=task.crashes)
             self._wait_for(task)
         elif task.state is State.RUNNING and not self._until(task.lease_until):
             # Its attempt died: it runs again where its message is.

@@ -1,6 +1,8 @@
 """A neighbour that holds the interpreter, or a service that does not answer, harms no mate."""
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 
 from tandem.domain.clock import SystemClock
+from tandem.domain.ids import TaskId
 from tandem.domain.task import State, Task
 from tandem.limits import LEASE_MARGIN, SETTLE_SECONDS
 from tandem.processing import Retry, TaskContext
@@ -16,7 +19,7 @@ from tandem.settings import Settings
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import Number, Stuck, make_processor
 from tests.unit.worker.test_batch import run, submit, wait_until
-from worker.batch import ACKNOWLEDGE_EVERY, LAST_SECOND
+from worker.batch import ACKNOWLEDGE_EVERY, LAST_SECOND, LEAST_TIME
 
 ONCE = Retry(attempts=1, crashes=0)
 
@@ -213,3 +216,56 @@ def test_a_stuck_thread_does_not_stay_in_the_workers_pool() -> None:
     later.join()
     assert ended is State.SUCCEEDED
     assert wiring.store.tasks[good.task_id].in_company, "the thread of the first may end it"
+
+
+def mark(wiring: MemoryWiring, task: Task, *, crashes: int) -> Task:
+    """Let a task run alone from now on, after so many crashes."""
+    wiring.store.tasks[task.task_id] = replace(task, alone=True, crashes=crashes)
+    return task
+
+
+def test_what_waits_behind_a_task_that_runs_alone_comes_soon_if_that_ends_the_process() -> None:
+    hidden_for: list[timedelta] = []
+
+    def look(data: Number, ctx: TaskContext) -> Number:
+        hidden_for.extend(
+            message.visible_at - clock.now()
+            for message in wiring.queue.messages.values()
+            if wiring.store.tasks[TaskId(json.loads(message.body)["task_id"])].state is State.QUEUED
+        )
+        clock.advance(15)
+        return data
+
+    clock = FakeClock()
+    wiring = make(look, clock=clock, time_limit=20)
+    for _ in range(3):
+        mark(wiring, submit(wiring), crashes=2)
+    assert run(wiring, seconds=117) == []
+    assert hidden_for == [timedelta(seconds=20) + LEAST_TIME] * (2 + 1)
+
+
+def test_tasks_that_ended_few_processes_run_before_those_that_ended_more() -> None:
+    order: list[int] = []
+
+    def note(data: Number, ctx: TaskContext) -> Number:
+        order.append(data.value)
+        return data
+
+    wiring = make(note, clock=FakeClock())
+    for crashes in (4, 2, 5, 3):
+        mark(wiring, submit(wiring, crashes), crashes=crashes)
+    assert run(wiring) == []
+    assert order == [2, 3, 4, 5]
+
+
+def test_a_queue_that_does_not_answer_holds_up_no_batch_with_tasks_that_run_alone(
+    monkeypatch: pytest.MonkeyPatch, let_go: Event
+) -> None:
+    wiring = make(lambda data, ctx: data, clock=SystemClock(), time_limit=60)
+    for _ in range(2):
+        mark(wiring, submit(wiring), crashes=2)
+    monkeypatch.setattr(wiring.queue, "postpone", lambda *_: let_go.wait(30))
+    monkeypatch.setattr("worker.batch.FRESH", timedelta(0))
+    began = wiring.clock.now()
+    assert run(wiring, seconds=6) == ["message-1", "message-2"]
+    assert wiring.clock.now() - began < timedelta(seconds=6 + SETTLE_SECONDS)
