@@ -20,6 +20,9 @@ from tandem.services.settle import Settlement
 MAX_BODY_CHARACTERS = 1024
 """A message holds an id: anything longer is not one of ours."""
 
+CLAIM_PATIENCE = timedelta(seconds=5)
+"""How long a claim may take at the cost of its attempt's time: longer, and a service hangs."""
+
 OUT_OF_TIME = TaskError("OutOfTime", "the worker had too little time left to start it")
 
 
@@ -94,6 +97,7 @@ class Deliveries:
         if task_id is None:
             self._dead_letter(delivery, None, "unparsable", "the message names no task")
             return
+        asked_at = self._clock.now()
         try:
             attempt = self._execution.claim(
                 task_id, until=until, alone=alone, in_company=in_company
@@ -104,13 +108,19 @@ class Deliveries:
             return
         if started is not None:
             started(attempt)
-        if not fresh and attempt.deadline >= until:
+        late = self._clock.now() - asked_at > CLAIM_PATIENCE
+        if (late and self._lacks_time(attempt)) or (not fresh and attempt.deadline >= until):
             self._wait_for(self._settlement.hand_back(attempt, OUT_OF_TIME))
             return
         outcome = self._execution.run(attempt)
         if not attempt.close():
             raise EndedElsewhere
         self._settle(attempt, outcome)
+
+    def _lacks_time(self, attempt: Attempt) -> bool:
+        """Return whether an attempt has less left than its task may need."""
+        needed = self._execution.time_limit(attempt.task)
+        return attempt.deadline - self._clock.now() < needed
 
     def time_out(self, attempt: Attempt) -> None:
         """End an attempt, closed by the caller, that outran its deadline; as `handle` otherwise."""

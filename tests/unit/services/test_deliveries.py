@@ -309,6 +309,24 @@ def test_an_attempt_starts_nothing_whose_task_moved_on_before_its_write_was_answ
     assert len(runs) == attempts - 1
 
 
+@pytest.mark.parametrize("late", [0, 1], ids=["claim", "extension"])
+def test_a_task_is_not_started_when_its_claim_took_the_time_that_it_may_need(late: int) -> None:
+    runs: list[int] = []
+
+    def note(data: Number, ctx: TaskContext) -> Number:
+        runs.append(ctx.attempt)
+        return data
+
+    wiring = make_wiring(note, time_limit=90, retry=Retry(attempts=1))
+    task = submit(wiring)
+    fault = Fault(at=late, kind=Kind.LATE, later=lambda: clock(wiring).advance(40))
+    assert not deliver(FaultyWiring(wiring, fault), wiring.queue.receive()[0])
+    waiting = stored(wiring, task)
+    assert (runs, waiting.state, waiting.attempts - waiting.uncounted) == ([], State.QUEUED, 0)
+    assert deliver_all(wiring) == [True]
+    assert stored(wiring, task).state is State.SUCCEEDED
+
+
 def test_an_overrun_is_timed_out_and_tried_again() -> None:
     stuck = Stuck()
     wiring = make_wiring(stuck, time_limit=5)
