@@ -32,6 +32,10 @@ ACKNOWLEDGE_EVERY = timedelta(seconds=1)
 LAST_SECOND = timedelta(seconds=SETTLE_SECONDS - 1)
 """How long after the function's last moment for work an end may still be on its way."""
 
+ELSEWHERE_RECEIVES = 4
+"""So often a task that must run alone leaves an environment in which a thread was left behind: the
+waits between are a minute together."""
+
 _WATCH_SECONDS = 0.25
 
 _AT_ONCE = timedelta(0)
@@ -82,9 +86,10 @@ class Batch:
             self._in_company = False
             message, marked = self._next_alone()
             self._open.add(message)
-            if self._wiring.clock.now() + marked.time_limit > self._until and not self._fresh:
+            if self._out_of_time_for(marked) or self._better_elsewhere(message):
                 self._end_beside(message, Redeliver())
             else:
+                message.alone = True
                 self._hide_those_behind(marked.time_limit)
                 self._waiting.append(message)
             self._run_to_the_end()
@@ -96,6 +101,17 @@ class Batch:
         following = min(self._must_run_alone, key=lambda marked: marked[1].crashes)
         self._must_run_alone.remove(following)
         return following
+
+    def _out_of_time_for(self, marked: MustRunAlone) -> bool:
+        return self._wiring.clock.now() + marked.time_limit > self._until and not self._fresh
+
+    def _better_elsewhere(self, message: Message) -> bool:
+        """Return whether a task is not quite alone here: what was left behind may end the process.
+
+        Where all environments are so, it runs in one of them in the end.
+        """
+        left_behind = self._wiring.pool.left_behind > 0
+        return left_behind and message.delivery.receive_count <= ELSEWHERE_RECEIVES
 
     def _hide_those_behind(self, limit: timedelta) -> None:
         """Let the messages behind a task that may end the process be hidden for no longer than it.
@@ -152,7 +168,7 @@ class Batch:
             message.delivery,
             until=self._until,
             fresh=self._fresh,
-            alone=not self._in_company,
+            alone=message.alone or not (self._in_company or self._wiring.pool.left_behind),
             in_company=self._in_company or self._wiring.pool.left_behind > 0,
             started=message.started,
         )

@@ -13,6 +13,8 @@ class Message:
 
     delivery: Delivery
     attempt: Attempt | None = None
+    alone: bool = False
+    """Whether its task may be started now that must run alone."""
 
     def started(self, attempt: Attempt) -> None:
         """Note its attempt, and put the task on the log lines of this context."""

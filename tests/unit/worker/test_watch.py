@@ -19,7 +19,7 @@ from tandem.settings import Settings
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import Number, Stuck, make_processor
 from tests.unit.worker.test_batch import run, submit, wait_until
-from worker.batch import ACKNOWLEDGE_EVERY, LAST_SECOND, LEAST_TIME
+from worker.batch import ACKNOWLEDGE_EVERY, ELSEWHERE_RECEIVES, LAST_SECOND, LEAST_TIME
 
 ONCE = Retry(attempts=1, crashes=0)
 
@@ -269,3 +269,38 @@ def test_a_queue_that_does_not_answer_holds_up_no_batch_with_tasks_that_run_alon
     began = wiring.clock.now()
     assert run(wiring, seconds=6) == ["message-1", "message-2"]
     assert wiring.clock.now() - began < timedelta(seconds=6 + SETTLE_SECONDS)
+
+
+def test_a_task_that_runs_alone_avoids_what_was_left_behind_for_some_deliveries(
+    let_go: Event,
+) -> None:
+    clock = FakeClock()
+    wiring = make(lambda data, ctx: data, clock=clock)
+    stuck = wiring.pool.submit(lambda: let_go.wait(30))
+    wait_until(stuck.running)
+    wiring.pool.replace()
+    task = mark(wiring, submit(wiring), crashes=2)
+    for _ in range(ELSEWHERE_RECEIVES):
+        assert run(wiring) == ["message-1"]
+        assert (state_of(wiring, task), wiring.store.tasks[task.task_id].attempts) == (
+            State.QUEUED,
+            0,
+        )
+        clock.advance(60)
+    assert run(wiring) == []
+    assert state_of(wiring, task) is State.SUCCEEDED
+
+
+def test_a_task_that_runs_alone_starts_when_nothing_is_left_behind_any_more(let_go: Event) -> None:
+    clock = FakeClock()
+    wiring = make(lambda data, ctx: data, clock=clock)
+    stuck = wiring.pool.submit(lambda: let_go.wait(30))
+    wait_until(stuck.running)
+    wiring.pool.replace()
+    task = mark(wiring, submit(wiring), crashes=2)
+    assert run(wiring) == ["message-1"]
+    let_go.set()
+    wait_until(lambda: not wiring.pool.left_behind)
+    clock.advance(60)
+    assert run(wiring) == []
+    assert state_of(wiring, task) is State.SUCCEEDED
