@@ -62,6 +62,9 @@ DUE_DOUBLINGS = 6
 SWEEP_TASKS = 250
 """Overdue tasks that one run moves on at most, in each shard of the index."""
 
+SWEEP_TIME = timedelta(seconds=15)
+"""For how long one run goes on to send tasks whose time has come, in each shard of the index."""
+
 CALLBACK_MARGIN = timedelta(minutes=1)
 """How long after a task's end its callback may still be on its way to the queue."""
 

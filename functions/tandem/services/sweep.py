@@ -8,7 +8,7 @@ from enum import StrEnum
 from tandem.domain.clock import Clock
 from tandem.domain.task import DueTask, State, Task
 from tandem.domain.transitions import give_up_queued, send_again
-from tandem.limits import DUE_DOUBLINGS, DUE_MARGIN, SWEEP_TASKS
+from tandem.limits import DUE_DOUBLINGS, DUE_MARGIN, SWEEP_TASKS, SWEEP_TIME
 from tandem.ports import ChangeRefused, TaskStore
 from tandem.processing.context import Logger
 from tandem.processing.pool import BoundedPool
@@ -55,7 +55,7 @@ class _Swept:
 
 
 class Sweep:
-    """Moves tasks on: a bounded number in each run, the longest overdue first.
+    """Moves tasks on, the longest overdue first: a bounded number in each run, or for so long.
 
     What a run does not reach, or an error or a crash leaves, is overdue for the next run too.
     """
@@ -86,7 +86,21 @@ class Sweep:
     def _sweep_shard(self, shard: int) -> "Counter[Found]":
         """Move on what is late, then send what was to run later: recoveries wait for nothing."""
         late = self._each(shard, self._store.overdue, self._move_on)
-        return late + self._each(shard, self._store.come_due, self._send_now)
+        return late + self._send_later(shard)
+
+    def _send_later(self, shard: int) -> "Counter[Found]":
+        """Send what was to run later, for as long as there is more of it and time.
+
+        Tasks of one tenant, all for the same minute, do not hold up those of others: once they are
+        sent, the queue is fair.
+        """
+        until = self._clock.now() + SWEEP_TIME
+        sent: Counter[Found] = Counter()
+        while True:
+            page = self._each(shard, self._store.come_due, self._send_now)
+            sent += page
+            if page[Found.CAME_DUE] < SWEEP_TASKS or self._clock.now() >= until:
+                return sent
 
     def _each(
         self,

@@ -8,7 +8,7 @@ from tandem.domain.changes import Change
 from tandem.domain.ids import TaskId
 from tandem.domain.task import State, Task
 from tandem.domain.transitions import request_cancel
-from tandem.limits import DUE_MARGIN, SWEEP_TASKS
+from tandem.limits import DUE_MARGIN, SWEEP_TASKS, SWEEP_TIME
 from tandem.ports import ChangeRefused
 from tandem.processing import Retry
 from tandem.services.deliver import read_task_id
@@ -202,6 +202,32 @@ def test_recoveries_are_sent_before_what_was_to_run_later(world: World) -> None:
     assert world.sweep() == {Found.SENT_AGAIN: 1, Found.CAME_DUE: 1}
     sent = [read_task_id(message.body) for message in world.wiring.queue.messages.values()]
     assert sent == [lost.task_id, later.task_id]
+def schedule(world: World, tasks: int) -> None:
+    run_after = world.clock.now() + timedelta(hours=2)
+    for _ in range(tasks):
+        world.wiring.submissions.offline(new_work(world.wiring, run_after=run_after))
+    world.clock.advance(timedelta(hours=2))
+
+
+def test_many_tasks_for_the_same_minute_are_all_sent_in_it(world: World) -> None:
+    schedule(world, 2 * SWEEP_TASKS + 1)
+    assert world.sweep() == {Found.CAME_DUE: 2 * SWEEP_TASKS + 1}
+    assert world.sweep() == {}
+
+
+def test_a_run_sends_tasks_whose_time_has_come_for_a_bounded_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule(world, 3 * SWEEP_TASKS)
+    come_due = world.wiring.store.come_due
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        world.clock.advance(SWEEP_TIME * 0.6)
+        return come_due(*arguments, **options)
+
+    monkeypatch.setattr(world.wiring.store, "come_due", slow)
+    assert world.sweep() == {Found.CAME_DUE: 2 * SWEEP_TASKS}
+    assert world.sweep() == {Found.CAME_DUE: SWEEP_TASKS}
 
 
 def test_a_task_whose_worker_died_and_that_should_stop_is_cancelled(world: World) -> None:
