@@ -326,6 +326,27 @@ def test_overdue_tasks_are_found_longest_due_first_and_only_they(store: TaskStor
     assert sum(len(store.overdue(n, now, limit=1)) for n in range(store.shards)) <= store.shards
 
 
+def test_tasks_that_wait_for_too_long_do_not_stand_before_those_whose_workers_died(
+    store: TaskStore,
+) -> None:
+    for minutes in range(12):
+        store.put(make_task(NOON, due_at=NOON + timedelta(minutes=minutes)))
+    claimed_task, online = (
+        make_task(),
+        make_task(state=State.RUNNING, attempts=1, due_at=LEASE, lease_until=LEASE),
+    )
+    store.put(claimed_task)
+    claimed(store, claimed_task)
+    store.put(online)
+    now = LEASE + timedelta(hours=1)
+    shards = [store.overdue(shard, now, limit=2) for shard in range(store.shards)]
+    assert max(map(len, shards)) <= 2
+    found = {due.task_id: due.state for shard in shards for due in shard}
+    assert found.keys() >= {claimed_task.task_id, online.task_id}
+    assert found[claimed_task.task_id] is found[online.task_id] is State.RUNNING
+    assert sum(len(store.overdue(n, now, limit=99)) for n in range(store.shards)) == 14
+
+
 def test_a_task_of_a_later_time_comes_due_apart_and_is_not_late(store: TaskStore) -> None:
     later = make_task(not_before=LEASE, due_at=LEASE)
     late = make_task(due_at=NOON)
@@ -471,7 +492,7 @@ def test_a_task_leaves_the_indexes_of_what_it_was(on_moto: Ports) -> None:
     store.change(held.task_id, succeed(held, now=NOON, expires_at=EXPIRY, output=output))
     assert not item_of(on_moto, succeeding).keys() & {*INDEX_KEYS}
     held = store.change(failing.task_id, start(now=LEASE, lease_until=EXPIRY))
-    assert item_of(on_moto, failing)["due_shard"]["S"].startswith("due#")
+    assert item_of(on_moto, failing)["due_shard"]["S"].startswith("lease#")
     error = TaskError("E", "")
     store.change(held.task_id, fail(held, now=LEASE, expires_at=EXPIRY, error=error))
     left = item_of(on_moto, failing)

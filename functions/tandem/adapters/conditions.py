@@ -26,6 +26,7 @@ class Expression:
         self._remove: list[str] = []
         self.condition = " OR ".join(f"({self._guard(guard)})" for guard in change.guards)
         self._assign("state", encode("state", change.to))
+        self._to = change.to
         for field, value in change.sets.items():
             self._field(task_id, field, value, shards)
         if change.write_field is not None:
@@ -89,7 +90,7 @@ class Expression:
             self._remove.extend(self._name(attribute) for attribute in gone)
             return
         self._assign(field, encode(field, value))
-        for attribute, key in index_keys(task_id, field, value, shards).items():
+        for attribute, key in index_keys(task_id, field, value, self._to, shards).items():
             self._assign(attribute, key)
 
     def _start_attempt(self, now: datetime) -> None:

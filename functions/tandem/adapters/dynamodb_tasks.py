@@ -11,6 +11,7 @@ from tandem.adapters.items import (
     due_partition,
     encode,
     later_partition,
+    lease_partition,
     owner_partition,
     task_key,
     to_item,
@@ -171,8 +172,10 @@ class DynamoDBTaskStore:
         return self._shards
 
     def overdue(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
-        """Return up to `limit` tasks of a part that are in flight and late, longest due first."""
-        return self._due(due_partition(shard), now, limit)
+        """Return up to `limit` tasks of a part that are late: those that run first."""
+        running = self._due(lease_partition(shard), now, limit)
+        room = limit - len(running)
+        return running + (self._due(due_partition(shard), now, room) if room else [])
 
     def come_due(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
         """Return up to `limit` tasks of a part that were to run later, and whose time has come."""
@@ -211,8 +214,7 @@ class DynamoDBTaskStore:
     def _oldest_sent(self, shard: int, now: datetime) -> datetime | None:
         """Return since when the oldest task waits whose time has come and that was sent.
 
-        The index is read until a page has one: ahead of it are tasks that run, a few for each
-        worker.
+        The index is read until a page has one: ahead of it are tasks that wait for an attempt.
         """
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,

@@ -18,9 +18,7 @@ from zlib import crc32
 
 from tandem.domain.clock import to_text
 from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import (
-    Task,
-)
+from tandem.domain.task import State, Task
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute
@@ -52,8 +50,16 @@ def finish_partition(minute: str, shard: int) -> str:
 
 
 def due_partition(shard: int) -> str:
-    """Return the partition of by_due that holds a shard of the tasks in flight."""
+    """Return the partition of by_due that holds a shard of the tasks that wait."""
     return f"due#{shard}"
+
+
+def lease_partition(shard: int) -> str:
+    """Return the partition of by_due that holds a shard of the tasks that run.
+
+    They stand apart: many that wait for too long do not stand before one whose worker died.
+    """
+    return f"lease#{shard}"
 
 
 def later_partition(shard: int) -> str:
@@ -109,11 +115,20 @@ def callback_partition(shard: int) -> str:
     return f"callback#{shard}"
 
 
-def index_keys(task_id: TaskId, field: str, value: Any, shards: int) -> Item:
-    """Return the index attributes that follow from a field's value; none for most fields."""
+def index_keys(task_id: TaskId, field: str, value: Any, state: State, shards: int) -> Item:
+    """Return the index attributes that follow from a field's value; none for most fields.
+
+    Args:
+        task_id: the task.
+        field: the field.
+        value: its value.
+        state: the task's state with it.
+        shards: how many parts the indexes have.
+    """
     shard = shard_of(task_id, shards)
     if field == "due_at":
-        return {"due_shard": {"S": due_partition(shard)}}
+        partition = lease_partition if state is State.RUNNING else due_partition
+        return {"due_shard": {"S": partition(shard)}}
     if field in _SIZED:
         return {f"{field}_bytes": {"N": str(value.size_bytes)}}
     if field == "finished_at":
@@ -141,7 +156,7 @@ def to_item(task: Task, shards: int) -> Item:
         value = getattr(task, field.name)
         if field.name != "task_id" and value is not None and value is not False:
             item[field.name] = encode(field.name, value)
-            item |= index_keys(task.task_id, field.name, value, shards)
+            item |= index_keys(task.task_id, field.name, value, task.state, shards)
     if task.due_at is not None and task.due_at == task.not_before:
         item["due_shard"] = {"S": later_partition(shard_of(task.task_id, shards))}
     return item

@@ -170,7 +170,11 @@ class TaskStore(Protocol):
         ...
 
     def overdue(self, shard: int, now: datetime, *, limit: int) -> list[DueTask]:
-        """Return up to `limit` tasks of a part that are in flight and late, longest due first."""
+        """Return up to `limit` tasks of a part that are in flight and late.
+
+        Those that run come first, then those that wait, and of each the longest due first: however
+        many wait for too long, one whose worker died is found at once.
+        """
         ...
 
     def come_due(self, shard: int, now: datetime, *, limit: int) -> list[DueTask]:

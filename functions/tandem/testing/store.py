@@ -155,16 +155,17 @@ class MemoryTaskStore:
         return 1
 
     def overdue(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
-        """Return up to `limit` tasks that are in flight and late, longest due first."""
+        """Return up to `limit` tasks that are in flight and late: those that run first."""
         del shard
-        return self._due(now, limit, later=False)
+        late = self._due(now, limit=None, later=False)
+        return sorted(late, key=lambda task: task.state is not State.RUNNING)[:limit]
 
     def come_due(self, shard: int, now: datetime, *, limit: int) -> "list[DueTask]":
         """Return up to `limit` tasks that were to run later, and whose time has come."""
         del shard
         return self._due(now, limit, later=True)
 
-    def _due(self, now: datetime, limit: int, *, later: bool) -> "list[DueTask]":
+    def _due(self, now: datetime, limit: int | None, *, later: bool) -> "list[DueTask]":
         with self._lock:
             found = [
                 DueTask(task.task_id, task.state, task.due_at, task.sweeps)

@@ -252,6 +252,17 @@ def test_what_moved_since_the_index_was_read_is_left_alone(
     assert world.task(task) == held
 
 
+def test_a_dead_worker_is_found_at_once_however_many_tasks_wait_for_too_long(world: World) -> None:
+    for number in range(2 * SWEEP_TASKS):
+        world.wiring.store.put(make_task(task_id=TaskId(f"task-{number:04}"), processor="work"))
+    world.clock.advance(DUE_MARGIN)
+    task = world.submit()
+    world.claim(task)
+    world.clock.advance(66)
+    assert world.sweep() == {Found.RECLAIMED: 1, Found.SENT_AGAIN: SWEEP_TASKS - 1}
+    assert world.task(task).state is State.QUEUED
+
+
 def test_one_run_is_bounded_and_the_next_goes_on(world: World) -> None:
     total = SWEEP_TASKS + 10
     for number in range(total):
