@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from tandem.domain.changes import Change
 from tandem.domain.clock import Clock
 from tandem.domain.error_text import error_text, error_type
 from tandem.domain.ids import TaskId
@@ -91,24 +92,33 @@ class Execution:
         """
         now = self._clock.now()
         change = claim(now=now, lease_until=now + LEASE, alone=alone, in_company=in_company)
-        attempt = self.begin(self._store.change(task_id, change), until=until)
+        attempt = None
         try:
+            attempt = self.begin(self._store.change(task_id, change), until=until)
             attempt.hold()
         except ChangeRefused:
             raise
         except Exception:
-            self._let_go(attempt)
+            self._let_go(task_id, change, attempt)
             raise
         if not attempt.holds:
             # The claim, or its extension, was answered so late that others have moved the task on.
             raise ChangeRefused(attempt.task)
         return attempt
 
-    def _let_go(self, attempt: Attempt) -> None:
-        """Queue the task of an attempt again that could not be held for its whole time."""
+    def _let_go(self, task_id: TaskId, change: Change, attempt: Attempt | None) -> None:
+        """Queue a task again that was claimed, as it seems or as is known, and cannot be held.
+
+        Args:
+            task_id: the task.
+            change: the claim.
+            attempt: what it started; None when its answer was lost.
+        """
         now = self._clock.now()
-        task = self._store.get(attempt.task_id)
-        if task is not None and task.state is State.RUNNING and task.attempts == attempt.attempt:
+        task = self._store.get(task_id)
+        if task is None or task.state is not State.RUNNING:
+            return
+        if change.made(task) or (attempt is not None and task.attempts == attempt.attempt):
             due_at = now + DUE_MARGIN
             self._store.change(
                 task.task_id,

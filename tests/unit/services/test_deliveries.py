@@ -1,6 +1,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -307,6 +308,50 @@ def test_an_attempt_starts_nothing_whose_task_moved_on_before_its_write_was_answ
     assert moved.state is (State.FAILED if attempts == 1 else State.QUEUED)
     deliver_all(wiring)
     assert len(runs) == attempts - 1
+
+
+@pytest.mark.parametrize("answers", [0, 1], ids=["claim", "extension"])
+def test_a_claim_whose_answers_are_all_lost_costs_no_attempt(
+    answers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wiring = make_wiring(double, time_limit=90, retry=Retry(attempts=1))
+    task = submit(wiring)
+    change, answered = wiring.store.change, iter(range(answers))
+
+    def unanswered(task_id: TaskId, wanted: Change) -> Task:
+        changed = change(task_id, wanted)
+        if wanted.to is State.RUNNING and next(answered, None) is None:
+            raise ConnectionError
+        return changed
+
+    monkeypatch.setattr(wiring.store, "change", unanswered)
+    with pytest.raises(ConnectionError):
+        deliver(wiring, wiring.queue.receive()[0])
+    waiting = stored(wiring, task)
+    assert (waiting.state, waiting.attempts - waiting.uncounted) == (State.QUEUED, 0)
+    monkeypatch.setattr(wiring.store, "change", change)
+    clock(wiring).advance(timedelta(minutes=12))
+    assert deliver_all(wiring) == [True]
+    assert stored(wiring, task).state is State.SUCCEEDED
+
+
+def test_a_claim_that_was_not_made_takes_no_task_from_who_holds_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wiring = make_wiring(double)
+    task = submit(wiring)
+    (message,) = wiring.queue.receive()
+    until = clock(wiring).now() + timedelta(seconds=100)
+    held = wiring.execution.claim(task.task_id, until=until, alone=True)
+
+    def away(*_: Any) -> Task:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring.store, "change", away)
+        with pytest.raises(ConnectionError):
+            deliver(wiring, message)
+    assert stored(wiring, task) == held.task
 
 
 @pytest.mark.parametrize("late", [0, 1], ids=["claim", "extension"])
