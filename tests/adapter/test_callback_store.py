@@ -257,3 +257,17 @@ def test_a_reopening_that_is_repeated_after_its_hand_over_has_happened_once(port
     # Whoever repeats it hands it over once more: the queue has it twice, and the list never.
     assert ports.callbacks.reopen(task.task_id, again)
     assert (waiting(ports), given_up(ports)) == ([], [])
+
+
+@pytest.mark.parametrize("purged", [False, True])
+def test_nothing_is_recorded_of_a_task_that_was_deleted_in_the_attempt(
+    ports: Ports, *, purged: bool
+) -> None:
+    task = ended(ports)
+    seen = kept(ports, task)
+    assert seen is not None
+    ports.tasks.delete(task, now=NOON)
+    if purged:
+        ports.tasks.purge(task.task_id, expires_at=NOON)
+    assert ports.callbacks.record(task.task_id, seen.delivered(NOON), seen=seen) is None
+    assert ports.tasks.get(task.task_id) is None

@@ -130,7 +130,8 @@ class DynamoDBCallbackStore:
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             item: Any = error.response.get("Item")
-            return from_item(item).callback if item else None
+            # Of a deleted task there may be an id, and no more.
+            return from_item(item).callback if item and "deleted_at" not in item else None
         return callback
 
 

@@ -150,7 +150,7 @@ class LetterList(ABC):
 
     def _redrive_message(self, letter: Letter, message: DeadLetter, request: Request) -> Redriven:
         task = letter.task
-        done = Redrive.KEPT if task is None else self._fate(task)
+        done = self._fate_without_task(letter) if task is None else self._fate(task)
         again = task if done is Redrive.SENT_AGAIN else None
         if not request.dry_run:
             if again is not None:
@@ -160,6 +160,11 @@ class LetterList(ABC):
             else:
                 self._box.remove(message)
         return Redriven(letter, done, again.task_id if again else None)
+
+    def _fate_without_task(self, letter: Letter) -> Redrive:
+        """Return what a redrive does with a message whose task is not there."""
+        deleted = letter.task_id is not None and self._store.deletion(letter.task_id) is not None
+        return Redrive.SETTLED if deleted else Redrive.KEPT
 
     def _with_task(self, message: DeadLetter) -> Letter:
         task_id = named_task(message)

@@ -110,7 +110,7 @@ class Redrive(StrEnum):
     SENT_AGAIN = "sent-again"
     """The message's task is in flight, or it is a callback: it is sent again."""
     SETTLED = "settled"
-    """Nothing is left to do: the task has ended, or its callback was delivered."""
+    """Nothing is left to do: the task has ended or was deleted, or its callback was delivered."""
     KEPT = "kept"
     """It names no task, or one whose processor or input is gone: nobody can do it again."""
     ERROR = "error"

@@ -60,6 +60,19 @@ def test_a_look_shows_each_failed_task_once_and_messages_beside_them(wiring: Mem
         assert (message.reason, message.task) == ("unparsable", None)
 
 
+@pytest.mark.parametrize("purged", [False, True])
+def test_a_message_of_a_deleted_task_is_settled(wiring: MemoryWiring, *, purged: bool) -> None:
+    task = failed(wiring)
+    give_up(wiring, task)
+    wiring.deletions.delete(task)
+    if purged:
+        wiring.store.purge(task.task_id, expires_at=wiring.clock.now())
+    (dry,) = redrive(wiring, dry_run=True)
+    (done,) = redrive(wiring)
+    assert dry.done is done.done is Redrive.SETTLED
+    assert wiring.queue.dead_letters == []
+
+
 def test_a_page_goes_on_where_the_one_before_ended(wiring: MemoryWiring) -> None:
     tasks = [failed(wiring).task_id for _ in range(5)]
     found: list[TaskId | None] = []
