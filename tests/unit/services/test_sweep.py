@@ -202,6 +202,8 @@ def test_recoveries_are_sent_before_what_was_to_run_later(world: World) -> None:
     assert world.sweep() == {Found.SENT_AGAIN: 1, Found.CAME_DUE: 1}
     sent = [read_task_id(message.body) for message in world.wiring.queue.messages.values()]
     assert sent == [lost.task_id, later.task_id]
+
+
 def schedule(world: World, tasks: int) -> None:
     run_after = world.clock.now() + timedelta(hours=2)
     for _ in range(tasks):
