@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.methods import allowed
+from tandem.domain.contended import Contended
 from tandem.limits import DETAIL_CHARACTERS, INVALID_PARTS
-from tandem.ports import Contended
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -1,5 +1,6 @@
 """What the services need from the outside, as Protocols that adapters and doubles implement."""
 
+from tandem.domain.contended import Contended
 from tandem.ports.blobs import (
     BlobInfo,
     BlobMissing,
@@ -42,7 +43,6 @@ from tandem.ports.sinks import (
 from tandem.ports.tasks import (
     AlreadyRetried,
     ChangeRefused,
-    Contended,
     CursorInvalid,
     Follows,
     KeyUsed,

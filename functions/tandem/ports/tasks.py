@@ -10,10 +10,6 @@ from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import DueTask, State, Task
 
 
-class Contended(Exception):
-    """Others wrote the same thing again and again at this moment; nothing was written."""
-
-
 class AlreadyRetried(Exception):
     """Another task does the failed one again, or it is gone; nothing was recorded."""
 
