@@ -12,6 +12,7 @@ from tandem.adapters.sqs_event import BatchAnswer, answer, read_deliveries
 from tandem.limits import SETTLE_SECONDS
 from tandem.ports import Delivery
 from tandem.processing.pool import BoundedPool
+from tandem.services.attempt import Attempt
 from tandem.services.deliver import EndedElsewhere, MustRunAlone
 from tandem.services.redelivery import Redeliver, hide
 from tandem.telemetry import logger
@@ -19,6 +20,7 @@ from tandem.trace import described, trace_id
 from tandem.wiring import Wiring
 from worker.deleting import delete
 from worker.message import Message
+from worker.pulse import Pulse
 
 LEAST_TIME = timedelta(seconds=5)
 """With less than this left, a message goes back to the queue and costs no attempt."""
@@ -37,6 +39,8 @@ ELSEWHERE_RECEIVES = 4
 waits between are a minute together."""
 
 _WATCH_SECONDS = 0.25
+
+_TO_END_SECONDS = 0.1
 
 _AT_ONCE = timedelta(0)
 
@@ -73,6 +77,7 @@ class Batch:
         self._acknowledging: Future[None] | None = None
         self._wiring = wiring
         self._until = until
+        self._pulse = Pulse(_WATCH_SECONDS)
         self._began = wiring.clock.now()
         self._acknowledged_at = self._began
 
@@ -138,16 +143,19 @@ class Batch:
 
     def _run_to_the_end(self) -> None:
         """Run the messages that wait, side by side, until each has ended."""
+        self._pulse.start()
         threads = min(len(self._waiting), self._wiring.pool.size)
         running = {self._wiring.pool.submit(self._work_through) for _ in range(threads)}
         while self._open:
             ended, _ = wait(running | self._asked, timeout=_WATCH_SECONDS)
+            self._pulse.beat()
             for thread in ended:
                 thread.result()
             running -= ended
             self._asked -= ended
             self._watch()
-        if any(not thread.done() for thread in running):
+        # A thread that has ended its last message is not stuck, and takes no time to end itself.
+        if wait(running, timeout=_TO_END_SECONDS).not_done:
             self._wiring.pool.replace()
 
     def _work_through(self) -> None:
@@ -170,8 +178,12 @@ class Batch:
             fresh=self._fresh,
             alone=message.alone or not (self._in_company or self._wiring.pool.left_behind),
             in_company=self._in_company or self._wiring.pool.left_behind > 0,
-            started=message.started,
+            started=partial(self._started, message),
         )
+
+    def _started(self, message: Message, attempt: Attempt) -> None:
+        attempt.time_taken = self._pulse.stopwatch()
+        message.started(attempt)
 
     def _time_out(self, message: Message) -> None:
         if message.attempt is not None:

@@ -127,6 +127,14 @@ def hand_back(
     )
 
 
+def crowd_out(task: Task, *, now: datetime, due_at: datetime, why: TaskError) -> Change:
+    """Queue a task again whose time its neighbours took, at no cost to it: as after a crash."""
+    back = hand_back(task, now=now, not_before=now, due_at=due_at, why=why)
+    crashes = task.crashes + 1
+    crash = {"crashes": crashes, "alone": crashes >= task.max_crashes}
+    return replace(back, sets={**back.sets, **crash})
+
+
 def cancel_queued(*, now: datetime, expires_at: datetime) -> Change:
     """End a task that waits."""
     return Change(

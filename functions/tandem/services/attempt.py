@@ -63,6 +63,8 @@ class Attempt:
         self.pool = pool
         self.logger = logger
         self.file: StoredPayload | None = None
+        self.time_taken: Callable[[], timedelta] = timedelta
+        """For how long its process stood still since it started."""
         self._store = store
         self._blobs = blobs
         self._clock = clock
@@ -99,6 +101,13 @@ class Attempt:
     def overdue(self) -> bool:
         """Whether its deadline has passed."""
         return self._clock.now() >= self.deadline
+
+    @property
+    def crowded_out(self) -> bool:
+        """Whether it may have what its neighbours took of its time, at no cost: a few times."""
+        taken = self.time_taken()
+        in_time = bool(taken) and self._clock.now() - taken < self.deadline
+        return in_time and self.task.in_company and self.task.crashes < self.task.max_crashes
 
     @property
     def cancel_requested(self) -> bool:

@@ -26,7 +26,15 @@ from tandem.processing.pool import one_process
 from tandem.processing.processor import AnyProcessor
 from tandem.processing.surroundings import Surroundings
 from tandem.services.attempt import Attempt
-from tandem.services.outcomes import STOPPED, TIMED_OUT, Failed, Outcome, Postponed, Succeeded
+from tandem.services.outcomes import (
+    STOPPED,
+    TIMED_OUT,
+    CrowdedOut,
+    Failed,
+    Outcome,
+    Postponed,
+    Succeeded,
+)
 from tandem.services.payloads import Payloads
 from tandem.trace import described
 
@@ -180,7 +188,7 @@ class Execution:
         wait = timedelta(seconds=2 ** min(task.uncounted, 10))
         return Postponed(error, min(wait, _UNKNOWN_LONGEST))
 
-    def timed_out(self, attempt: Attempt) -> Failed:
+    def timed_out(self, attempt: Attempt) -> Failed | CrowdedOut:
         """Return how an attempt ends that ran past its deadline."""
         processor = self._catalogue.get(attempt.task.processor)
         retry = processor.retry if processor else Retry()
@@ -189,7 +197,10 @@ class Execution:
             # The deadline counts from when the processor started, a moment after the claim.
             allowed = min(allowed, timedelta(seconds=processor.time_limit_seconds))
         message = f"the attempt took longer than its {allowed.total_seconds():.3g} s"
-        return Failed(TaskError(TIMED_OUT, message), retry.delay(_counted(attempt)))
+        error = TaskError(TIMED_OUT, message)
+        if attempt.crowded_out:
+            return CrowdedOut(error)
+        return Failed(error, retry.delay(_counted(attempt)))
 
     def _failed(self, processor: AnyProcessor, attempt: Attempt, error: BaseException) -> Failed:
         permanent = isinstance(error, ValidationError) or not processor.retry.allows(error)

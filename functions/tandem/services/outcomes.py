@@ -31,11 +31,18 @@ class Postponed:
 
 
 @dataclass(frozen=True, slots=True)
+class CrowdedOut:
+    """What ran beside the attempt took its time: it counts as a crash in company."""
+
+    why: TaskError
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The processor stopped because its owner asked."""
 
 
-Outcome = Succeeded | Failed | Postponed | Stopped
+Outcome = Succeeded | Failed | Postponed | CrowdedOut | Stopped
 
 STOPPED = Stopped()
 

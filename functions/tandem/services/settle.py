@@ -7,13 +7,13 @@ from functools import partial
 from tandem.domain.changes import Change
 from tandem.domain.clock import Clock, whole_milliseconds
 from tandem.domain.task import State, Task, TaskError
-from tandem.domain.transitions import fail, hand_back, retry_later, stop, succeed
+from tandem.domain.transitions import crowd_out, fail, hand_back, retry_later, stop, succeed
 from tandem.domain.window import Window
 from tandem.limits import DUE_MARGIN
 from tandem.ports import ChangeRefused, TaskStore
 from tandem.processing.context import Logger
 from tandem.services.attempt import Attempt
-from tandem.services.outcomes import Failed, Outcome, Postponed, Stopped, Succeeded
+from tandem.services.outcomes import CrowdedOut, Failed, Outcome, Postponed, Stopped, Succeeded
 from tandem.services.payloads import Payloads
 from tandem.services.results import Results
 from tandem.services.retention import Retention
@@ -99,6 +99,8 @@ class Settlement:
             return self._stop(now, None)
         if isinstance(outcome, Postponed):
             return self._hand_back(now, outcome.why, outcome.retry_in)
+        if isinstance(outcome, CrowdedOut):
+            return partial(crowd_out, now=now, due_at=now + DUE_MARGIN, why=outcome.why)
         if isinstance(outcome, Succeeded):
             output = self._payloads.keep_output(
                 task.task_id, task.attempts, outcome.output, beside=task.input
@@ -141,7 +143,7 @@ class Settlement:
 def _error_of(outcome: Outcome) -> TaskError | None:
     if isinstance(outcome, Failed):
         return outcome.error
-    return outcome.why if isinstance(outcome, Postponed) else None
+    return outcome.why if isinstance(outcome, Postponed | CrowdedOut) else None
 
 
 def _asked_to_stop(attempt: Attempt, task: Task | None) -> bool:

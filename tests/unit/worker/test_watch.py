@@ -1,10 +1,12 @@
 """A neighbour that holds the interpreter, or a service that does not answer, harms no mate."""
 
+import ctypes
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event, Thread
+from time import sleep
 from typing import Any
 
 import pytest
@@ -304,3 +306,52 @@ def test_a_task_that_runs_alone_starts_when_nothing_is_left_behind_any_more(let_
     clock.advance(60)
     assert run(wiring) == []
     assert state_of(wiring, task) is State.SUCCEEDED
+
+
+def hold_the_interpreter(seconds: float) -> None:
+    """Do as a library that does not release the interpreter's lock."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+
+
+def test_an_attempt_whose_time_a_neighbour_took_costs_nothing_until_both_run_alone() -> None:
+    def work(data: Number, ctx: TaskContext) -> Number:
+        if data.value == 9:
+            assert begun.wait(10)
+            holding.set()
+            hold_the_interpreter(2)
+        begun.set()
+        assert holding.wait(10)
+        sleep(0.05)
+        ctx.check_cancelled()
+        return data
+
+    begun, holding = Event(), Event()
+    wiring = make(work, clock=SystemClock(), retry=Retry(attempts=1), time_limit=1)
+    hog, mate = submit(wiring, 9), submit(wiring)
+    seen = []
+    for _ in range(2):
+        begun.clear()
+        holding.clear()
+        run(wiring)
+        task = wiring.store.tasks[mate.task_id]
+        seen.append((task.state, task.attempts - task.uncounted, task.crashes, task.alone))
+        for message in wiring.queue.messages.values():
+            wiring.queue.postpone(message.receipt_handle, timedelta(0))
+    run(wiring)
+    assert seen == [(State.QUEUED, 0, 1, False), (State.QUEUED, 0, 2, True)]
+    assert state_of(wiring, mate) is State.SUCCEEDED
+    ended = wiring.store.tasks[hog.task_id]
+    assert (ended.state, ended.error and ended.error.type) == (State.FAILED, "TimedOut")
+
+
+def test_who_overruns_in_a_process_that_goes_on_is_not_taken_for_crowded_out(
+    let_go: Event,
+) -> None:
+    def overrun(data: Number, ctx: TaskContext) -> Number:
+        let_go.wait(30)
+        return data
+
+    wiring = make(overrun, clock=SystemClock(), retry=Retry(attempts=1), time_limit=0.5)
+    tasks = [submit(wiring), submit(wiring)]
+    run(wiring)
+    assert [state_of(wiring, task) for task in tasks] == [State.FAILED] * 2
