@@ -119,7 +119,9 @@ class FailedTasks:
 
     def _listed(self, keys: list[str]) -> dict[str, Task]:
         """Return the tasks of these keys that are on the list, by their keys."""
-        tasks = map(from_item, read_items(self._client, self._table, keys, *_SHOWN))
+        items = read_items(self._client, self._table, keys, *_SHOWN)
+        # One that was deleted and purged since the index was read is an id alone.
+        tasks = (from_item(item) for item in items if "tenant" in item)
         return {f"task#{task.task_id}": task for task in tasks if self._list.shows(task)}
 
     def _order(self, key: Item) -> str:
