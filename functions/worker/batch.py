@@ -78,8 +78,10 @@ class Batch:
         self._wiring = wiring
         self._until = until
         self._pulse = Pulse(_WATCH_SECONDS)
-        self._began = wiring.clock.now()
-        self._acknowledged_at = self._began
+        self._acknowledged_at = wiring.clock.now()
+        # Reckoned once: each message asks.
+        self._fresh_until = self._acknowledged_at + FRESH
+        self._last_start = until - LEAST_TIME
 
     def run(self) -> list[Delivery]:
         """Run all messages and return those to be delivered again."""
@@ -108,7 +110,8 @@ class Batch:
         return following
 
     def _out_of_time_for(self, marked: MustRunAlone) -> bool:
-        return self._wiring.clock.now() + marked.time_limit > self._until and not self._fresh
+        now = self._wiring.clock.now()
+        return now + marked.time_limit > self._until and now >= self._fresh_until
 
     def _better_elsewhere(self, message: Message) -> bool:
         """Return whether a task is not quite alone here: what was left behind may end the process.
@@ -135,11 +138,6 @@ class Batch:
     @property
     def _seconds_left(self) -> float:
         return max((self._until - self._wiring.clock.now()).total_seconds(), 0)
-
-    @property
-    def _fresh(self) -> bool:
-        """Whether the function has its whole time before it."""
-        return self._wiring.clock.now() - self._began < FRESH
 
     def _run_to_the_end(self) -> None:
         """Run the messages that wait, side by side, until each has ended."""
@@ -170,12 +168,12 @@ class Batch:
 
     def _handle(self, message: Message) -> None:
         now = self._wiring.clock.now()
-        if now + LEAST_TIME > self._until:
+        if now > self._last_start:
             raise Redeliver(_AT_ONCE)
         self._wiring.deliveries.handle(
             message.delivery,
             until=self._until,
-            fresh=self._fresh,
+            fresh=now < self._fresh_until,
             alone=message.alone or not (self._in_company or self._wiring.pool.left_behind),
             in_company=self._in_company or self._wiring.pool.left_behind > 0,
             started=partial(self._started, message),
