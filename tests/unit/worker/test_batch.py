@@ -198,7 +198,6 @@ def test_each_of_two_messages_at_once_has_its_own_names_on_its_lines(log: String
     wiring = make(together)
     tasks = [submit(wiring, value) for value in range(2)]
     assert run(wiring) == []
-    wait_until(lambda: "not acknowledged" in log.getvalue())  # by a thread beside the batch
     lines = [json.loads(text) for text in log.getvalue().splitlines()]
     named = {line["task_id"]: line.get("message_id") for line in lines}
     assert named == {tasks[0].task_id: "message-1", tasks[1].task_id: "message-2"}
@@ -286,6 +285,7 @@ def test_what_cannot_be_acknowledged_early_is_acknowledged_by_the_answer(
     submit(wiring, 9)
     quick = submit(wiring)
     assert run(wiring) == []
+    wait_until(lambda: "not acknowledged" in log.getvalue())  # by a thread beside the batch
     lines = [json.loads(text) for text in log.getvalue().splitlines()]
     refused = next(line for line in lines if line["message"] == "not acknowledged")
     assert (refused["messages"], refused["error_type"]) == (1, "OSError")
