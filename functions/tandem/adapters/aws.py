@@ -117,7 +117,8 @@ def refuse_damaged(http_response: Any, parsed: dict[str, Any], **_: Any) -> None
     Raises:
         DamagedAnswer: the last try's answer did not fit its sum.
     """
-    last = parsed.get("ResponseMetadata", {}).get("MaxAttemptsReached")
+    tries = parsed.get("ResponseMetadata", {})
+    last = tries.get("MaxAttemptsReached") or tries.get("RetryQuotaReached")
     checksum = http_response.headers.get("x-amz-crc32") if last else None
     if checksum is not None and crc32(http_response.content) != int(checksum):
         message = "the answers of DynamoDB came damaged"
