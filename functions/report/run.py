@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tandem.cloudwatch import emit_run
 from tandem.domain.report import Levels
 from tandem.domain.sink import SinkState
-from tandem.services.sweep import found_overdue
+from tandem.services.sweep import Found, found_overdue
 from tandem.telemetry import logger
 from tandem.trace import described
 from tandem.wiring import Wiring
@@ -54,7 +54,10 @@ def run(wiring: Wiring) -> dict[str, Any]:
     """
     steps = Steps(wiring)
     swept = steps.take("sweep", lambda parts: parts.sweep.run())
-    overdue = None if swept is None else found_overdue(swept)
+    complete = swept is not None and not swept[Found.LEFT]
+    if swept is not None and not complete:
+        steps.fail("sweep")
+    overdue = found_overdue(swept) if swept is not None and complete else None
     if overdue:
         logger.warning("swept", counts=dict(swept or {}))
     sinks = steps.take("sinks", lambda parts: parts.publishing.begin(parts.reports.before_next()))

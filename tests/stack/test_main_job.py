@@ -78,7 +78,9 @@ def reason(app: DeployedApp, task_id: str) -> str:
     """Return why a failed task is on the operators' list."""
     cursor: str | None = None
     while True:
-        page = app.operator.get("/dead-letters", params={"limit": 100, "cursor": cursor or ""})
+        page = app.operator.get(
+            "/dead-letters", params={"limit": 100} | ({"cursor": cursor} if cursor else {})
+        )
         for letter in page.json()["letters"]:
             if letter["task_id"] == task_id:
                 return str(letter["reason"])

@@ -123,4 +123,6 @@ def test_every_alert_looks_at_series_that_are_there(
     monitored: Prometheus, name: str, expression: str
 ) -> None:
     watched, _, _ = expression.rpartition(" == " if " == " in expression else " > ")
+    # What a rule takes away is of minutes ago, when nothing ran here yet.
+    watched, _, _ = watched.partition("\n  - (")
     assert monitored.query(watched), f"{name} watches nothing"

@@ -183,7 +183,7 @@ def test_a_run_after_one_that_failed_makes_up_for_it(
         broken.setattr(world.wiring.callback_queue, "send", failing)
         with pytest.raises(RunFailed) as raised:
             run(world.wiring)
-    failed = "sweep, sinks, levels, reports, publishing, callbacks"
+    failed = "sweep, sinks, levels, reports, publishing, callbacks, purge"
     assert str(raised.value) == f"failed: {failed}"
     assert world.published == []
     done = run(world.wiring)
