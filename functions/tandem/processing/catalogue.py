@@ -34,9 +34,14 @@ class Catalogue(Mapping[str, AnyProcessor]):
 
 
 def discover(package: ModuleType) -> Catalogue:
-    """Return the processors in a package's modules; those that start with `_` are passed over."""
+    """Return the processors in a package's modules; those that start with `_` are passed over.
+
+    Where a module is a package itself, its processors are in the modules that its `__all__` names.
+    So a program of that package's imports no processor.
+    """
     names = [info.name for info in iter_modules(package.__path__) if info.name[0] != "_"]
-    modules = [import_module(f"{package.__name__}.{name}") for name in names]
+    found = [import_module(f"{package.__name__}.{name}") for name in names]
+    modules = [inner for one in found for inner in _modules_in(one)]
     return Catalogue(
         [
             value
@@ -45,6 +50,13 @@ def discover(package: ModuleType) -> Catalogue:
             if isinstance(value, Processor) and value.run.__module__ == module.__name__
         ]
     )
+
+
+def _modules_in(module: ModuleType) -> list[ModuleType]:
+    """Return a module itself, or the ones that it names if it is a package."""
+    if not hasattr(module, "__path__"):
+        return [module]
+    return [import_module(f"{module.__name__}.{name}") for name in getattr(module, "__all__", ())]
 
 
 @cache

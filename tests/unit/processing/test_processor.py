@@ -129,6 +129,16 @@ def test_a_module_that_is_dropped_in_is_found(package: ModuleType) -> None:
     assert list(discover(package)) == ["alpha", "zulu"]
 
 
+def test_a_package_names_the_modules_that_have_its_processors(package: ModuleType) -> None:
+    Path(package.__path__[0], "inner").mkdir()
+    drop(package, "inner/__init__.py", '__all__ = ["zulu"]')
+    drop(package, "inner/zulu.py", MODULE.format(name="zulu"))
+    drop(package, "inner/other.py", MODULE.format(name="other"))
+    drop(package, "alpha.py", MODULE.format(name="alpha"))
+    assert list(discover(package)) == ["alpha", "zulu"]
+    assert f"{package.__name__}.inner.other" not in sys.modules
+
+
 def test_two_processors_of_one_name_are_refused(package: ModuleType) -> None:
     drop(package, "one.py", MODULE.format(name="same"))
     drop(package, "two.py", MODULE.format(name="same"))

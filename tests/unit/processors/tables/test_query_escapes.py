@@ -6,9 +6,9 @@ import time
 import duckdb
 import pytest
 
-from processors import _query_runner as runner
-from processors._query_child import READ_ONLY, connect
-from processors.query_table import Input, query_table
+from processors.tables import query_runner as runner
+from processors.tables.query import Input, query_table
+from processors.tables.query_child import READ_ONLY, connect
 from tandem.processing import Permanent
 from tandem.testing import FakeContext
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from processors import _database
-from processors.convert_table import Input, Output, convert_table
+from processors.tables import database
+from processors.tables.convert import Input, Output, convert_table
 from tandem.processing import Permanent
 from tandem.processing.context import Abandoned
 from tandem.testing import FakeContext
@@ -238,7 +238,7 @@ class TestRoundTrips:
 
 class TestBounds:
     def test_a_table_that_becomes_too_large_is_refused_early(self, parquet, monkeypatch):
-        monkeypatch.setattr(_database, "MAX_WRITTEN_BYTES", 8 << 20)
+        monkeypatch.setattr(database, "MAX_WRITTEN_BYTES", 8 << 20)
         content = parquet("SELECT repeat('x', 1000) AS a FROM range(2000000)")
         started = time.monotonic()
         with pytest.raises(Permanent, match="what the table becomes is larger than 8 MiB"):

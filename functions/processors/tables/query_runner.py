@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
-from processors._query_child import Answer, Failure, Request
-from processors._table_files import MAX_COLUMNS
-from processors._tables import TableInput, open_table
+from processors.tables.files import MAX_COLUMNS
+from processors.tables.query_child import Answer, Failure, Request
+from processors.tables.table import TableInput, open_table
 from tandem.processing import Permanent, TaskContext
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _said(process: subprocess.Popen[bytes], request: bytes, ctx: TaskContext) ->
 
 
 def _command() -> "list[StrOrBytesPath]":
-    return [sys.executable, "-P", "-S", "-m", "processors._query_child"]
+    return [sys.executable, "-P", "-S", "-m", "processors.tables.query_child"]
 
 
 def _environment() -> dict[str, str]:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from processors import _tables
-from processors.summarize_table import ColumnSummary, Input, Output, summarize_table
+from processors.tables import table
+from processors.tables.summarize import ColumnSummary, Input, Output, summarize_table
 from tandem.testing import FakeContext
 
 SALES = """\
@@ -46,7 +46,7 @@ def values_of(output: Output, name: str) -> dict:
 
 @pytest.fixture
 def no_small_tables(monkeypatch):
-    monkeypatch.setattr(_tables, "SMALL_FILE_BYTES", 0)
+    monkeypatch.setattr(table, "SMALL_FILE_BYTES", 0)
 
 
 def parquet(tmp_path, select: str) -> bytes:

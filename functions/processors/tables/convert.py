@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from processors._database import MAX_WRITTEN_BYTES, NON_FINITE
-from processors._plain_values import Kind, kind_of, plain_sql, quoted
-from processors._table_files import TableFormat
-from processors._tables import Column, Table, TableInput, open_table
+from processors.tables.database import MAX_WRITTEN_BYTES, NON_FINITE
+from processors.tables.files import TableFormat
+from processors.tables.plain_values import Kind, kind_of, plain_sql, quoted
+from processors.tables.table import Column, Table, TableInput, open_table
 from tandem.processing import Permanent, SavedFile, TaskContext, processor
 
 FileName = Annotated[

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import processors
-from processors import _database
-from processors._database import open_database
-from processors.summarize_table import Input, Output, summarize_table
+from processors.tables import database as databases
+from processors.tables.database import open_database
+from processors.tables.summarize import Input, Output, summarize_table
 from tandem.processing import Permanent
 from tandem.processing.catalogue import installed
 from tandem.processing.context import Abandoned
@@ -163,7 +163,7 @@ def parquet_bomb(tmp_path_factory) -> bytes:
 
 def test_a_few_bytes_that_stand_for_gigabytes_end_in_time_and_for_good(parquet_bomb, monkeypatch):
     assert len(parquet_bomb) < 1 << 20
-    monkeypatch.setattr("processors._database.MAX_SECONDS", 1.0)
+    monkeypatch.setattr("processors.tables.database.MAX_SECONDS", 1.0)
     started = time.monotonic()
     assert reason("t.parquet", parquet_bomb) == "the table takes longer than 1 s"
     assert time.monotonic() - started < 15
@@ -171,7 +171,7 @@ def test_a_few_bytes_that_stand_for_gigabytes_end_in_time_and_for_good(parquet_b
 
 def test_tables_end_for_good_before_their_attempt_does():
     for name in ("summarize-table", "convert-table"):
-        assert installed()[name].time_limit_seconds > _database.MAX_SECONDS
+        assert installed()[name].time_limit_seconds > databases.MAX_SECONDS
 
 
 def test_one_value_larger_than_memory_is_refused(tmp_path):
@@ -291,7 +291,7 @@ def test_an_unknown_upload_is_permanent():
 def test_duckdb_is_not_imported_with_the_processors():
     functions = str(Path(processors.__file__).parents[1])
     code = (
-        "import sys, processors.summarize_table, processors.checksum_files\n"
+        "import sys, processors.tables.summarize, processors.checksum_files\n"
         "assert 'duckdb' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": functions})  # noqa: S603

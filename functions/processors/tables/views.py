@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from processors._database import Database, Unreadable
-from processors._table_files import MAX_COLUMNS, TableFormat, check_width, csv_dialect
+from processors.tables.database import Database, Unreadable
+from processors.tables.files import MAX_COLUMNS, TableFormat, check_width, csv_dialect
 from tandem.processing import Permanent
 
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
-from processors._profile import TEXT_CHARACTERS, TOP_VALUES, Figures, profile
-from processors._tables import TableInput, open_table
+from processors.tables.profile import TEXT_CHARACTERS, TOP_VALUES, Figures, profile
+from processors.tables.table import TableInput, open_table
 from tandem.processing import TaskContext, processor
 
 

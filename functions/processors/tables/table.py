@@ -11,10 +11,10 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
-from processors import _table_files as files
-from processors._database import Database, open_database
-from processors._table_files import MAX_COLUMNS, MAX_NAME_CHARACTERS, TableFormat
-from processors._table_views import create_view
+from processors.tables import files
+from processors.tables.database import Database, open_database
+from processors.tables.files import MAX_COLUMNS, MAX_NAME_CHARACTERS, TableFormat
+from processors.tables.views import create_view
 from tandem.processing import Permanent, TaskContext, Upload
 
 MAX_ROWS = 10_000

@@ -10,8 +10,8 @@ from threading import Event, Lock, Thread
 import pytest
 from pydantic import ValidationError
 
-from processors import _query_runner as runner
-from processors.query_table import Input, Output, query_table
+from processors.tables import query_runner as runner
+from processors.tables.query import Input, Output, query_table
 from tandem.processing import Permanent
 from tandem.processing.context import Abandoned
 from tandem.testing import FakeContext
@@ -254,7 +254,7 @@ class TestProcess:
 
     def test_it_can_write_no_file(self, tmp_path):
         code = (
-            "import sys; from processors._query_child import _limit_process\n"
+            "import sys; from processors.tables.query_child import _limit_process\n"
             "_limit_process({'process_bytes': 1 << 30, 'threads': 1, 'seconds': 9})\n"
             "open(sys.argv[1], 'w').write('x')"
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import batched
 from typing import Any
 
-from processors._tables import Column, Table
+from processors.tables.table import Column, Table
 
 TOP_VALUES = 10
 TEXT_CHARACTERS = 100

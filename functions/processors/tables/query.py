@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from processors._query_runner import MAX_RESULT_BYTES, MAX_SECONDS, MEMORY_LIMIT, run_query
-from processors._table_files import MAX_COLUMNS
-from processors._tables import TableInput
+from processors.tables.files import MAX_COLUMNS
+from processors.tables.query_runner import MAX_RESULT_BYTES, MAX_SECONDS, MEMORY_LIMIT, run_query
+from processors.tables.table import TableInput
 from tandem.processing import TaskContext, WholeNumber, processor
 
 MAX_SQL_CHARACTERS = 10_000

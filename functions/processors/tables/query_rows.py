@@ -4,7 +4,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from processors._plain_values import Kind, kind_of
+from processors.tables.plain_values import Kind, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, TypedDict, final
 
-from processors._plain_values import plain_sql
-from processors._query_rows import RowTooLarge, read_rows
+from processors.tables.plain_values import plain_sql
+from processors.tables.query_rows import RowTooLarge, read_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
