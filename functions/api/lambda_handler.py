@@ -70,17 +70,26 @@ def _readable(event: dict[str, Any]) -> dict[str, Any]:
     context = event["requestContext"]
     name, _, _ = context["domainName"].partition(":")
     headers = event.get("headers") or {}
-    known = {_encodable(name): _encodable(text) for name, text in headers.items()}
+    if not _plain(headers):
+        headers = {_encodable(name): _encodable(text) for name, text in headers.items()}
     http = context["http"]
     line = {name: _encodable(http[name]) for name in ("method", "path")}
     return event | {
-        "headers": known | {"host": f"{name}:443"},
+        "headers": headers | {"host": f"{name}:443"},
         "cookies": [_encodable(cookie) for cookie in event.get("cookies") or ()],
         "rawQueryString": _encodable(event.get("rawQueryString")),
         "requestContext": context | {"http": http | line},
         "body": _body(event),
         "isBase64Encoded": False,
     }
+
+
+def _plain(headers: dict[Any, Any]) -> bool:
+    """Return whether all names and values are ASCII texts: asked once, not for each."""
+    try:
+        return ("".join(headers) + "".join(headers.values())).isascii()
+    except TypeError:
+        return False
 
 
 def _encodable(text: Any) -> str:

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 _SIZED = frozenset({"input", "output", "file"})
 """Fields whose sizes index by_finish holds in their place."""
 
+_INDEXED = _SIZED | {"due_at", "finished_at", "callback", "listed_at"}
+"""Fields that attributes of indexes follow from."""
+
+_FIELDS = tuple(field.name for field in fields(Task))
+
 type Item = dict[str, "Attribute"]
 
 
@@ -97,7 +102,7 @@ _STAYS = frozenset(
 """What stays of a deleted task: what reports count, and where its result may be kept."""
 
 DELETED_ATTRIBUTES = (
-    *(field.name for field in fields(Task) if field.name not in _STAYS | {"task_id"}),
+    *(field for field in _FIELDS if field not in _STAYS | {"task_id"}),
     *("owner", "created", "due_shard", "callback_shard"),
 )
 """What leaves the item of a task that is deleted, its keys in lists included."""
@@ -125,6 +130,8 @@ def index_keys(task_id: TaskId, field: str, value: Any, state: State, shards: in
         state: the task's state with it.
         shards: how many parts the indexes have.
     """
+    if field not in _INDEXED:  # before the shard is reckoned: most fields are none of these
+        return {}
     shard = shard_of(task_id, shards)
     if field == "due_at":
         partition = lease_partition if state is State.RUNNING else due_partition
@@ -139,12 +146,10 @@ def index_keys(task_id: TaskId, field: str, value: Any, state: State, shards: in
         }
     if field == "callback":
         return {"callback_shard": {"S": view_partition(CALLBACK_VIEW, shard)}}
-    if field == "listed_at":
-        return {
-            "view": {"S": view_partition(FAILED_VIEW, shard)},
-            "view_order": {"S": f"{to_text(value)}#{task_id}"},
-        }
-    return {}
+    return {
+        "view": {"S": view_partition(FAILED_VIEW, shard)},
+        "view_order": {"S": f"{to_text(value)}#{task_id}"},
+    }
 
 
 def to_item(task: Task, shards: int) -> Item:
@@ -152,11 +157,11 @@ def to_item(task: Task, shards: int) -> Item:
     item: Item = task_key(task.task_id)
     item["owner"] = {"S": owner_partition(task.tenant, shard_of(task.task_id, shards))}
     item["created"] = {"S": f"{to_text(task.created_at)}#{task.task_id}"}
-    for field in fields(task):
-        value = getattr(task, field.name)
-        if field.name != "task_id" and value is not None and value is not False:
-            item[field.name] = encode(field.name, value)
-            item |= index_keys(task.task_id, field.name, value, task.state, shards)
+    for field in _FIELDS:
+        value = getattr(task, field)
+        if field != "task_id" and value is not None and value is not False:
+            item[field] = encode(field, value)
+            item |= index_keys(task.task_id, field, value, task.state, shards)
     if task.due_at is not None and task.due_at == task.not_before:
         item["due_shard"] = {"S": later_partition(shard_of(task.task_id, shards))}
     return item
