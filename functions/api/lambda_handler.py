@@ -67,29 +67,41 @@ def _readable(event: dict[str, Any]) -> dict[str, Any]:
     The host is the API's own name, whatever the request says of it. Halves of surrogate pairs,
     which no bytes can hold, become question marks. The body becomes bytes.
     """
-    context = event["requestContext"]
-    name, _, _ = context["domainName"].partition(":")
+    if not _plain(event):
+        event = _with_encodable_texts(event)
+    name, _, _ = event["requestContext"]["domainName"].partition(":")
     headers = event.get("headers") or {}
-    if not _plain(headers):
-        headers = {_encodable(name): _encodable(text) for name, text in headers.items()}
-    http = context["http"]
-    line = {name: _encodable(http[name]) for name in ("method", "path")}
     return event | {
         "headers": headers | {"host": f"{name}:443"},
-        "cookies": [_encodable(cookie) for cookie in event.get("cookies") or ()],
-        "rawQueryString": _encodable(event.get("rawQueryString")),
-        "requestContext": context | {"http": http | line},
         "body": _body(event),
         "isBase64Encoded": False,
     }
 
 
-def _plain(headers: dict[Any, Any]) -> bool:
-    """Return whether all names and values are ASCII texts: asked once, not for each."""
+def _plain(event: dict[str, Any]) -> bool:
+    """Return whether all that Mangum encodes is ASCII text: asked once, not of each."""
+    http = event["requestContext"]["http"]
+    headers = event.get("headers") or {}
+    texts = (*headers, *headers.values(), *(event.get("cookies") or ()))
     try:
-        return ("".join(headers) + "".join(headers.values())).isascii()
-    except TypeError:
+        return "".join(
+            (http["method"], http["path"], event.get("rawQueryString", ""), *texts)
+        ).isascii()
+    except TypeError:  # something is no text
         return False
+
+
+def _with_encodable_texts(event: dict[str, Any]) -> dict[str, Any]:
+    context = event["requestContext"]
+    http = context["http"]
+    headers = event.get("headers") or {}
+    line = {name: _encodable(http[name]) for name in ("method", "path")}
+    return event | {
+        "headers": {_encodable(name): _encodable(text) for name, text in headers.items()},
+        "cookies": [_encodable(cookie) for cookie in event.get("cookies") or ()],
+        "rawQueryString": _encodable(event.get("rawQueryString")),
+        "requestContext": context | {"http": http | line},
+    }
 
 
 def _encodable(text: Any) -> str:

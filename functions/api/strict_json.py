@@ -42,10 +42,11 @@ class StrictJsonRoute(APIRoute):
 class _StrictRequest(Request):
     async def json(self) -> Any:
         """Return the body's value, or answer 422; 415 when it is encoded."""
-        check_coding(self.headers)  # FastAPI reads the body before it looks at dependencies
         try:
             return read(await self.body())
         except ValueError as error:
+            # FastAPI reads the body before it looks at dependencies, and an encoded one is no JSON.
+            check_coding(self.headers)
             raise invalid("/body", str(error)) from None
 
 
