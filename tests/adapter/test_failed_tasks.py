@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tandem.domain.callback import Callback
-from tandem.domain.cursor import place_in, to_cursor
+from tandem.domain.cursor import CursorInvalid, place_in, to_cursor
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import InlinePayload, Task, TaskError
 from tandem.domain.transitions import fail
-from tandem.ports import AlreadyRetried, CursorInvalid, Follows, KeyUsed, Once, TaskStore
+from tandem.ports import AlreadyRetried, Follows, KeyUsed, Once, TaskStore
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import NOON, finish_at, make_task, start
 

@@ -7,6 +7,7 @@ import pytest
 
 from tandem.adapters.items import task_key
 from tandem.domain.changes import Change, Guard
+from tandem.domain.cursor import CursorInvalid
 from tandem.domain.ids import TenantId
 from tandem.domain.recovery import recover
 from tandem.domain.task import (
@@ -37,7 +38,6 @@ from tandem.domain.transitions import (
 )
 from tandem.ports import (
     ChangeRefused,
-    CursorInvalid,
     Follows,
     KeyUsed,
     MadeBefore,

@@ -12,11 +12,10 @@ from api.negotiation import JSON_SPOKEN
 from api.problems import invalid
 from api.services import Services
 from api.strict_json import StrictJsonRoute
-from tandem.domain.cursor import CURSOR_CHARACTERS
+from tandem.domain.cursor import CURSOR_CHARACTERS, CursorInvalid
 from tandem.domain.ids import TaskId, TenantId, parse_uuid
 from tandem.domain.task import Mode, State
 from tandem.limits import PAGE_LETTERS
-from tandem.ports import CursorInvalid
 from tandem.processing import WholeNumber
 from tandem.services.letters import Letter, LetterFilter, Redrive, Redriven
 from tandem.services.letters import Request as RedriveHow

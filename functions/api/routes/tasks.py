@@ -16,14 +16,13 @@ from api.prefer import WaitSeconds, applied, ended
 from api.problems import Problem, invalid, not_found
 from api.services import Services
 from api.submitting import key_in_flight, made_before, take_quota
-from tandem.domain.cursor import CURSOR_CHARACTERS
+from tandem.domain.cursor import CURSOR_CHARACTERS, CursorInvalid
 from tandem.domain.task import State
 from tandem.limits import PAGE_TASKS
 from tandem.ports import (
     AlreadyRetried,
     ChangeRefused,
     Contended,
-    CursorInvalid,
     KeyUsed,
     TaskFilter,
 )

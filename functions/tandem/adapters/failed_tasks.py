@@ -12,7 +12,7 @@ from tandem.adapters.readers import from_item
 from tandem.domain.callback import CallbackState
 from tandem.domain.cursor import place_of, to_cursor
 from tandem.domain.task import Task
-from tandem.ports import CursorInvalid, TaskPage
+from tandem.ports import TaskPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -75,7 +75,7 @@ class FailedTasks:
 
     def page(self, limit: int, cursor: str | None) -> TaskPage:
         """Return the page that a cursor starts, merged over the shards, or raise CursorInvalid."""
-        after = None if cursor is None else _place_of(cursor)
+        after = None if cursor is None else place_of(cursor)
         shards = [self._oldest(shard, limit, after) for shard in range(self._shards)]
         oldest = merge(*shards, key=self._order)
         keys = list(islice(oldest, limit + 1))
@@ -126,10 +126,3 @@ class FailedTasks:
 
     def _order(self, key: Item) -> str:
         return key[self._list.order_key]["S"]
-
-
-def _place_of(cursor: str) -> str:
-    try:
-        return place_of(cursor)
-    except ValueError:
-        raise CursorInvalid from None

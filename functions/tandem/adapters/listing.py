@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tandem.adapters.items import Item
 from tandem.adapters.readers import from_item
 from tandem.domain.cursor import place_of, to_cursor
-from tandem.ports import CursorInvalid, TaskFilter, TaskPage
+from tandem.ports import TaskFilter, TaskPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,7 +27,7 @@ class Listing:
 
     def page(self, partitions: list[str], cursor: str | None) -> TaskPage:
         """Return the page after a cursor, merged over the partitions, or raise CursorInvalid."""
-        before = None if cursor is None else _place_of(cursor)
+        before = None if cursor is None else place_of(cursor)
         shards = [self._newest(partition, before) for partition in partitions]
         newest = merge(*shards, key=lambda item: item["created"]["S"], reverse=True)
         items = list(islice(newest, self._limit + 1))
@@ -69,10 +69,3 @@ class Listing:
         pages = self._client.get_paginator("query").paginate(**query)
         for page in pages:
             yield from page["Items"]
-
-
-def _place_of(cursor: str) -> str:
-    try:
-        return place_of(cursor)
-    except ValueError:
-        raise CursorInvalid from None

@@ -18,6 +18,10 @@ _PLACE = re.compile(
 """A moment as `to_text` writes it, and an id: unique, and sorted as tasks were made."""
 
 
+class CursorInvalid(Exception):
+    """No listing gave this cursor."""
+
+
 def place_in(moment: datetime, task_id: TaskId) -> str:
     """Return the place of a task in a listing that goes by such moments."""
     return f"{to_text(moment)}#{task_id}"
@@ -32,11 +36,15 @@ def place_of(cursor: str) -> str:
     """Return the place that a cursor names.
 
     Raises:
-        ValueError: no listing gave this cursor.
+        CursorInvalid: no listing gave this cursor.
     """
-    if len(cursor) <= CURSOR_CHARACTERS and cursor.isascii():
+    if len(cursor) > CURSOR_CHARACTERS:
+        raise CursorInvalid
+    try:
         place = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        # The decoder passes over what is no base64, and takes several texts for one place.
-        if _PLACE.fullmatch(place) and to_cursor(place) == cursor:
-            return place
-    raise ValueError("it is no cursor of a listing")
+    except ValueError:
+        raise CursorInvalid from None
+    # The decoder passes over what is no base64, and takes several texts for one place.
+    if not _PLACE.fullmatch(place) or to_cursor(place) != cursor:
+        raise CursorInvalid
+    return place

@@ -43,7 +43,6 @@ from tandem.ports.sinks import (
 from tandem.ports.tasks import (
     AlreadyRetried,
     ChangeRefused,
-    CursorInvalid,
     Follows,
     KeyUsed,
     MadeBefore,
@@ -66,7 +65,6 @@ __all__ = [
     "CallbackStore",
     "ChangeRefused",
     "Contended",
-    "CursorInvalid",
     "DeadLetter",
     "DeadLetterBox",
     "Delivery",

@@ -58,10 +58,6 @@ class ChangeRefused(Exception):
         """There was one, and its owner deleted it."""
 
 
-class CursorInvalid(Exception):
-    """No listing gave this cursor."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFilter:
     """Which of a tenant's tasks a listing shows."""

@@ -16,7 +16,6 @@ from tandem.domain.transitions import leave_list
 from tandem.ports import (
     AlreadyRetried,
     ChangeRefused,
-    CursorInvalid,
     Follows,
     KeyUsed,
     MadeBefore,
@@ -184,7 +183,7 @@ class MemoryTaskStore:
         self, since: Callable[[Task], datetime | None], limit: int, cursor: str | None
     ) -> TaskPage:
         """Return a page of the tasks that wait since some time, without their payloads."""
-        after = None if cursor is None else _place_of(cursor)
+        after = None if cursor is None else place_of(cursor)
         with self._lock:
             listed = sorted(
                 (place_in(moment, task.task_id), task.task_id)
@@ -218,7 +217,7 @@ class MemoryTaskStore:
         self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None = None
     ) -> TaskPage:
         """Return up to `limit` of a tenant's tasks, newest first, or raise CursorInvalid."""
-        before = None if cursor is None else _place_of(cursor)
+        before = None if cursor is None else place_of(cursor)
         with self._lock:
             found = sorted(
                 (
@@ -240,13 +239,6 @@ class MemoryTaskStore:
 
 def _position(task: Task) -> str:
     return place_in(task.created_at, task.task_id)
-
-
-def _place_of(cursor: str) -> str:
-    try:
-        return place_of(cursor)
-    except ValueError:
-        raise CursorInvalid from None
 
 
 def _without_content(task: Task) -> Task:

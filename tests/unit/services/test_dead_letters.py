@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from tandem.domain.cursor import CursorInvalid
 from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.task import State, Task
 from tandem.limits import LETTERS_LOOKED_AT
-from tandem.ports import CursorInvalid
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.services.letters import LetterFilter, Redrive, Redriven, Request
