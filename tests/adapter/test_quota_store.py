@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
-from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
+from tandem.adapters.dynamodb_quotas import KNOWN_WRITES, DynamoDBQuotaStore
 from tandem.domain.ids import TenantId
 from tandem.ports import MoreThanBurst
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import ACME, NOON
 
 
-def take(ports: Ports, tokens: int = 1, *, now: datetime = NOON, tenant: str = ACME) -> float:
+def take(
+    ports: Ports, tokens: int = 1, *, now: datetime = NOON, tenant: str = ACME, burst: int = 4
+) -> float:
     """Return how many seconds are missing; 0 when the tokens were there."""
-    missing = ports.quotas.take(TenantId(tenant), tokens, per_second=2, burst=4, now=now)
+    missing = ports.quotas.take(TenantId(tenant), tokens, per_second=2, burst=burst, now=now)
     return missing.total_seconds() if missing else 0
 
 
@@ -76,6 +78,21 @@ def test_a_write_whose_answer_was_lost_takes_its_tokens_once(on_moto: Ports) -> 
     fresh = losing_answers(on_moto)  # another environment, that has not seen the bucket
     assert take(fresh, now=NOON + timedelta(seconds=0.5)) == 0
     assert take(fresh, now=NOON + timedelta(seconds=0.5)) == 0.5
+
+
+@pytest.mark.parametrize("others", [1, KNOWN_WRITES - 1])
+def test_a_write_whose_answer_was_lost_and_that_others_overtook_takes_its_tokens_once(
+    others: int, on_moto: Ports
+) -> None:
+    def overtake() -> None:
+        if not taken:
+            taken.extend(take(on_moto, burst=30) for _ in range(others))
+
+    taken: list[float] = []
+    assert take(losing_answers(on_moto, overtake), burst=30) == 0
+    assert taken == [0] * others
+    left = 30 - 1 - others
+    assert [take(on_moto, burst=30) for _ in range(left + 1)] == [*[0] * left, 0.5]
 
 
 def test_another_takers_write_of_the_same_time_is_not_taken_for_ones_own(on_moto: Ports) -> None:

@@ -7,6 +7,7 @@ conditional write are enough; a write that lost a race is told the number that w
 
 import secrets
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tandem.adapters.items import Item
@@ -20,6 +21,20 @@ _FORGOTTEN_AFTER_SECONDS = 24 * 60 * 60
 """After the bucket is full again: by then it is as if it had never been."""
 
 _TRIES = 8
+
+KNOWN_WRITES = 8
+"""The latest writes that a bucket knows: one whose answer was lost is counted once, also where
+others were quicker than its repetition."""
+
+_WRITES = ("write_id", *(f"write_{number}" for number in range(2, KNOWN_WRITES + 1)))
+
+_MOVE = ", ".join(
+    (
+        "SET full_at = :full_at, expires_at = :expires",
+        *(f"{to} = if_not_exists({of}, :none)" for to, of in pairwise(reversed(_WRITES))),
+        "write_id = :write_id",
+    )
+)
 
 _TOO_FAST = frozenset({"ProvisionedThroughputExceededException", "ThrottlingException"})
 """A tenant's bucket is one item, which takes about 1,000 writes a second."""
@@ -64,12 +79,13 @@ class DynamoDBQuotaStore:
         """Write the bucket's new time when it is as it was seen; return the other time if not.
 
         The SDK repeats a write whose answer was lost, and the repetition is refused by what the
-        write itself did: the item then holds this write's own id.
+        write itself did, or by those that followed it: the item then holds this write's own id.
         """
         write_id = secrets.token_hex(8)
         values: Item = {
             ":full_at": {"N": str(full_at_us)},
             ":write_id": {"S": write_id},
+            ":none": {"S": "-"},
             ":expires": {"N": str(full_at_us // 1_000_000 + _FORGOTTEN_AFTER_SECONDS)},
         }
         condition = "attribute_not_exists(full_at)"
@@ -79,16 +95,14 @@ class DynamoDBQuotaStore:
             self._client.update_item(
                 TableName=self._table,
                 Key={"pk": {"S": f"quota#{tenant}"}},
-                UpdateExpression=(
-                    "SET full_at = :full_at, write_id = :write_id, expires_at = :expires"
-                ),
+                UpdateExpression=_MOVE,
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             item: Any = error.response.get("Item", {})
-            if item.get("write_id", {}).get("S") == write_id:
+            if {"S": write_id} in (item.get(name) for name in _WRITES):
                 return None
             return int(item["full_at"]["N"]) if "full_at" in item else 0
         return None
