@@ -4,6 +4,7 @@ Names and units follow https://prometheus.io/docs/practices/naming/. Imported wi
 no other request needs it.
 """
 
+import gzip
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
@@ -17,11 +18,14 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from api.negotiation import takes_coding
 from tandem.domain.counts import Counts, Series
 from tandem.domain.histogram import BOUNDS_MS
 from tandem.domain.instruments import COUNTERS, HISTOGRAMS
 from tandem.domain.report import Levels, Report, Totals
 from tandem.domain.sink import SinkState
+from tandem.limits import ANSWER_BYTES
+from tandem.telemetry import logger
 
 _SERIES = ("processor", "mode", "outcome")
 
@@ -31,16 +35,30 @@ _BOUNDS = (*(str(bound / 1000) for bound in BOUNDS_MS), "+Inf")
 class Exposition(Collector):
     """What a scrape is answered with: counted from the store, the same by whoever answers."""
 
-    def __init__(self, totals: Totals | None, latest: Report | None, *, version: str) -> None:
+    def __init__(
+        self,
+        totals: Totals | None,
+        latest: Report | None,
+        *,
+        version: str,
+        histograms: bool = True,
+    ) -> None:
         self._totals = totals
         self._latest = latest
         self._version = version
+        self._with_histograms = histograms
+
+    @property
+    def without_histograms(self) -> "Exposition":
+        """The same without its histograms, which are five sixths of it."""
+        return Exposition(self._totals, self._latest, version=self._version, histograms=False)
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
         counts = self._totals.counts if self._totals else {}
         yield from _counters(counts)
-        yield from _histograms(counts)
+        if self._with_histograms:
+            yield from _histograms(counts)
         if self._totals is not None:
             yield _gauge(
                 "tandem_report_closed_through_timestamp_seconds",
@@ -56,7 +74,33 @@ class Exposition(Collector):
         yield InfoMetricFamily("tandem_build", "The application that answers.", about)
 
 
-def rendered(exposition: Exposition, accept: str) -> tuple[bytes, str]:
+def fitting(
+    exposition: Exposition, accept: str, accept_encoding: str
+) -> tuple[bytes, dict[str, str]]:
+    """Return the metrics as Lambda can answer with them, and the headers that say how they are.
+
+    A series is 5 KB of text, or a twelfth of that compressed. What is too large for an answer is
+    compressed for a scraper that takes that; what still is, has no histograms.
+    """
+    body, headers = _encoded(exposition, accept, accept_encoding)
+    if len(body) > ANSWER_BYTES:
+        logger.warning("histograms not shown", bytes=len(body))
+        body, headers = _encoded(exposition.without_histograms, accept, accept_encoding)
+    return body, headers
+
+
+def _encoded(
+    exposition: Exposition, accept: str, accept_encoding: str
+) -> tuple[bytes, dict[str, str]]:
+    body, content_type = _rendered(exposition, accept)
+    headers = {"content-type": content_type}
+    if len(body) > ANSWER_BYTES and takes_coding(accept_encoding, "gzip"):
+        # The quickest level: a fiftieth of the time that the text took.
+        return gzip.compress(body, 1, mtime=0), headers | {"content-encoding": "gzip"}
+    return body, headers
+
+
+def _rendered(exposition: Exposition, accept: str) -> tuple[bytes, str]:
     """Return the metrics in the format that a scraper takes, and its content type.
 
     OpenMetrics when it is asked for, else Prometheus' text format 0.0.4.

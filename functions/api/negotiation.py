@@ -46,16 +46,28 @@ def spoken(request: Request, media_type: str) -> None:
 
 def accepts(accept: str, media_type: str) -> bool:
     """Return whether an Accept header takes a type; the most specific range of it decides."""
-    ranges = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
+    quality = _quality_of(("*/*", f"{media_type.partition('/')[0]}/*", media_type), accept)
+    return not accept.strip() if quality is None else quality > 0
+
+
+def takes_coding(accept_encoding: str, coding: str) -> bool:
+    """Return whether an Accept-Encoding header names a content coding, or any."""
+    return (_quality_of(("*", coding), accept_encoding) or 0) > 0
+
+
+def _quality_of(ranges: tuple[str, ...], header: str) -> float | None:
+    """Return how much the last of these ranges is wanted that a header names; None if it does not.
+
+    Args:
+        ranges: what names it, the most specific last.
+        header: an Accept header, or one like it.
+    """
     qualities: dict[str, float] = {}
-    for part in accept.split(","):
-        media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if media_range in ranges:
-            qualities[media_range] = max(_quality(parameters), qualities.get(media_range, 0))
-    for media_range in reversed(ranges):
-        if media_range in qualities:
-            return qualities[media_range] > 0
-    return not accept.strip()
+    for part in header.split(","):
+        named, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if named in ranges:
+            qualities[named] = max(_quality(parameters), qualities.get(named, 0))
+    return next((qualities[one] for one in reversed(ranges) if one in qualities), None)
 
 
 def _quality(parameters: list[str]) -> float:

@@ -19,7 +19,8 @@ INLINE_BYTES = 256 * 1024
 DynamoDB's item limit is 400 KB, input and output together: see `Payloads`."""
 
 ANSWER_BYTES = 4 * 1024 * 1024
-"""An output that is answered in the response; a larger one is a redirect to its download."""
+"""What is answered in one response. A larger output is a redirect to its download; larger metrics
+are compressed. Lambda takes 6 MB, as text in JSON or in base64."""
 
 UPLOAD_BYTES = 5 * 1024**3
 """An upload: the most that one S3 POST takes."""

@@ -33,12 +33,13 @@ async def get_metrics(
     answers, how often, or after which restart.
     """
     del caller
-    from api.exposition import Exposition, rendered
+    from api.exposition import Exposition, fitting
 
     totals = services.reports.totals()
     exposition = Exposition(totals, _latest(services), version=request.app.version)
-    body, content_type = rendered(exposition, request.headers.get("accept", ""))
-    return Response(body, headers={"content-type": content_type})
+    taken = (request.headers.get(name, "") for name in ("accept", "accept-encoding"))
+    body, headers = fitting(exposition, *taken)
+    return Response(body, headers=headers)
 
 
 def _latest(services: Services) -> Report | None:

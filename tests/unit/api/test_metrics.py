@@ -1,15 +1,27 @@
 """Prometheus metrics, read back with Prometheus' own readers."""
 
+import gzip
+import json
+from base64 import b64decode
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from io import StringIO
+from random import Random
 
 import pytest
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
+from tandem.domain.counts import NUMBERS, Count, Series
+from tandem.domain.histogram import Histogram
 from tandem.domain.report import Levels
+from tandem.domain.task import Mode, State
+from tests.factories.events import http_event
 from tests.unit.api.conftest import Api
+
+LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
+OUTCOMES = [state for state in State if state.final]
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 READERS = [("", plain_text), (OPEN_METRICS, open_metrics)]
@@ -108,6 +120,81 @@ def test_every_metric_says_what_it_is_and_buckets_are_cumulative(api: Api) -> No
         values = [one.value for one in family.samples if one.name.endswith("_bucket")]
         by_series = [values[start : start + 17] for start in range(0, len(values), 17)]
         assert all(series == sorted(series) for series in by_series)
+
+
+PROCESSORS = 250
+"""Each has six series, of some 5 KB."""
+
+
+def hold_many(api: Api) -> None:
+    """Put totals of many processors, in each mode and outcome, into the store."""
+    random = Random(1)  # noqa: S311 - the same in each run
+
+    def histogram() -> Histogram:
+        return Histogram(tuple(random.randrange(10**6) for _ in range(17)), random.randrange(10**9))
+
+    counts = {
+        Series(f"processor-number-{number:04d}", mode, outcome): Count.of(
+            [random.randrange(10**6) for _ in NUMBERS], histogram(), histogram()
+        )
+        for number in range(PROCESSORS)
+        for mode in Mode
+        for outcome in OUTCOMES
+    }
+    close(api)
+    totals = api.wiring.report_store.totals()
+    assert totals is not None
+    api.wiring.report_store._totals = replace(totals, counts=counts)
+
+
+def scrape(api: Api, **headers: str) -> tuple[int, bytes, str | None]:
+    """Return how large Lambda's answer is, what a scraper reads of it, and how it was encoded."""
+    event = http_event("GET", "/metrics", headers=headers)
+    answer = api.handler(event, api.context)  # type: ignore[arg-type]
+    assert answer["statusCode"] == 200
+    body = answer["body"]
+    content = b64decode(body) if answer["isBase64Encoded"] else body.encode()
+    coding = answer["headers"].get("content-encoding")
+    read = gzip.decompress(content) if coding == "gzip" else content
+    return len(json.dumps(answer)), read, coding
+
+
+@pytest.mark.parametrize("accept", ["", OPEN_METRICS])
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP ; q=0.5, identity", "*", "br, gzip;q=1.0"])
+def test_what_is_too_large_is_compressed_for_who_takes_that(
+    api: Api, accept: str, encoding: str
+) -> None:
+    hold_many(api)
+    size, text, coding = scrape(api, **{"accept": accept, "accept-encoding": encoding})
+    assert size < LAMBDA_ANSWER_BYTES
+    assert coding == "gzip"
+    assert text.count(b"\ntandem_tasks_total{") == PROCESSORS * 6
+    assert text.count(b"\ntandem_task_run_seconds_bucket{") == PROCESSORS * 6 * 17
+
+
+@pytest.mark.parametrize(
+    "encoding", [None, "", "identity", "br", "gzip;q=0", "*;q=0", "gzip;q=nan"]
+)
+def test_who_takes_nothing_compressed_gets_all_counters_that_fit_and_no_histograms(
+    api: Api, log: StringIO, encoding: str | None
+) -> None:
+    hold_many(api)
+    headers = {} if encoding is None else {"accept-encoding": encoding}
+    size, text, coding = scrape(api, **headers)
+    assert size < LAMBDA_ANSWER_BYTES
+    assert coding is None
+    assert text.count(b"\ntandem_tasks_total{") == PROCESSORS * 6
+    assert text.count(b"\ntandem_task_output_bytes_total{") == PROCESSORS * 6
+    assert b"tandem_task_run_seconds" not in text
+    assert "histograms not shown" in log.getvalue()
+
+
+def test_what_fits_is_not_compressed(api: Api) -> None:
+    process(api)
+    close(api)
+    _, text, coding = scrape(api, **{"accept-encoding": "gzip"})
+    assert coding is None
+    assert b"tandem_task_run_seconds_bucket{" in text
 
 
 @pytest.mark.parametrize(
