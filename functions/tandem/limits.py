@@ -22,6 +22,9 @@ ANSWER_BYTES = 4 * 1024 * 1024
 """What is answered in one response. A larger output is a redirect to its download; larger metrics
 are compressed. Lambda takes 6 MB, as text in JSON or in base64."""
 
+ANSWER_SERIES = 4000
+"""Series of the report windows in one answer, but for its first window: one is some 700 bytes."""
+
 UPLOAD_BYTES = 5 * 1024**3
 """An upload: the most that one S3 POST takes."""
 

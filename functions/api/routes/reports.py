@@ -1,6 +1,7 @@
 """Reading the reports of what was processed."""
 
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,8 +11,9 @@ from api.instants import Instant
 from api.negotiation import JSON_SPOKEN
 from api.problems import not_found
 from api.services import Services
+from tandem.domain.report import Report
 from tandem.domain.window import Window
-from tandem.limits import PAGE_REPORTS
+from tandem.limits import ANSWER_SERIES, PAGE_REPORTS
 from tandem.services.report_views import ReportList, ReportView
 
 router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[JSON_SPOKEN])
@@ -28,14 +30,26 @@ async def list_reports(
     before: Annotated[Instant | None, Query(description="Only older windows.")] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_REPORTS)] = 20,
 ) -> ReportList:
-    """Answer with closed report windows, newest first."""
+    """Answer with closed report windows, newest first: up to `limit`, or as many as fit."""
     del caller
     window = Window.holding(max(before, _BEFORE_ALL)) if before else None
     found = services.reports.latest(before=window, limit=limit)
+    page = _fitting(found)
+    more = len(found) == limit or len(page) < len(found)
     return ReportList(
-        reports=[ReportView.of(report) for report in found],
-        next_before=found[-1].window.start if len(found) == limit else None,
+        reports=[ReportView.of(report) for report in page],
+        next_before=page[-1].window.start if more else None,
     )
+
+
+def _fitting(reports: list[Report]) -> list[Report]:
+    """Return the first report, and those after it that one answer can hold as well."""
+    sizes = accumulate(len(report.counts) for report in reports)
+    return [
+        report
+        for number, (report, size) in enumerate(zip(reports, sizes, strict=True))
+        if not number or size <= ANSWER_SERIES
+    ]
 
 
 @router.get(

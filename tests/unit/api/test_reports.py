@@ -1,6 +1,10 @@
-from dataclasses import asdict
+import json
+from dataclasses import asdict, replace
 
+from tandem.domain.counts import NUMBERS, Count, Series
+from tandem.domain.histogram import Histogram
 from tandem.domain.report import Levels
+from tandem.domain.task import Mode, State
 from tests.unit.api.conftest import Api
 
 
@@ -31,6 +35,36 @@ def test_reports_are_read_newest_first_and_page_by_window(api: Api) -> None:
     older = api("GET", "/reports", query=f"limit=10&before={page['next_before']}").json
     assert older["reports"][0]["window"] == "2026-01-01T11:58:00Z"
     assert older["next_before"] is None
+
+
+def test_an_answer_holds_as_many_windows_as_lambda_can_answer_with(api: Api) -> None:
+    count = Count.of([10**9] * len(NUMBERS), Histogram((10**9,) * 17), Histogram((10**9,) * 17))
+    counts = {
+        Series(f"processor-number-{number:04d}", mode, outcome): count
+        for number in range(300)
+        for mode in Mode
+        for outcome in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+    }
+    api.wiring.clock.advance(600)
+    list(api.wiring.reports.close_due())
+    windows = api.wiring.report_store.windows
+    for window in windows:
+        windows[window] = replace(windows[window], counts=counts)
+    seen: list[str] = []
+    pages = 0
+    query = "limit=100"
+    while query:
+        answer = api("GET", "/reports", query=query)
+        assert len(json.dumps({"body": answer.text})) < 6 * 1024 * 1024
+        seen += [one["window"] for one in answer.json["reports"]]
+        pages += 1
+        before = answer.json["next_before"]
+        query = before and f"limit=100&before={before}"
+    assert (
+        seen
+        == [window.start.isoformat().replace("+00:00", "Z") for window in sorted(windows)][::-1]
+    )
+    assert 1 < pages < len(windows)
 
 
 def test_levels_that_are_not_known_are_null(api: Api) -> None:
