@@ -18,6 +18,7 @@ from tandem.domain.transitions import (
     fail,
     give_up_queued,
     hand_back,
+    not_sent,
     report_progress,
     request_cancel,
     retry_later,
@@ -152,6 +153,12 @@ CASES = {
     "send_again": Case(
         queued,
         lambda task: send_again(seen_due_at=task.due_at or NOON, due_at=LATER),
+        State.QUEUED,
+        (claimed_again,),
+    ),
+    "not_sent": Case(
+        queued,
+        lambda task: not_sent(task, due_at=LATER, sweeps=0),
         State.QUEUED,
         (claimed_again,),
     ),

@@ -29,6 +29,7 @@ from tandem.domain.transitions import (
     fail,
     give_up_queued,
     hand_back,
+    not_sent,
     report_progress,
     request_cancel,
     retry_later,
@@ -406,6 +407,22 @@ def test_a_task_is_sent_again_once_for_each_due_time(store: TaskStore) -> None:
         store.change(task.task_id, send_again(seen_due_at=NOON, due_at=EXPIRY))
     (due,) = (one for n in range(store.shards) for one in store.overdue(n, LEASE, limit=5))
     assert (due.due_at, due.sweeps) == (LEASE, 1)
+
+
+def test_a_task_that_could_not_be_sent_is_due_again_soon_as_if_it_had_not_been_found(
+    store: TaskStore,
+) -> None:
+    task = make_task(due_at=NOON)
+    store.put(task)
+    moved = store.change(task.task_id, send_again(seen_due_at=NOON, due_at=EXPIRY))
+    back = not_sent(moved, due_at=LEASE, sweeps=task.sweeps)
+    left = store.change(task.task_id, back)
+    assert left == replace(task, due_at=LEASE, release_id=back.write_id)
+    (due,) = (one for n in range(store.shards) for one in store.overdue(n, LEASE, limit=5))
+    assert (due.due_at, due.sweeps) == (LEASE, 0)
+    store.change(task.task_id, start(now=LEASE, lease_until=EXPIRY))
+    with pytest.raises(ChangeRefused):
+        store.change(task.task_id, not_sent(moved, due_at=LEASE, sweeps=0))
 
 
 def test_a_dead_attempt_is_queued_again_and_a_live_one_is_not(store: TaskStore) -> None:

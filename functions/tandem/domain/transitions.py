@@ -181,6 +181,22 @@ def send_again(*, seen_due_at: datetime, due_at: datetime, late: bool = True) ->
     )
 
 
+def not_sent(task: Task, *, due_at: datetime, sweeps: int) -> Change:
+    """Make a queued task overdue again whose message could not be sent.
+
+    Args:
+        task: the task as the sweep has moved it.
+        due_at: when it is to be found again.
+        sweeps: how often it had been found before. A queue that is away must not double its wait.
+    """
+    return Change(
+        guards=(Guard(state=State.QUEUED, due_at=task.due_at),),
+        to=State.QUEUED,
+        sets={"due_at": due_at, "sweeps": sweeps},
+        write_field="release_id",
+    )
+
+
 def leave_list(retried_as: TaskId) -> dict[str, Any]:
     """Return what a failed task gets when another task does it again: it waits no more."""
     return {"listed_at": None, "retried_as": retried_as}

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from tandem.domain.clock import Clock
+from tandem.domain.ids import TaskId
 from tandem.domain.task import Task
 from tandem.ports import MAX_DELAY, Envelope, TaskQueue
 from tandem.processing.context import Logger
@@ -17,8 +18,8 @@ class Dispatch:
         self._logger = logger
         self._clock = clock
 
-    def send(self, *tasks: Task) -> None:
-        """Send recorded tasks to the worker, each when it is to run.
+    def send(self, *tasks: Task) -> list[TaskId]:
+        """Send recorded tasks to the worker, each when it is to run; return those that were lost.
 
         One that must wait for longer than the queue keeps a message is not sent: it is overdue
         when its time has come, and then is.
@@ -29,14 +30,13 @@ class Dispatch:
             delay = max((task.not_before or now) - now, timedelta(0))
             if delay <= MAX_DELAY:
                 envelopes.append(_envelope(task, delay))
-        if envelopes:
-            self._send(envelopes)
+        return self._send(envelopes) if envelopes else []
 
     def leave(self, *tasks: Task) -> None:
         """Say of recorded tasks that there is no time left to send them: they are swept."""
         self._logger.error("not sent", tasks=len(tasks))
 
-    def _send(self, envelopes: list[Envelope]) -> None:
+    def _send(self, envelopes: list[Envelope]) -> list[TaskId]:
         """Send, and only log what could not be: a recorded task is overdue one day, and swept."""
         try:
             lost = self._queue.send(*envelopes)
@@ -46,6 +46,7 @@ class Dispatch:
         else:
             if lost:
                 self._logger.error("not sent", tasks=len(lost))
+        return lost
 
 
 def _envelope(task: Task, delay: timedelta) -> Envelope:

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 
 from tandem.domain.clock import Clock
 from tandem.domain.task import DueTask, State, Task
-from tandem.domain.transitions import give_up_queued, send_again
+from tandem.domain.transitions import give_up_queued, not_sent, send_again
 from tandem.limits import DUE_DOUBLINGS, DUE_MARGIN, SWEEP_TASKS, SWEEP_TIME
 from tandem.ports import ChangeRefused, TaskStore
 from tandem.processing.context import Logger
@@ -38,6 +40,9 @@ class Found(StrEnum):
 
 
 _OVERDUE = frozenset({Found.SENT_AGAIN, Found.RECLAIMED, Found.GIVEN_UP, Found.STOPPED, Found.LEFT})
+
+_NOT_YET = timedelta(seconds=1)
+"""This run is not to find again what it could not send: it goes on until it finds no more."""
 
 _OUTCOMES = {
     State.QUEUED: Found.RECLAIMED,
@@ -113,9 +118,20 @@ class Sweep:
         except Exception as error:  # noqa: BLE001 - one shard's failure is not the others'
             self._logger.error("shard not swept", shard=shard, **described(error))
             return Counter({Found.LEFT: 1})
-        swept = [self._tried(move, task) for task in due]
-        self._dispatch.send(*(moved.task for moved in swept if moved.task is not None))
-        return Counter(moved.found for moved in swept)
+        swept = [(task, self._tried(move, task)) for task in due]
+        lost = self._dispatch.send(*(moved.task for _, moved in swept if moved.task is not None))
+        return Counter(
+            self._tried(partial(self._put_back, moved.task), task).found
+            if moved.task is not None and moved.task.task_id in lost
+            else moved.found
+            for task, moved in swept
+        )
+
+    def _put_back(self, moved: Task, due: DueTask) -> _Swept:
+        """Let the next run find a task again that could not be sent."""
+        next_run = self._clock.now() + _NOT_YET
+        self._store.change(due.task_id, not_sent(moved, due_at=next_run, sweeps=due.sweeps))
+        return _Swept(Found.LEFT)
 
     def _tried(self, move: Callable[[DueTask], _Swept], due: DueTask) -> _Swept:
         try:

@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from tandem.domain.ids import TaskId
 from tandem.domain.task import State, Task
 from tandem.domain.transitions import request_cancel
 from tandem.limits import DUE_MARGIN, SWEEP_TASKS, SWEEP_TIME
-from tandem.ports import ChangeRefused
+from tandem.ports import ChangeRefused, Envelope
 from tandem.processing import Retry
 from tandem.services.deliver import read_task_id
 from tandem.services.sweep import Found, found_overdue
@@ -176,6 +177,92 @@ def test_one_task_or_shard_that_cannot_be_swept_stops_no_other(
     monkeypatch.setattr(world.wiring.store, "change", healthy)
     monkeypatch.setattr(world.wiring.store, "come_due", throttled)
     assert world.sweep() == {Found.SENT_AGAIN: 1, Found.LEFT: 1}
+
+
+def lose_message(world: World) -> Task:
+    task = world.submit()
+    world.wiring.queue.messages.clear()
+    world.clock.advance(DUE_MARGIN)
+    return task
+
+
+def lose_worker(world: World) -> Task:
+    task = world.submit()
+    world.claim(task)
+    world.wiring.queue.messages.clear()
+    world.clock.advance(66)
+    return task
+
+
+def come_due(world: World) -> Task:
+    schedule(world, 1)
+    (task,) = world.wiring.store.tasks.values()
+    return task
+
+
+@pytest.mark.parametrize("outage_minutes", [1, 20])
+@pytest.mark.parametrize("overdue", [lose_message, lose_worker, come_due])
+def test_what_could_not_be_sent_is_sent_in_the_first_minute_that_it_can(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    overdue: Callable[[World], Task],
+    outage_minutes: int,
+) -> None:
+    def away(*_: Envelope) -> list[TaskId]:
+        raise ConnectionError
+
+    task = overdue(world)
+    with monkeypatch.context() as outage:
+        outage.setattr(world.wiring.queue, "send", away)
+        for _ in range(outage_minutes):
+            assert world.sweep() == {Found.LEFT: 1}
+            world.clock.advance(60)
+    assert world.sweep() == {Found.SENT_AGAIN: 1}
+    (message,) = world.wiring.queue.messages.values()
+    assert task.task_id in message.body
+    due_at = world.task(task).due_at
+    assert due_at is not None
+    assert due_at - world.clock.now() == DUE_MARGIN, "an outage of the queue doubles no wait"
+    assert world.sweep() == {}
+
+
+def test_of_a_call_that_lost_a_part_that_part_alone_is_sent_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [world.submit() for _ in range(3)]
+    world.wiring.queue.messages.clear()
+    world.clock.advance(DUE_MARGIN)
+    send = world.wiring.queue.send
+
+    def lose_one(*envelopes: Envelope) -> list[TaskId]:
+        kept = [one for one in envelopes if one.task_id != tasks[1].task_id]
+        send(*kept)
+        return [tasks[1].task_id]
+
+    with monkeypatch.context() as partly:
+        partly.setattr(world.wiring.queue, "send", lose_one)
+        assert world.sweep() == {Found.SENT_AGAIN: 2, Found.LEFT: 1}
+    world.clock.advance(60)
+    assert world.sweep() == {Found.SENT_AGAIN: 1}
+    sent = [read_task_id(message.body) for message in world.wiring.queue.messages.values()]
+    assert sorted(sent, key=str) == sorted(task.task_id for task in tasks)
+
+
+def test_a_task_that_was_sent_though_the_answer_was_lost_is_left_where_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = lose_message(world)
+    send = world.wiring.queue.send
+
+    def sent_and_claimed(*envelopes: Envelope) -> list[TaskId]:
+        send(*envelopes)
+        world.claim(task)
+        raise ConnectionError
+
+    monkeypatch.setattr(world.wiring.queue, "send", sent_and_claimed)
+    world.sweep()
+    assert world.task(task).state is State.RUNNING
+    assert world.task(task).due_at == world.task(task).lease_until
 
 
 def test_a_task_that_was_to_run_later_is_not_overdue_when_its_time_has_come(world: World) -> None:
