@@ -29,7 +29,12 @@ def sqs() -> "SQSClient":
 
 
 def s3() -> "S3Client":
-    """Return this process's S3 client; its signed URLs name the bucket's own region."""
+    """Return this process's S3 client, whose addresses name the bucket in its own region.
+
+    S3's global endpoint redirects requests for a new bucket, and refuses a bucket in a region that
+    opened since 2019.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#VirtualHostingBackwardsCompatibility
+    """
     return cast("S3Client", _client("s3", signature_version="s3v4"))
 
 
@@ -96,11 +101,24 @@ class _OnFirstUse:
             # boto3 adds what reads and writes files in parts; it costs a tenth of a client.
             from boto3.session import Session
 
+            config = config.merge(Config(s3=_addressing()))
             return Session(botocore_session=_session()).client("s3", config=config)
         client = _session().create_client(self._service, config=config)
         if self._service == "dynamodb":
             client.meta.events.register_last("after-call.dynamodb", refuse_damaged)
         return client
+
+
+def _addressing() -> Any:
+    """Return how S3's addresses are made: as `bucket.s3.eu-south-1.amazonaws.com` is.
+
+    An endpoint of one's own, such as an emulator, has one host name, which all buckets share.
+    """
+    given = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return {
+        "addressing_style": "path" if given else "virtual",
+        "us_east_1_regional_endpoint": "regional",
+    }
 
 
 class DamagedAnswer(Exception):
