@@ -78,6 +78,44 @@ def test_a_page_of_another_origin_may_not(app: DeployedApp, origin: str) -> None
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.parametrize("page", ["the API's own", "another that is allowed"])
+def test_a_page_sends_a_file_and_reads_what_it_is_redirected_to(
+    app: DeployedApp, page: str
+) -> None:
+    origin = app.description.url if page == "the API's own" else ALLOWED_ORIGIN
+    content = b"id\n" + b"1\n" * 5
+    about = {"filename": "a.csv", "content_type": "text/csv", "size": len(content)}
+    ticket = app.machine.post("/uploads", json=about, headers={"origin": origin}).json()
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "x-any"}
+    preflight = httpx2.options(ticket["url"], headers=asked | {"origin": origin})
+    assert (preflight.status_code, allowed(preflight)) == (200, origin)
+    form = {"data": ticket["fields"], "files": {"file": ("x", content)}}
+    sent = httpx2.post(ticket["url"], headers={"origin": origin}, **form).raise_for_status()
+    assert allowed(sent) == origin
+    data = {"upload": ticket["upload_id"], "to": "jsonl"}
+    task_id = app.submit("convert-table", data)
+    assert app.finished(task_id)["state"] == "succeeded"
+    redirect = app.machine.get(f"/tasks/{task_id}/result")
+    assert redirect.status_code == 303
+    # What a browser names here is the page's origin only where the API has the same.
+    named = origin if page == "the API's own" else "null"
+    file = httpx2.get(redirect.headers["location"], headers={"origin": named}).raise_for_status()
+    assert allowed(file) in {origin, "*"}
+    assert "Content-Disposition" in file.headers["access-control-expose-headers"]
+
+
+def test_a_page_of_another_origin_sends_no_file(app: DeployedApp) -> None:
+    about = {"filename": "a.csv", "content_type": "text/csv", "size": 1}
+    ticket = app.machine.post("/uploads", json=about).json()
+    asked = {"origin": "https://evil.example.com", "access-control-request-method": "POST"}
+    assert httpx2.options(ticket["url"], headers=asked).status_code == 403
+
+
+def allowed(answer: httpx2.Response) -> str | None:
+    """Return the origin whose pages may see an answer."""
+    return answer.headers.get("access-control-allow-origin")
+
+
 def test_a_person_signs_in_as_the_docs_page_does(app: DeployedApp) -> None:
     """Authorization code with PKCE (RFC 7636), by the console's client, which has no secret."""
     page = app.anonymous.get("/docs").text

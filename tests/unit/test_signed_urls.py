@@ -67,6 +67,7 @@ def test_what_is_signed_names_the_bucket_in_its_own_region(
     assert form_url(store) == f"https://{host}/"
     url = store.download_url("tasks/1/result.json", lifetime=MINUTE, filename="result.json")
     assert url.startswith(f"https://{host}/tasks/1/result.json?")
+    assert store.origin() == f"https://{host}"
 
 
 @pytest.mark.parametrize(("region", "host"), HOSTS.items())
@@ -99,6 +100,7 @@ def test_an_endpoint_of_ones_own_has_its_buckets_below_its_one_name(
     assert form_url(store) == f"http://localhost:4566/{BUCKET}"
     url = store.download_url("tasks/1/result.json", lifetime=MINUTE)
     assert url.startswith(f"http://localhost:4566/{BUCKET}/tasks/1/result.json?")
+    assert store.origin() == "http://localhost:4566"
 
 
 class _Raw:

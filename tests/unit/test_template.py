@@ -362,6 +362,19 @@ def test_the_bucket_is_private_and_forgets() -> None:
     assert {"uploads/", "tasks/"} <= prefixes
 
 
+def test_pages_of_the_apis_own_origin_may_send_and_read_files_whatever_is_set() -> None:
+    own, *others = properties("TaskBucket")["CorsConfiguration"]["CorsRules"]
+    assert own["AllowedOrigins"][0] == {"Fn::GetAtt": "HttpApi.ApiEndpoint"}
+    assert {"GET", "POST"} <= {*own["AllowedMethods"]}
+    assert [one["Fn::If"][0] for one in others] == ["AllowsOrigins", "AllowsOrigins"]
+    pages, redirected = (one["Fn::If"][1] for one in others)
+    assert pages == own | {
+        "Id": pages["Id"],
+        "AllowedOrigins": {"Fn::Split": [",", {"Ref": "CorsOrigins"}]},
+    }
+    assert redirected["AllowedMethods"] == ["GET", "HEAD"]  # any page may read, none may send
+
+
 def test_the_table_can_be_restored_and_forgets() -> None:
     table = properties("TaskTable")
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}

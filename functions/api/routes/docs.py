@@ -63,7 +63,7 @@ async def get_docs(request: Request, services: Services) -> Response:
             "usePkceWithAuthorizationCodeGrant": True,
         },
     )
-    return _page(bytes(page.body), settings)
+    return _page(bytes(page.body), services)
 
 
 @router.get(_REDIRECT)
@@ -71,7 +71,7 @@ async def get_oauth2_redirect(services: Services) -> Response:
     """Answer with the page that takes the OAuth2 server's answer back to Swagger UI."""
     from fastapi.openapi.docs import get_swagger_ui_oauth2_redirect_html
 
-    return _page(bytes(get_swagger_ui_oauth2_redirect_html().body), services.settings)
+    return _page(bytes(get_swagger_ui_oauth2_redirect_html().body), services)
 
 
 @router.get("/docs/{asset}")
@@ -86,8 +86,8 @@ async def get_asset(
     return Response(content, HTTPStatus.OK, headers, _ASSETS[asset])
 
 
-def _page(html: bytes, settings: Settings) -> Response:
-    """Return a page that may run its own scripts and talk to this API and its OAuth2 server.
+def _page(html: bytes, services: Services) -> Response:
+    """Return a page that runs its own scripts and talks to this API, its files and OAuth2 server.
 
     A script in the page is allowed by its hash: https://www.w3.org/TR/CSP3/#match-element-to-source-list
     """
@@ -97,14 +97,16 @@ def _page(html: bytes, settings: Settings) -> Response:
     )
     policy = (
         f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
-        f"img-src 'self' data:; connect-src 'self' {_origins(settings)}; frame-ancestors 'none'; "
+        f"img-src 'self' data:; connect-src 'self' {_origins(services)}; frame-ancestors 'none'; "
         "base-uri 'none'; form-action 'none'"
     )
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
     return Response(html, HTTPStatus.OK, headers, "text/html")
 
 
-def _origins(settings: Settings) -> str:
-    """Return where Swagger UI gets tokens from."""
+def _origins(services: Services) -> str:
+    """Return where Swagger UI gets tokens from, and where results are that it is redirected to."""
+    settings = services.settings
     parts = [urlsplit(url) for url in (settings.oauth_url, settings.jwt_issuer) if url]
-    return " ".join(f"{part.scheme}://{part.netloc}" for part in parts)
+    servers = (f"{part.scheme}://{part.netloc}" for part in parts)
+    return " ".join([*servers, services.blobs.origin()])

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from tandem.ports import BlobInfo, BlobMissing, OpenBlob, UploadForm
 
@@ -124,6 +124,11 @@ class S3BlobStore:
         return self._client.generate_presigned_url(
             "get_object", Params=parameters, ExpiresIn=int(lifetime.total_seconds())
         )
+
+    def origin(self) -> str:
+        """Return the scheme and host of all forms and URLs, as a page's policy names them."""
+        url = urlsplit(self.download_url("-", lifetime=timedelta(seconds=1)))
+        return f"{url.scheme}://{url.netloc}"
 
     @contextmanager
     def _missing(self) -> Iterator[None]:

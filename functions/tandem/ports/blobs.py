@@ -107,6 +107,10 @@ class BlobStore(Protocol):
         """Return a URL that reads the document without any other credential."""
         ...
 
+    def origin(self) -> str:
+        """Return the scheme and host of all forms and URLs, as a page's policy names them."""
+        ...
+
 
 def upload_key(tenant: TenantId, upload_id: UploadId) -> str:
     """Return where an upload lies: under its tenant, so that no other can name it."""

@@ -81,6 +81,10 @@ class MemoryBlobStore:
         del lifetime, filename
         return f"memory:{key}"
 
+    def origin(self) -> str:
+        """Return an origin that nothing serves."""
+        return "memory:"
+
     def _found(self, key: str) -> tuple[BlobInfo, bytes]:
         try:
             return self._blobs[key]

@@ -75,7 +75,8 @@ def test_the_pages_own_scripts_are_all_that_may_run(console: Console) -> None:
             assert f"'sha256-{digest}'" in policy
         directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
         assert "unsafe" not in directives["script-src"]
-        assert directives["connect-src"] == "'self' https://auth.example.com"
+        files = console.wiring.blobs.origin()
+        assert directives["connect-src"] == f"'self' https://auth.example.com {files}"
 
 
 def test_authorize_knows_the_stacks_oauth2_server_and_the_consoles_client(
