@@ -374,7 +374,12 @@ class UploadTicket(Document):
     upload_id: Annotated[str, Field(description="What a processor's input names the upload by.")]
     url: str
     fields: dict[str, str]
-    expires_at: Annotated[AwareDatetime, Field(description="Until when the form can be used.")]
+    expires_at: Annotated[
+        AwareDatetime,
+        Field(
+            description="Until when the form can be used. S3 answers `ExpiredToken` (400) sooner when the session that signed it has ended: then ask for another form."
+        ),
+    ]
 
 
 class UploadView(Document):

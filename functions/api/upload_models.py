@@ -42,7 +42,10 @@ class UploadTicket(BaseModel):
     upload_id: str = Field(description="What a processor's input names the upload by.")
     url: str
     fields: dict[str, str]
-    expires_at: datetime = Field(description="Until when the form can be used.")
+    expires_at: datetime = Field(
+        description="Until when the form can be used. S3 answers `ExpiredToken` (400) sooner when "
+        "the session that signed it has ended: then ask for another form."
+    )
 
 
 class UploadView(BaseModel):

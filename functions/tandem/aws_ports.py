@@ -103,7 +103,8 @@ class AwsPorts:
         """Where documents and files are kept."""
         from tandem.adapters.s3 import S3BlobStore
 
-        return S3BlobStore(aws.s3(), self.settings.need("bucket_name"))
+        bucket = self.settings.need("bucket_name")
+        return S3BlobStore(aws.s3(), bucket, session_ends_at=aws.session_ends_at)
 
     @cached_property
     def queue(self) -> "TaskQueue":

@@ -59,11 +59,12 @@ async def create_upload(
         max_bytes=body.size,
         lifetime=UPLOAD_LIFETIME,
     )
+    ends = now + UPLOAD_LIFETIME
     return UploadTicket(
         upload_id=upload_id,
         url=form.url,
         fields=form.fields,
-        expires_at=now + UPLOAD_LIFETIME,
+        expires_at=min(ends, form.session_ends_at or ends),
     )
 
 

@@ -1,6 +1,7 @@
 """AWS clients, made on first use: each costs a start as much as many imports."""
 
 import os
+from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -46,6 +47,17 @@ def secrets_manager() -> "SecretsManagerClient":
 def sns() -> "SNSClient":
     """Return this process's SNS client; what it fails at, the next run tries again."""
     return cast("SNSClient", _client("sns", read_timeout=5, max_attempts=2))
+
+
+def session_ends_at() -> datetime | None:
+    """Return when the session ends that signs for this process; None where nobody says.
+
+    Lambda says it to functions with SnapStart, which ask for their credentials. The others have
+    theirs in environment variables, with no end.
+    """
+    credentials = _session().get_credentials()
+    end: datetime | None = getattr(credentials, "_expiry_time", None)  # it has no public name
+    return end and end.astimezone(UTC)
 
 
 def prepare(*clients: object) -> None:

@@ -1,8 +1,8 @@
 """The blob store on S3."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote, unquote, urlsplit
@@ -27,9 +27,16 @@ class NotDeleted(Exception):
 class S3BlobStore:
     """Keeps each document as one object."""
 
-    def __init__(self, client: "S3Client", bucket: str) -> None:
+    def __init__(
+        self,
+        client: "S3Client",
+        bucket: str,
+        *,
+        session_ends_at: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
         self._client = client
         self._bucket = bucket
+        self._session_ends_at = session_ends_at
 
     def put(self, key: str, content: bytes | Path, *, content_type: str) -> int:
         """Store a document, from memory or from a file, and return its size in bytes."""
@@ -113,7 +120,7 @@ class S3BlobStore:
             ],
             ExpiresIn=int(lifetime.total_seconds()),
         )
-        return UploadForm(form["url"], form["fields"])
+        return UploadForm(form["url"], form["fields"], self._session_ends_at())
 
     def download_url(self, key: str, *, lifetime: timedelta, filename: str | None = None) -> str:
         """Return a URL that reads the document without any other credential."""

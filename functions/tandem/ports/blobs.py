@@ -39,6 +39,8 @@ class UploadForm:
 
     url: str
     fields: dict[str, str]
+    session_ends_at: datetime | None = None
+    """When the session ends that signed it, and the form with it; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 import json
 import re
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 
+from tandem.ports import UploadForm
 from tests.factories.events import http_event
 from tests.factories.filenames import BAD_NAMES, GOOD_NAMES
 from tests.unit.api.conftest import Api
@@ -162,6 +164,18 @@ def test_an_upload_ticket_names_the_tenant_in_its_key(api: Api) -> None:
     assert answer.status == 201
     ticket = answer.json
     assert ticket["fields"]["key"] == f"uploads/acme/{ticket['upload_id']}"
+
+
+@pytest.mark.parametrize(("session_minutes", "minutes"), [(40, 40), (600, 60)])
+def test_an_upload_ticket_ends_with_the_session_that_signed_it_where_that_is_sooner(
+    api: Api, monkeypatch: pytest.MonkeyPatch, session_minutes: int, minutes: int
+) -> None:
+    now = api.wiring.clock.now()
+    form = UploadForm("memory:upload", {}, now + timedelta(minutes=session_minutes))
+    monkeypatch.setattr(api.wiring.blobs, "upload_form", lambda *_, **__: form)
+    body = {"filename": "orders.csv", "content_type": "text/csv", "size": 10}
+    ends = datetime.fromisoformat(api("POST", "/uploads", body).json["expires_at"])
+    assert ends == now + timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize(
