@@ -50,20 +50,26 @@ class Patience:
         Raises:
             NotAnswered: there was none in time.
         """
+        latest = ["no answer"]
 
         def final() -> httpx2.Response | None:
             try:
                 with self.room:
                     answer = ask()
-            except httpx2.TransportError:
+            except httpx2.TransportError as error:
+                latest[0] = repr(error)
                 return None
+            latest[0] = f"{answer.status_code} {answer.text[:500]}"
             in_flight = "idempotency-key-in-flight" in answer.text
             of_a_task = answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR and (
                 '"task_id"' in answer.text
             )
             return None if in_flight or (answer.is_server_error and not of_a_task) else answer
 
-        return self.repeated(final)
+        try:
+            return self.repeated(final)
+        except NotAnswered:
+            raise NotAnswered(latest[0]) from None
 
     def repeated[Found](self, look: Callable[[], Found | None]) -> Found:
         """Look again and again until there is something, and return it.

@@ -213,6 +213,7 @@ class Redrive(StrEnum):
     settled = "settled"
     kept = "kept"
     error = "error"
+    left = "left"
 
 
 class RedriveRequest(Document):

@@ -128,6 +128,9 @@ KEY_CHARACTERS = 255
 CANCEL_CHECK = timedelta(seconds=1)
 """How often a running attempt looks whether it shall stop."""
 
+REDRIVE_SECONDS = 20.0
+"""For how long one redrive begins to redrive letters: the answer names those that are left."""
+
 SETTLE_SECONDS = 3.0
 """What is kept of a function's remaining time to record ends and answer."""
 

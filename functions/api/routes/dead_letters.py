@@ -1,6 +1,6 @@
 """Dead letters: what was given up, and another chance for it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +12,11 @@ from api.negotiation import JSON_SPOKEN
 from api.problems import invalid
 from api.services import Services
 from api.strict_json import StrictJsonRoute
+from api.time_left import within_time_left
 from tandem.domain.cursor import CURSOR_CHARACTERS, CursorInvalid
 from tandem.domain.ids import TaskId, TenantId, parse_uuid
 from tandem.domain.task import Mode, State
-from tandem.limits import PAGE_LETTERS
+from tandem.limits import PAGE_LETTERS, REDRIVE_SECONDS
 from tandem.processing import WholeNumber
 from tandem.services.letters import Letter, LetterFilter, Redrive, Redriven
 from tandem.services.letters import Request as RedriveHow
@@ -207,12 +208,14 @@ async def redrive_dead_letters(
         tenant=TenantId(body.tenant) if body.tenant else None,
         own_fault=body.own_fault,
     )
+    until = services.clock.now() + timedelta(seconds=within_time_left(request, REDRIVE_SECONDS))
     how = RedriveHow(
         limit=body.limit,
         dry_run=body.dry_run,
         requested_by=caller.tenant,
         traceparent=request.state.traceparent,
         cursor=body.cursor,
+        over=lambda: services.clock.now() >= until,
     )
     try:
         page = _letters_of(services, body.queue).redrive(wanted, how)

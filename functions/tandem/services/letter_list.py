@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from datetime import timedelta
 
 from tandem.domain.cursor import to_cursor
+from tandem.domain.ids import TaskId
 from tandem.domain.task import Task
 from tandem.limits import LETTERS_HIDDEN, LETTERS_LOOKED_AT, PAGE_LETTERS
 from tandem.ports import DeadLetter, DeadLetterBox, TaskPage, TaskStore
@@ -61,11 +62,15 @@ class LetterList(ABC):
         Raises:
             CursorInvalid: no listing gave the cursor.
         """
-        page = self._chosen(wanted, request)
-        redriven = [self._tried(letter, request) for letter in page.letters]
+        if wanted.by_id:
+            redriven, cursor = self._named(wanted, request), None
+        else:
+            page = self._look(wanted, request.limit, request.cursor)
+            redriven = [self._tried(letter, request) for letter in page.letters]
+            cursor = page.next_cursor
         if request.cursor is None and (wanted.letter_ids or not wanted.by_id):
             redriven += self._messages(wanted, request)
-        return RedrivePage(redriven, page.next_cursor)
+        return RedrivePage(redriven, cursor)
 
     @abstractmethod
     def _listed(self, limit: int, cursor: str | None) -> TaskPage:
@@ -99,14 +104,31 @@ class LetterList(ABC):
     def _send(self, task: Task) -> None:
         """Send a message's task again."""
 
-    def _chosen(self, wanted: LetterFilter, request: Request) -> LetterPage:
-        """Return the tasks that a redrive is for."""
-        if not wanted.by_id:
-            return self._look(wanted, request.limit, request.cursor)
-        named = (self._store.get(task_id) for task_id in wanted.task_ids)
-        tasks = [task for task in named if task is not None and self._may_be_named(task)]
-        letters = list(filter(wanted.matches, map(self._letter_of, tasks)))
-        return LetterPage(letters[: request.limit], None)
+    def _named(self, wanted: LetterFilter, request: Request) -> list[Redriven]:
+        """Redrive the tasks that are named: each is read by itself, and ends by itself."""
+        redriven: list[Redriven] = []
+        for task_id in wanted.task_ids:
+            if len(redriven) == request.limit:
+                break
+            letter = self._read(task_id, request)
+            if isinstance(letter, Redriven):
+                redriven.append(letter)
+            elif letter is not None and wanted.matches(letter):
+                redriven.append(self._tried(letter, request))
+        return redriven
+
+    def _read(self, task_id: TaskId, request: Request) -> Letter | Redriven | None:
+        """Return the letter that a named task is, if it is one; or why it was not read."""
+        if request.over():
+            return Redriven(Letter.unread(task_id), Redrive.LEFT)
+        try:
+            task = self._store.get(task_id)
+        except Exception as error:  # noqa: BLE001 - one letter's failure is not the others'
+            self._logger.error("not redriven", task_id=task_id, **described(error))
+            return Redriven(Letter.unread(task_id), Redrive.ERROR)
+        if task is None or not self._may_be_named(task):
+            return None
+        return self._letter_of(task)
 
     def _look(self, wanted: LetterFilter, limit: int, cursor: str | None) -> LetterPage:
         """Return up to `limit` wanted tasks, of the next `LETTERS_LOOKED_AT` or fewer."""
@@ -126,18 +148,33 @@ class LetterList(ABC):
         return LetterPage(found, cursor)
 
     def _messages(self, wanted: LetterFilter, request: Request) -> list[Redriven]:
+        if request.over():
+            return []
         hide = timedelta(0) if request.dry_run else LETTERS_HIDDEN
         redriven = []
         for message in self._box.look(request.limit, hide=hide):
             named = not wanted.letter_ids or message.letter_id in wanted.letter_ids
-            letter = self._with_task(message) if named else None
-            if letter is not None and wanted.matches(letter):
-                redriven.append(self._tried(letter, request))
+            done = self._tried_message(message, wanted, request) if named else None
+            if done is not None:
+                redriven.append(done)
             elif not request.dry_run:
                 self._box.put_back(message)
         return redriven
 
+    def _tried_message(
+        self, message: DeadLetter, wanted: LetterFilter, request: Request
+    ) -> Redriven | None:
+        """Redrive a message; return None when it is none of those that are wanted."""
+        try:
+            letter = self._with_task(message)
+        except Exception as error:  # noqa: BLE001 - one letter's failure is not the others'
+            self._logger.error("not redriven", letter_id=message.letter_id, **described(error))
+            return Redriven(Letter.of_message(message, None), Redrive.ERROR)
+        return self._tried(letter, request) if wanted.matches(letter) else None
+
     def _tried(self, letter: Letter, request: Request) -> Redriven:
+        if request.over():
+            return Redriven(letter, Redrive.LEFT)
         try:
             if letter.message is not None:
                 return self._redrive_message(letter, letter.message, request)

@@ -1,5 +1,6 @@
 """What was given up and waits for a decision, and what a redrive of it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +24,13 @@ class Letter:
     since: datetime | None
     """When it was given up."""
     message: DeadLetter | None = None
+    named: TaskId | None = None
+    """A task that was asked for by its id and that could not be read."""
+
+    @staticmethod
+    def unread(task_id: TaskId) -> "Letter":
+        """Return the letter of a task that was asked for and was not read."""
+        return Letter(task=None, reason="", error="", since=None, named=task_id)
 
     @staticmethod
     def of_message(message: DeadLetter, task: Task | None) -> "Letter":
@@ -46,7 +54,7 @@ class Letter:
         """The task; None when the message names none."""
         if self.task is not None:
             return self.task.task_id
-        return named_task(self.message) if self.message else None
+        return named_task(self.message) if self.message else self.named
 
 
 def named_task(message: DeadLetter) -> TaskId | None:
@@ -115,6 +123,8 @@ class Redrive(StrEnum):
     """It names no task, or one whose processor or input is gone: nobody can do it again."""
     ERROR = "error"
     """An error stopped it, and it waits as before: ask again."""
+    LEFT = "left"
+    """There was no time for it, and it waits as before: ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +160,5 @@ class Request:
     """The trace that the new tasks belong to."""
     cursor: str | None = None
     """Where a redrive before ended."""
+    over: Callable[[], bool] = lambda: False
+    """Whether the time for it is over: what is left then is not begun."""

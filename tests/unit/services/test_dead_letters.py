@@ -223,6 +223,64 @@ def test_one_letter_that_cannot_be_redriven_stops_no_other(
     assert listed(wiring) == [tasks[1].task_id]
 
 
+def test_a_named_task_that_cannot_be_read_stops_no_other(
+    wiring: MemoryWiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [failed(wiring).task_id for _ in range(3)]
+    healthy = wiring.store.get
+
+    def throttled(task_id: TaskId) -> Task | None:
+        if task_id == tasks[1]:
+            raise ConnectionError
+        return healthy(task_id)
+
+    monkeypatch.setattr(wiring.store, "get", throttled)
+    done = redrive(wiring, LetterFilter(task_ids=tuple(tasks)))
+    assert [(one.letter.task_id, one.done) for one in done] == [
+        (tasks[0], Redrive.NEW_TASK),
+        (tasks[1], Redrive.ERROR),
+        (tasks[2], Redrive.NEW_TASK),
+    ]
+
+
+def test_a_message_whose_task_cannot_be_read_stops_no_other(
+    wiring: MemoryWiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_flight = wiring.submissions.offline(new_work(wiring))
+    give_up(wiring, in_flight)
+    tasks = [failed(wiring).task_id for _ in range(2)]
+    healthy = wiring.store.get
+
+    def throttled(task_id: TaskId) -> Task | None:
+        if task_id == in_flight.task_id:
+            raise ConnectionError
+        return healthy(task_id)
+
+    monkeypatch.setattr(wiring.store, "get", throttled)
+    done = {one.letter.task_id: one.done for one in redrive(wiring)}
+    assert done == dict.fromkeys(tasks, Redrive.NEW_TASK) | {in_flight.task_id: Redrive.ERROR}
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_what_there_is_no_time_for_is_left_and_said(wiring: MemoryWiring, *, by_name: bool) -> None:
+    tasks = [failed(wiring).task_id for _ in range(4)]
+    wanted = LetterFilter(task_ids=tuple(tasks)) if by_name else ALL
+
+    def over() -> bool:
+        return len(wiring.dead_letters.peek(10).letters) < 3
+
+    request = Request(limit=100, dry_run=False, requested_by="ops", traceparent="00-1", over=over)
+    done = {
+        one.letter.task_id: one.done for one in wiring.dead_letters.redrive(wanted, request).letters
+    }
+    left = [task_id for task_id, what in done.items() if what is Redrive.LEFT]
+    assert sorted(done) == sorted(tasks)
+    assert len(left) == 2
+    assert listed(wiring) == sorted(left)
+    assert {one.done for one in redrive(wiring, wanted)} <= {Redrive.NEW_TASK, Redrive.ALREADY}
+    assert listed(wiring) == []
+
+
 @pytest.mark.parametrize(
     ("wanted", "matched"),
     [
