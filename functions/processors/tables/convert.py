@@ -6,31 +6,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from processors.tables.database import MAX_WRITTEN_BYTES, NON_FINITE
+from processors.tables.database import MAX_WRITTEN_BYTES
 from processors.tables.files import TableFormat
-from processors.tables.plain_values import Kind, kind_of, plain_sql, quoted
+from processors.tables.plain_values import quoted
 from processors.tables.table import Column, Table, TableInput, open_table
+from processors.tables.writing import CONTENT_TYPES, copy_options, value_sql
 from tandem.processing import Permanent, SavedFile, TaskContext, processor
 
 FileName = Annotated[
     str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?$")
 ]
-
-_CONTENT_TYPES: dict[TableFormat, str] = {
-    "csv": "text/csv; charset=utf-8; header=present",
-    "jsonl": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
-_OPTIONS: dict[TableFormat, str] = {
-    "csv": "FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '', "
-    "NEW_LINE '\\r\\n'",
-    "jsonl": "FORMAT json, ARRAY false",
-    "parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {rows}",
-}
-_ROW_GROUP_ROWS = 122_880
-_ROW_GROUP_CELLS = 2_000_000
-_JSON_TEXT = r'"(\\.|[^"\\])*"'
-_NOT_IN_PARQUET = ("HUGEINT", "UHUGEINT", "BIGNUM", "INTERVAL", "TIME WITH TIME ZONE", "UNION")
 
 
 class Input(TableInput):
@@ -83,7 +68,7 @@ def convert_table(data: Input, ctx: TaskContext) -> Output:
             [(rows,)] = table.database.query(_copy_sql(columns, data.to, target))
         ctx.progress(2, 3, "saving the file")
         file = ctx.save_file(
-            data.filename or f"table.{data.to}", target, content_type=_CONTENT_TYPES[data.to]
+            data.filename or f"table.{data.to}", target, content_type=CONTENT_TYPES[data.to]
         )
     return Output(file=file, rows=rows, columns=len(columns))
 
@@ -111,35 +96,10 @@ def _copy_sql(columns: list[Column], to: TableFormat, target: Path) -> str:
     if not all(column.name for column in columns):
         message = "a column has no name"
         raise Permanent(message)
-    values = ", ".join(f"{_value_sql(column, to)} AS {quoted(column.name)}" for column in columns)
-    options = _OPTIONS[to].format(rows=min(_ROW_GROUP_ROWS, _ROW_GROUP_CELLS // len(columns)))
+    values = ", ".join(
+        f"{value_sql(quoted(column.name), column.type, to)} AS {quoted(column.name)}"
+        for column in columns
+    )
+    options = copy_options(to, len(columns))
     # The target is in a folder that Python named, without a quote in it.
     return f"COPY (SELECT {values} FROM data) TO '{target}' ({options})"  # noqa: S608
-
-
-def _value_sql(column: Column, to: TableFormat) -> str:
-    name = quoted(column.name)
-    plain = plain_sql(name, column.type)
-    match to, kind_of(column.type):
-        case "parquet", kind:
-            return _parquet_sql(name, column.type, kind, plain)
-        case "jsonl", "float":
-            return f"CASE WHEN isfinite({name}) THEN {name} END"
-        case _, "nested":
-            # What is left of it without its texts has these words only where they are numbers.
-            rest = f"regexp_replace(CAST({plain} AS VARCHAR), '{_JSON_TEXT}', '', 'g')"
-            checked = f"CASE WHEN regexp_matches({rest}, 'NaN|Infinity') THEN error('{NON_FINITE}')"
-            checked += f" ELSE {plain} END"
-            return checked if to == "jsonl" else f"CAST({checked} AS VARCHAR)"
-    return plain
-
-
-def _parquet_sql(name: str, column_type: str, kind: Kind, plain: str) -> str:
-    """Return SQL for what Parquet can hold; DuckDB would put the nearest type in its place."""
-    if kind == "large integer":
-        return f"CAST({name} AS VARCHAR)"
-    if kind == "nested":
-        return plain if any(one in column_type for one in _NOT_IN_PARQUET) else name
-    if column_type == "BIGINT":  # it may be what a HUGEINT was narrowed to
-        return f"CAST({name} AS BIGINT)"
-    return plain if column_type in _NOT_IN_PARQUET else name

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from processors.tables.writing import NON_FINITE
 from tandem.processing import Permanent, TaskContext
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ of Parquet can stand for any number of values, and another attempt would meet as
 _WATCH_SECONDS = 0.2
 _INTERRUPT_SECONDS = 5.0
 
-NON_FINITE = "a nested value is NaN or infinite, which JSON has not"
 _CAUSES = (
     (NON_FINITE, NON_FINITE),
     (r"not utf-8|invalid utf-8|invalid unicode", "the file is not UTF-8 text"),
