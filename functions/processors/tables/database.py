@@ -53,6 +53,8 @@ class Database:
         self._over_at = time.monotonic() + MAX_SECONDS
         self.stuck = False
         """Whether a statement did not end when it was interrupted."""
+        self.relation = ""
+        """The SQL that `data` stands for."""
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of one statement.
@@ -102,6 +104,7 @@ class Database:
     def view(self, relation: str) -> None:
         """Make a relation what `data` stands for."""
         self.query(f"CREATE OR REPLACE VIEW data AS FROM {relation}")
+        self.relation = relation
 
     def _check(self) -> None:
         """Raise what should end the statement that runs."""

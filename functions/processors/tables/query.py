@@ -1,37 +1,123 @@
-"""One SQL query over a table, by a DuckDB that can do nothing else."""
+"""One SQL query over tables, by a DuckDB that can do nothing else."""
 
-from typing import Any
+from typing import Annotated, Any, Self, override
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.config import JsonDict
 
-from processors.tables.files import MAX_COLUMNS
-from processors.tables.query_runner import MAX_RESULT_BYTES, MAX_SECONDS, MEMORY_LIMIT, run_query
+from processors.tables.files import MAX_COLUMNS, TableFormat
+from processors.tables.query_limits import (
+    MAX_FILE_BYTES,
+    MAX_RESULT_BYTES,
+    MAX_SECONDS,
+    MEMORY_LIMIT,
+)
 from processors.tables.table import TableInput
-from tandem.processing import TaskContext, WholeNumber, processor
+from tandem.processing import SavedFile, TaskContext, Upload, WholeNumber, processor
 
 MAX_SQL_CHARACTERS = 10_000
 MAX_RESULT_ROWS = 10_000
+DEFAULT_ROWS = 1000
+MAX_TABLES = 8
+
+TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+
+
+def _source(name: str, kind: str) -> JsonDict:
+    """Return the schema of an input that takes its tables from one field."""
+    others: JsonDict = {other: {"type": "null"} for other in ("rows", "upload", "uploads")}
+    if name != "upload":
+        others["format"] = {"type": "null"}
+    return {"required": [name], "properties": others | {name: {"type": kind}}}
 
 
 class Input(TableInput):
-    """A table, and what to ask of it."""
+    """Tables, and what to ask of them."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                _source("rows", "array"),
+                _source("upload", "string"),
+                _source("uploads", "object"),
+            ]
+        },
+    )
+
+    uploads: dict[TableName, Upload] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_TABLES,
+        description=(
+            f"Ids of up to {MAX_TABLES} uploads by the names of the tables that they are in the "
+            "query, in place of `upload`. Names are of letters, digits and underscores, and "
+            "differ in more than case."
+        ),
+        examples=[
+            {
+                "orders": "01981f6c-7a3e-7c11-9b1f-3f6f0c9f4a10",
+                "customers": "01981f6c-7a3e-7c11-9b1f-3f6f0c9f4a11",
+            }
+        ],
+    )
     sql: str = Field(
         min_length=1,
         max_length=MAX_SQL_CHARACTERS,
         description=(
-            "One SELECT in DuckDB's SQL, over the table `data`. It sees no files, network, "
-            f"extensions or settings, and has {MEMORY_LIMIT} of memory and {MAX_SECONDS} s."
+            "One SELECT in DuckDB's SQL, over the table `data` or those that `uploads` names. It "
+            "sees no files, network, extensions or settings, and has "
+            f"{MEMORY_LIMIT} of memory and {MAX_SECONDS} s."
         ),
         examples=["SELECT city, sum(amount) AS total FROM data GROUP BY city ORDER BY total DESC"],
     )
-    limit: WholeNumber = Field(
-        1000,
+    limit: WholeNumber | None = Field(
+        None,
         ge=1,
         le=MAX_RESULT_ROWS,
-        description="How many rows to return at most.",
+        description=f"How many rows to return at most; {DEFAULT_ROWS} by default. Not with `to`.",
         examples=[100],
     )
+    to: TableFormat | None = Field(
+        None,
+        description=(
+            "The format of a file to write the whole result to, "
+            f"{MAX_FILE_BYTES >> 20} MiB at most, in place of rows in the output. Values are "
+            "written as `convert-table` writes them, but integers beyond 64 bits are refused in "
+            "`parquet`."
+        ),
+        examples=["parquet"],
+    )
+
+    @override
+    def _check_source(self) -> None:
+        if [self.rows, self.upload, self.uploads].count(None) != 2:
+            message = "give one of rows, upload and uploads"
+            raise ValueError(message)
+        if self.uploads is None:
+            super()._check_source()
+            return
+        if self.format is not None:
+            message = "format goes with upload"
+            raise ValueError(message)
+        if len({name.lower() for name in self.uploads}) < len(self.uploads):
+            message = "names of uploads must differ in more than case"
+            raise ValueError(message)
+
+    @model_validator(mode="after")
+    def _one_result(self) -> Self:
+        if self.to is not None and self.limit is not None:
+            message = "limit goes without to: write LIMIT in the query"
+            raise ValueError(message)
+        return self
+
+    def tables(self) -> dict[str, TableInput]:
+        """Return the tables by their names in the query."""
+        if self.uploads is None:
+            return {"data": self}
+        return {
+            name: TableInput(rows=None, upload=upload, format=None)
+            for name, upload in self.uploads.items()
+        }
 
 
 class ResultColumn(BaseModel):
@@ -44,10 +130,10 @@ class ResultColumn(BaseModel):
 
 
 class Output(BaseModel):
-    """The rows of the result."""
+    """The result: its rows, or the file that holds them."""
 
     columns: list[ResultColumn] = Field(description=f"{MAX_COLUMNS} at most.")
-    rows: list[list[Any]] = Field(
+    rows: list[list[Any]] | None = Field(
         description=(
             "The values in the columns' order. Booleans, text and null are what they are in JSON. "
             "Integers are numbers with all their digits, which may be more than the 53 bits that "
@@ -55,24 +141,33 @@ class Output(BaseModel):
             "are NaN or infinite. DECIMAL is text, so that it stays exact: cast it to DOUBLE for "
             "a number. Dates and times are text in ISO 8601, instants in UTC with a Z; blobs are "
             "text in hexadecimal; lists, structs, maps and JSON are nested JSON, whose values are "
-            "as DuckDB writes them in JSON. Other types are text."
+            "as DuckDB writes them in JSON. Other types are text. Null with `to`."
         ),
         examples=[[["Oslo", 12.5], ["Bergen", None]]],
     )
-    row_count: int = Field(description="How many rows are returned.")
+    row_count: int = Field(description="How many rows are returned, or written to the file.")
     truncated: bool = Field(
         description="Whether the result has more rows than are returned: more than `limit`, or "
-        f"more than fit in {MAX_RESULT_BYTES >> 20} MiB of JSON."
+        f"more than fit in {MAX_RESULT_BYTES >> 20} MiB of JSON. A file always has all."
+    )
+    file: SavedFile | None = Field(
+        None, description="With `to`: the file, which is the task's result."
     )
 
 
 @processor("query-table", time_limit=100)
 def query_table(data: Input, ctx: TaskContext) -> Output:
-    """Run one SQL query over a CSV, JSON Lines or Parquet table, or over inline rows."""
-    answer = run_query(data, data.sql, data.limit, ctx)
+    """Run one SQL query over CSV, JSON Lines or Parquet tables, or over inline rows."""
+    from processors.tables.query_runner import run_query, write_query
+
+    if data.to:
+        answer, file = write_query(data.tables(), data.sql, data.to, ctx)
+    else:
+        answer, file = run_query(data.tables(), data.sql, data.limit or DEFAULT_ROWS, ctx), None
     return Output(
         columns=[ResultColumn(name=name, type=kind) for name, kind in answer["columns"]],
-        rows=answer["rows"],
-        row_count=len(answer["rows"]),
+        rows=None if data.to else answer["rows"],
+        row_count=answer["row_count"],
         truncated=answer["truncated"],
+        file=file,
     )

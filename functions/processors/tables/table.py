@@ -74,6 +74,10 @@ class TableInput(BaseModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
+        self._check_source()
+        return self
+
+    def _check_source(self) -> None:
         if (self.rows is None) == (self.upload is None):
             message = "give either rows or upload"
             raise ValueError(message)
@@ -85,7 +89,6 @@ class TableInput(BaseModel):
             if not 0 < width <= MAX_COLUMNS:
                 message = f"rows must have 1 to {MAX_COLUMNS} different columns, not {width}"
                 raise ValueError(message)
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,10 @@ class Table:
     columns: list[Column]
     small: bool
     """Whether all its distinct values fit in memory."""
+    file: Path
+    """What the view reads."""
+    relation: str
+    """The SQL that reads it, with `getvariable('file')` in the place of its path."""
 
 
 @contextmanager
@@ -135,7 +142,7 @@ def open_table(
         if kind == "parquet" and small:  # its size says little: values may repeat at no cost
             rows = database.query("SELECT count(*) FROM data")[0][0]
             small = rows * len(columns) <= SMALL_TABLE_CELLS
-        yield Table(database, columns, small)
+        yield Table(database, columns, small, file, database.relation)
 
 
 @contextmanager

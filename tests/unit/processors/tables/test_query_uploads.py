@@ -1,0 +1,93 @@
+"""Queries over several uploads, each a table of its own."""
+
+from itertools import combinations
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
+
+from processors.tables.query import Input, query_table
+from tandem.processing import Permanent
+from tandem.processing.upload import uploads_in
+from tandem.testing import FakeContext
+
+ROWS = [{"a": 1}]
+CONTEXT = FakeContext(
+    uploads={
+        "o": ("orders.csv", b"id,customer,amount\n1,7,12.5\n2,8,3\n3,7,1\n"),
+        "c": ("customers.jsonl", b'{"id": 7, "name": "Ida"}\n{"id": 8, "name": "Ola"}\n'),
+    }
+)
+
+
+def rows_of(sql: str, uploads: dict[str, str]) -> list[list] | None:
+    return query_table.run(Input(sql=sql, uploads=uploads), CONTEXT).rows
+
+
+def test_each_upload_is_a_table_of_its_own():
+    sql = """SELECT name, sum(amount) AS total
+             FROM orders JOIN Customers ON customer = Customers.id
+             GROUP BY name ORDER BY total DESC -- the best first"""
+    rows = rows_of(sql, {"orders": "o", "customers": "c"})
+    assert rows == [["Ida", 13.5], ["Ola", 3.0]]
+
+
+def test_an_upload_may_be_two_tables():
+    sql = "SELECT count(*) FROM a JOIN b ON a.id < b.id"
+    assert rows_of(sql, {"a": "o", "b": "o"}) == [[3]]
+
+
+def test_a_name_may_be_a_word_of_sql_or_hide_a_view():
+    sql = 'SELECT count(*) FROM "select", duckdb_settings'
+    assert rows_of(sql, {"select": "o", "duckdb_settings": "c"}) == [[6]]
+
+
+def test_a_wrong_name_says_which_there_are():
+    with pytest.raises(Permanent) as refused:
+        rows_of("FROM data", {"orders": "o", "customers": "c"})
+    expected = 'there is no table "data": the query has "customers" and "orders"'
+    assert refused.value.reason == expected
+
+
+def test_eight_are_the_most():
+    uploads = dict.fromkeys(("a", "b", "c", "d", "e", "f", "g", "h"), "o")
+    sql = f"FROM {', '.join(uploads)} SELECT count(*)"
+    assert rows_of(sql, uploads) == [[3**8]]
+
+
+@pytest.mark.parametrize(
+    ("given_input", "expected"),
+    [
+        ({"uploads": {}}, "at least 1 item"),
+        ({"uploads": dict.fromkeys("abcdefghi", "o")}, "at most 8 items"),
+        ({"uploads": {"a b": "o"}}, "should match pattern"),
+        ({"uploads": {"": "o"}}, "should match pattern"),
+        ({"uploads": {"1st": "o"}}, "should match pattern"),
+        ({"uploads": {'a"b': "o"}}, "should match pattern"),
+        ({"uploads": {"a": ""}}, "at least 1 character"),
+        ({"uploads": {"a": "o", "A": "c"}}, "must differ in more than case"),
+        ({"uploads": {"a": "o"}, "upload": "o"}, "give one of rows, upload and uploads"),
+        ({"uploads": {"a": "o"}, "rows": ROWS}, "give one of rows, upload and uploads"),
+        ({"uploads": {"a": "o"}, "format": "csv"}, "format goes with upload"),
+        ({}, "give one of rows, upload and uploads"),
+    ],
+)
+def test_input_says_what_is_wrong(given_input, expected):
+    with pytest.raises(ValidationError, match=expected):
+        Input.model_validate({"sql": "SELECT 1"} | given_input)
+
+
+def test_the_library_sees_every_upload():
+    given = Input(sql="SELECT 1", uploads={"a": "one", "b": "two"})
+    assert list(uploads_in(given)) == ["one", "two"]
+
+
+def test_the_schema_says_that_one_source_is_given():
+    validator = Draft202012Validator(Input.model_json_schema())
+    sources = {"rows": ROWS, "upload": "o", "uploads": {"a": "o"}}
+    for name, value in sources.items():
+        validator.validate({"sql": "SELECT 1", name: value})
+    for pair in combinations(sources, 2):
+        given = {"sql": "SELECT 1"} | {name: sources[name] for name in pair}
+        assert not validator.is_valid(given)
+    assert not validator.is_valid({"sql": "SELECT 1"})
