@@ -1,6 +1,7 @@
 """The one logger of a function, and what the standard library's loggers make of it."""
 
 import logging
+import os
 import sys
 from io import FileIO, TextIOWrapper
 from typing import TextIO, cast
@@ -55,19 +56,33 @@ logger = Logger(stream=cast("TextIO", _Output(sys.stdout)))
 """Writes JSON lines; its level and the service's name are read from POWERTOOLS_* variables."""
 
 
+def _level() -> int:
+    """Return the level of our own lines, as the template's LogLevel says.
+
+    Powertools prefers the platform's level. That one is INFO where ours is above it: the platform
+    takes metrics for lines at INFO, and would drop them.
+    """
+    name = os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO").upper()
+    return logging.getLevelNamesMapping().get(name, logging.INFO)
+
+
 def _take_over() -> None:
     """Write what the standard library's loggers are given as our lines, each once.
 
     So they carry the ids of the task that they are about. Lambda's runtime has a handler of its
-    own on the root logger. Libraries say what is wrong, and no more.
+    own on the root logger, and sets that to the platform's level. Libraries say what is wrong, and
+    no more, whatever the level: the AWS SDK's debugging shows inputs, keys and session tokens.
     """
+    level = _level()
     handler = logger.registered_handler
     handler.addFilter(_WithoutText())
-    logging.getLogger(logger.name).propagate = False
+    own = logging.getLogger(logger.name)
+    own.propagate = False
+    own.setLevel(level)
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger(PROCESSORS).setLevel(logger.log_level)
+    root.setLevel(max(level, logging.WARNING))
+    logging.getLogger(PROCESSORS).setLevel(level)
 
 
 _take_over()

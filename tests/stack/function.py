@@ -28,6 +28,8 @@ class Function:
     timeout_seconds: int = 30
     memory_mb: int = 1024
     environment: Mapping[str, str] = field(default_factory=dict)
+    platform_log_level: str = "INFO"
+    """The level below which Lambda drops lines; its runtime sets the root logger to it."""
 
     def command(self) -> list[str]:
         """Return what starts the runtime client, in an interpreter with no site-packages.
@@ -58,7 +60,7 @@ class Function:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory_mb),
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self.timeout_seconds),
             "AWS_LAMBDA_LOG_FORMAT": "JSON",
-            "AWS_LAMBDA_LOG_LEVEL": "INFO",
+            "AWS_LAMBDA_LOG_LEVEL": self.platform_log_level,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,

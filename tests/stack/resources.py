@@ -39,6 +39,7 @@ OF_DEPLOYMENTS = ("CanaryRole", "DeploymentRole")
 """Roles that name functions, of which there are none here (test_canary.py has them)."""
 
 FUNCTION_PROPERTIES = ("Handler", "Timeout", "MemorySize")
+LOG_LEVEL = "ApplicationLogLevel"
 
 type Node = dict[str, Any]
 
@@ -125,12 +126,14 @@ class Resources:
             key: self._outputs[f"{name}{index}"]
             for index, key in enumerate(_declared(self._template, name))
         }
+        log_level = said.pop(LOG_LEVEL)
         handler, timeout, memory = (said.pop(key) for key in FUNCTION_PROPERTIES)
         return Function(
             folder=build_dir / name,
             handler=handler,
             timeout_seconds=int(timeout),
             memory_mb=int(memory),
+            platform_log_level=log_level,
             environment=said | {"AWS_ENDPOINT_URL": self._emulator.endpoint_url},
         )
 
@@ -170,6 +173,7 @@ def functions_of(template: Node) -> list[str]:
 def _declared(template: Node, function: str) -> Node:
     properties = template["Resources"][function]["Properties"]
     own = {name: properties[name] for name in FUNCTION_PROPERTIES}
+    own[LOG_LEVEL] = template["Globals"]["Function"]["LoggingConfig"][LOG_LEVEL]
     return own | declared_variables(template, function)
 
 

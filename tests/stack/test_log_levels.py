@@ -1,0 +1,102 @@
+"""No level of the logs shows inputs, keys or session tokens, and none drops a metric.
+
+The functions run in Lambda's runtime client, which sets the root logger to the platform's level.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local import artifact
+from tests.factories.events import http_event, sqs_record
+from tests.factories.receiver import Receiver
+from tests.stack.resources import Resources
+from tests.stack.runtime import FunctionRuntime
+from tests.unit.test_log_levels import LEVELS, number, passed
+
+SECRET = f"secret{uuid4().hex}"
+"""Part of every input."""
+SESSION = f"session{uuid4().hex}"
+INPUTS: list[tuple[str, Any]] = [
+    ("echo", {"message": SECRET}),
+    ("echo", {"message": {SECRET: 1}}),
+    ("checksum-files", {"uploads": [SECRET]}),
+    ("query-table", {"rows": [{SECRET: SECRET}], "sql": f"SELECT {SECRET}1"}),
+    ("query-table", {"rows": [{"a": SECRET}], "sql": f"SELECT CAST('{SECRET}' AS INTEGER)"}),
+    ("summarize-table", {"rows": [{SECRET: SECRET}]}),
+]
+
+
+@pytest.fixture(scope="module", params=LEVELS)
+def resources(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Resources]:
+    """The resources of a stack with each LogLevel."""
+    artifact.build(artifact.machine_architecture())
+    folder = tmp_path_factory.mktemp(request.param)
+    with Resources(folder, parameters={"LogLevel": request.param}) as made:
+        yield made
+
+
+def running(resources: Resources, name: str, scratch: Path, **more: str) -> FunctionRuntime:
+    """Return a function whose session token must not be seen."""
+    scratch.mkdir()
+    function = resources.function(name)
+    environment = {**function.environment, "AWS_SESSION_TOKEN": SESSION, **more}
+    return FunctionRuntime(replace(function, environment=environment), scratch)
+
+
+def as_records(resources: Resources, queue: str) -> dict[str, Any]:
+    """Take what waits in a queue, as its function is given it."""
+    found = resources.aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+    return {"Records": [sqs_record(one["Body"]) for one in found["Messages"]]}
+
+
+def signing_secret(resources: Resources) -> str:
+    name = resources.function("ApiFunction").environment["CALLBACK_SECRET"]
+    return resources.aws.secrets_manager.get_secret_value(SecretId=name)["SecretString"]
+
+
+@pytest.mark.timeout(240)
+def test_nothing_secret_is_logged_and_all_metrics_are(resources: Resources, tmp_path: Path) -> None:
+    platform = resources.function("ApiFunction").platform_log_level
+    level = resources.function("ApiFunction").environment["POWERTOOLS_LOG_LEVEL"]
+    runtimes = {}
+    with Receiver("127.0.0.1") as receiver:
+        trust = str(receiver.write_authority(tmp_path / "authority.pem"))
+        own = {"SSL_CERT_FILE": trust, "CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8"}
+        with running(resources, "ApiFunction", tmp_path / "api", **own) as api:
+            runtimes["api"] = api
+            for processor, data in INPUTS:
+                body = {"processor": processor, "input": data, "callback_url": receiver.url}
+                for path in ("/process-online", "/process-offline"):
+                    assert api.invoke(http_event("POST", path, body))["statusCode"] < 500
+            keys = api.invoke(http_event("GET", "/callback-keys"))
+            assert keys["statusCode"] == 200
+        with running(resources, "WorkerFunction", tmp_path / "worker") as worker:
+            runtimes["worker"] = worker
+            worker.invoke(as_records(resources, resources.queue_url))
+        queue = resources.function("WorkerFunction").environment["CALLBACK_QUEUE_URL"]
+        with running(resources, "CallbackFunction", tmp_path / "callback", **own) as callback:
+            runtimes["callback"] = callback
+            callback.invoke(as_records(resources, queue))
+        assert receiver.requests
+    with running(resources, "ReportFunction", tmp_path / "report") as report:
+        runtimes["report"] = report
+        assert report.invoke({})["closed"]
+
+    key = json.loads(keys["body"])["keys"][0]["key"].removeprefix("whsec_")
+    secrets = {SECRET, SESSION, signing_secret(resources), key}
+    logs = {name: runtime.log for name, runtime in runtimes.items()}
+    assert [(name, one) for name, log in logs.items() for one in secrets if one in log] == []
+
+    lines = [line for runtime in runtimes.values() for line in runtime.log_entries()]
+    below = [one for one in lines if "message" in one and number(one["level"]) < LEVELS[level]]
+    assert below == []
+    metrics = {name for line in lines if "_aws" in line and passed(line, platform) for name in line}
+    assert {"WindowsClosed", "TasksSucceeded", "TasksSwept"} <= metrics

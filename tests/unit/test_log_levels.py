@@ -1,0 +1,99 @@
+"""What is written at each LogLevel, in a process that Lambda's runtime has set up for logging."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import pytest
+
+from local.template import load_template
+
+LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40}
+LIBRARIES = ("botocore.endpoint", "boto3", "urllib3", "any.other")
+PROGRAM = f"""
+import logging, sys
+logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
+logging.getLogger().setLevel(sys.argv[1])
+from tandem.telemetry import PROCESSORS, logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
+for level in (10, 20, 30, 40):
+    logging.getLogger(logger.name).log(level, f"ours {{level}}")
+    for name in (f"{{PROCESSORS}}.orders", *{LIBRARIES}):
+        logging.getLogger(name).log(level, f"{{name}} {{level}}")
+metrics = EphemeralMetrics(namespace="Tandem")
+metrics.add_metric("WindowsClosed", "Count", 1)
+metrics.flush_metrics()
+"""
+
+
+def platform_level(level: str) -> str:
+    """Return what the template gives the platform for its filter."""
+    template = load_template()
+    name, *choice = template["Globals"]["Function"]["LoggingConfig"]["ApplicationLogLevel"][
+        "Fn::If"
+    ]
+    [said, wanted] = template["Conditions"][name]["Fn::Equals"]
+    assert said == {"Ref": "LogLevel"}
+    found: str = choice[0] if level == wanted else choice[1]
+    return found
+
+
+@cache
+def written(level: str) -> list[dict[str, Any]]:
+    """Return what a process writes that says something at each level, by each kind of logger."""
+    platform = platform_level(level)
+    environment = {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path.endswith("functions")),
+        "POWERTOOLS_LOG_LEVEL": level,
+        "POWERTOOLS_SERVICE_NAME": "api",
+        "AWS_LAMBDA_LOG_LEVEL": platform,
+        "TZ": "Asia/Kathmandu",
+    }
+    done = subprocess.run(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-W", "error", "-c", PROGRAM, platform],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def number(level: str) -> int:
+    """Return where a level stands among all."""
+    return logging.getLevelNamesMapping()[level]
+
+
+def passed(line: dict[str, Any], platform: str) -> bool:
+    """Return whether the platform keeps a line: one without a level, as metrics are, is at INFO.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    return number(line.get("level", "INFO")) >= LEVELS[platform]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_our_lines_are_written_from_the_level_on_and_libraries_from_warning_on(level: str) -> None:
+    lines = written(level)
+    kept = {str(line["message"]) for line in lines if "message" in line}
+    first = dict.fromkeys(("ours", "processors.orders"), LEVELS[level])
+    first |= dict.fromkeys(LIBRARIES, max(LEVELS[level], LEVELS["WARN"]))
+    assert kept == {
+        f"{name} {number}"
+        for name, least in first.items()
+        for number in LEVELS.values()
+        if number >= least
+    }
+    assert [line for line in lines if not passed(line, platform_level(level))] == []
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_metrics_pass_the_platforms_filter_whatever_the_level(level: str) -> None:
+    metrics = [line for line in written(level) if "_aws" in line]
+    assert [line["WindowsClosed"] for line in metrics] == [[1.0]]
+    assert all(passed(line, platform_level(level)) for line in metrics)
