@@ -11,7 +11,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.13 --universal
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
-export PYTHON
+export PYTHON PARAMETERS # a recipe that pastes a value gives it to the shell to read
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run token down build deploy destroy test check audit bench soak fuzz docs openapi client lock clean
@@ -34,7 +34,7 @@ build: setup ## Build what is deployed (ARCHITECTURE=arm64, or x86_64)
 	@$(BIN)/python -m local build --architecture $(ARCHITECTURE)
 
 deploy: setup ## Deploy to AWS (ENV=dev, staging or prod; PARAMETERS="Name=value …"; YES=1: without asking)
-	@$(BIN)/python -m delivery deploy $(ENV) --parameters "$(PARAMETERS)" $(if $(YES),--yes)
+	@$(BIN)/python -m delivery deploy $(ENV) $(if $(YES),--yes)
 
 destroy: setup ## Delete a deployment (ENV; prod: CONFIRM=tandem-prod), and say what stays
 	@$(BIN)/python -m delivery destroy $(ENV) --confirm "$(CONFIRM)"

@@ -1,6 +1,7 @@
 """`python -m delivery`: what make's deploy and destroy call, and the table of costs."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -35,7 +36,11 @@ def _parser() -> argparse.ArgumentParser:
 
     make = commands.add_parser("deploy", help="build, deploy, and ask for its health")
     make.add_argument("environment", choices=NAMES)
-    make.add_argument("--parameters", default="", help="Name=value, with blanks between")
+    make.add_argument(
+        "--parameters",
+        default=os.environ.get("PARAMETERS", ""),
+        help="Name=value, with blanks between, in quotes as a shell takes them; or $PARAMETERS",
+    )
     make.add_argument("--yes", action="store_true", help="do not ask before production changes")
     make.set_defaults(
         command=lambda chosen: deploy(chosen.environment, chosen.parameters, ask=not chosen.yes)

@@ -11,6 +11,8 @@ from local.errors import StackError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+    from mypy_boto3_s3 import S3Client
 
 
 class Account:
@@ -21,22 +23,47 @@ class Account:
         """CloudFormation."""
         return boto3.client("cloudformation")
 
+    @cached_property
+    def s3(self) -> "S3Client":
+        """S3."""
+        return boto3.client("s3")
+
+    def stack(self, name: str) -> "StackTypeDef | None":
+        """Return what is known of a stack, by its name or its id; none when there is none."""
+        try:
+            [stack] = self.cloudformation.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            return None
+        return stack
+
+    def need_stack(self, name: str) -> "StackTypeDef":
+        """Return what is known of a stack.
+
+        Raises:
+            StackError: there is no such stack.
+        """
+        stack = self.stack(name)
+        if stack is None:
+            raise StackError(
+                f"There is no stack {name} in {self.cloudformation.meta.region_name}.",
+                "Another region: AWS_DEFAULT_REGION=eu-central-1 make …",
+            )
+        return stack
+
+    def status(self, name: str) -> str:
+        """Return the status of a stack that is there, or, by its id, was there."""
+        return self.need_stack(name)["StackStatus"]
+
     def outputs(self, stack_name: str) -> dict[str, str]:
         """Return a stack's outputs by name.
 
         Raises:
             StackError: there is no such stack.
         """
-        try:
-            [stack] = self.cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
-        except ClientError as error:
-            if "does not exist" not in str(error):
-                raise
-            raise StackError(
-                f"There is no stack {stack_name} in {self.cloudformation.meta.region_name}.",
-                "Another region: AWS_DEFAULT_REGION=eu-central-1 make …",
-            ) from None
-        return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+        found = self.need_stack(stack_name).get("Outputs", [])
+        return {one["OutputKey"]: one["OutputValue"] for one in found}
 
     def physical_ids(self, stack_name: str) -> dict[str, str]:
         """Return what AWS calls each resource of a stack, by the template's names."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -13,17 +12,14 @@ from pathlib import Path
 import httpx2
 
 from delivery.aws import Account, api_url
+from delivery.changes import ChangeSet, upload
 from delivery.environments import Environment, given
 from local.artifact import build, fingerprint
 from local.deployment import pack
 from local.errors import StackError
-from local.paths import BUILD, PROJECT, SAM_BIN, program
+from local.paths import BUILD, PROJECT
 
 HEALTHY_WITHIN_SECONDS = 180
-
-ROLE_VARIABLE = "CLOUDFORMATION_ROLE_ARN"
-"""Names the role in which CloudFormation works, where the caller alone may do little
-(.github/deploy-role.yaml)."""
 
 
 def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
@@ -41,14 +37,18 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
     values = environment.parameters(given(parameters))
     if environment.production:
         require_committed(PROJECT)
+    account = Account()
     architecture = values["Architecture"]
     print(f"Building for {architecture} …", flush=True)
     build(architecture)
     values["Revision"] = revision(fingerprint(PROJECT, architecture), values)
     with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
         template = pack(BUILD, Path(folder, "package"), compression=zipfile.ZIP_DEFLATED)
-        run_sam_deploy(environment, template, values, ask=ask and environment.production)
-    outputs = Account().outputs(environment.stack_name)
+        ask = ask and environment.production
+        if not change_stack(account, environment, template, values, ask=ask):
+            print("Nothing was changed.")
+            return
+    outputs = account.outputs(environment.stack_name)
     for key, value in sorted(outputs.items()):
         print(f"{key:<20} {value}")
     url = f"{api_url(outputs)}/health"
@@ -87,36 +87,44 @@ def revision(built: str, parameters: Mapping[str, str]) -> str:
     return hashlib.sha256(document.encode()).hexdigest()
 
 
-def run_sam_deploy(
-    environment: Environment, template: Path, parameters: Mapping[str, str], *, ask: bool
-) -> None:
-    """Run `sam deploy` with every parameter; what it says is shown as it comes."""
-    command = [
-        program(SAM_BIN / "sam"),
-        "deploy",
-        f"--template-file={template}",
-        f"--config-file={PROJECT / 'samconfig.toml'}",
-        f"--config-env={environment.section}",
-        "--confirm-changeset" if ask else "--no-confirm-changeset",
-        "--no-progressbar",
-        "--parameter-overrides",
-        *(f"ParameterKey={name},ParameterValue={value}" for name, value in parameters.items()),
-    ]
-    if role := os.environ.get(ROLE_VARIABLE):
-        command.insert(2, f"--role-arn={role}")
-    done = subprocess.run(
-        command,
-        cwd=template.parent,
-        env=os.environ | {"SAM_CLI_TELEMETRY": "0"},
-        stdin=None if ask else subprocess.DEVNULL,
-        check=False,
+def change_stack(
+    account: Account,
+    environment: Environment,
+    template: Path,
+    parameters: Mapping[str, str],
+    *,
+    ask: bool,
+) -> bool:
+    """Create or update a stack, and return whether it was agreed to.
+
+    Args:
+        account: where the stack is.
+        environment: the stack's.
+        template: what `pack` made.
+        parameters: a value for each of the template's.
+        ask: wait for a yes before anything is changed.
+
+    Raises:
+        StackError: the deployment was refused, or failed.
+    """
+    stack = account.stack(environment.stack_name)
+    new = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
+    changes = ChangeSet.create(
+        account,
+        environment,
+        "CREATE" if new else "UPDATE",
+        upload(account, environment, template),
+        parameters,
     )
-    if done.returncode:
-        raise StackError(
-            f"sam deploy failed for {environment.stack_name}.",
-            "What it says above names the resource; a release that was refused or rolled back: "
-            "docs/operations.md#a-deployment-was-rolled-back",
-        )
+    if changes is None:
+        print("There is nothing to change.")
+        return True
+    print(f"Changes of {environment.stack_name}:\n{changes.table()}", flush=True)
+    if ask and input("Deploy these changes? [y/N] ").strip().lower() not in {"y", "yes"}:
+        changes.discard()
+        return False
+    changes.execute()
+    return True
 
 
 def require_health(url: str) -> None:

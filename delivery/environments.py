@@ -3,7 +3,7 @@
 import re
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,6 +15,10 @@ NAMES = ("dev", "staging", "prod")
 SECTIONS = {"dev": "default"}
 """What samconfig.toml calls an environment, where that is not its name."""
 
+READ = frozenset({"capabilities", "parameter_overrides", "s3_bucket"})
+OF_SAM_ALONE = frozenset({"resolve_s3", "fail_on_empty_changeset", "confirm_changeset"})
+"""What plain `sam deploy` needs to do as make deploy does anyway."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
@@ -25,6 +29,10 @@ class Environment:
     stack_name: str
     overrides: Mapping[str, str]
     """Of the template's parameters."""
+    capabilities: Sequence[str]
+    """What the template is allowed to make, as CloudFormation wants it acknowledged."""
+    code_bucket: str
+    """Where the code goes; empty for the bucket that the SAM CLI makes."""
 
     @property
     def production(self) -> bool:
@@ -36,11 +44,20 @@ class Environment:
         """Return the environment of that name."""
         section = SECTIONS.get(name, name)
         said = tomllib.loads((PROJECT / "samconfig.toml").read_text())[section]
+        deploying = said["deploy"]["parameters"]
+        if unread := sorted(deploying.keys() - READ - OF_SAM_ALONE):
+            raise StackError(
+                f"make deploy does not read {', '.join(unread)} of samconfig.toml.",
+                f"Take it out of [{section}.deploy.parameters]. AWS_PROFILE and AWS_DEFAULT_REGION "
+                "say where to deploy, CLOUDFORMATION_ROLE_ARN in which role CloudFormation works.",
+            )
         return cls(
             name=name,
             section=section,
             stack_name=said["global"]["parameters"]["stack_name"],
-            overrides=pairs(said["deploy"]["parameters"]["parameter_overrides"]),
+            overrides=pairs(deploying["parameter_overrides"]),
+            capabilities=listed(deploying["capabilities"]),
+            code_bucket=deploying.get("s3_bucket", ""),
         )
 
     def parameters(self, more: Mapping[str, str]) -> dict[str, str]:
@@ -69,6 +86,11 @@ class Environment:
                 "Name who does: PARAMETERS=AlarmEmail=you@example.com, or in samconfig.toml",
             )
         return values
+
+
+def listed(said: str | list[str]) -> list[str]:
+    """Return what samconfig.toml says as a list, or as one text with blanks between."""
+    return said.split() if isinstance(said, str) else said
 
 
 def pairs(said: list[str]) -> dict[str, str]:

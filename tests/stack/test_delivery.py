@@ -1,18 +1,18 @@
 """`make deploy` and `make destroy` for real, into the emulator instead of AWS."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from delivery import changes
 from delivery.__main__ import main
 from delivery.aws import Account
 from local.artifact import build, machine_architecture
 from local.emulator import Emulator
 from local.environment import ACCESS_KEY, REGION, SECRET_KEY
 from local.ports import free_port
-
-OF_THE_EMULATOR = "Emulated=true RequireTls=false DeploymentType=Direct"
 
 
 @pytest.fixture
@@ -24,29 +24,51 @@ def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setenv("SAM_CLI_POLL_DELAY", "0.3")
+    monkeypatch.setattr(changes, "POLL_SECONDS", 0.2)
     yield
     running.stop()
 
 
+def parameters(**more: str) -> str:
+    """Return parameters of a deployment into the emulator as a shell would take them."""
+    values = {
+        "Emulated": "true",
+        "RequireTls": "false",
+        "DeploymentType": "Direct",
+        "Architecture": machine_architecture(),
+    }
+    return shlex.join(f"{name}={value}" for name, value in (values | more).items())
+
+
+def deployed(stack_name: str) -> dict[str, str]:
+    """Return the values of a stack's parameters."""
+    found = Account().need_stack(stack_name)["Parameters"]
+    return {one["ParameterKey"]: one["ParameterValue"] for one in found}
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("emulator")
-def test_an_environment_is_deployed_answers_and_is_deleted_but_for_its_data(
+def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_data(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    parameters = f"{OF_THE_EMULATOR} Architecture={machine_architecture()}"
-    assert main(["deploy", "dev", "--parameters", parameters, "--yes"]) == 0, capfd.readouterr()
+    strange = {"AlarmEmail": "ops at \"home\" 'or' not\\ ", "JwtAudience": "a,b c"}
+    assert main(["deploy", "dev", "--parameters", parameters(**strange), "--yes"]) == 0
     said = capfd.readouterr().out
     assert "/health answers: tandem-dev is up" in said
-    account = Account()
-    [stack] = account.cloudformation.describe_stacks(StackName="tandem-dev")["Stacks"]
-    values = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
-    assert values["LogRetentionDays"] == "7"
-    assert values["AlarmEmail"] == ""
-    assert values["CallbackRetrySeconds"] == "5,300,1800,7200,18000,36000"
-    assert values["Revision"][:10] in said
-    table = account.outputs("tandem-dev")["TableName"]
+    first = deployed("tandem-dev")
+    assert first["LogRetentionDays"] == "7"
+    assert first["CallbackRetrySeconds"] == "5,300,1800,7200,18000,36000"
+    assert first["Revision"][:10] in said
+    assert {name: first[name] for name in strange} == strange
 
+    # What is not said again is as the template has it, an empty value too.
+    assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 0
+    second = deployed("tandem-dev")
+    assert second.pop("Revision") != first.pop("Revision")
+    assert second == first | {"AlarmEmail": "", "JwtAudience": ""}
+    table = Account().outputs("tandem-dev")["TableName"]
+
+    capfd.readouterr()
     assert main(["destroy", "dev"]) == 0, capfd.readouterr()
     said = capfd.readouterr().out
     assert f"aws dynamodb delete-table --table-name {table}" in said
