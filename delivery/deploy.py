@@ -13,7 +13,8 @@ import httpx2
 
 from delivery.aws import Account, api_url
 from delivery.changes import ChangeSet, upload
-from delivery.environments import Environment, given
+from delivery.environments import Environment
+from delivery.parameters import pairs
 from local.artifact import build, fingerprint
 from local.deployment import pack
 from local.errors import StackError
@@ -34,7 +35,7 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
         StackError: it was refused, failed, or does not answer.
     """
     environment = Environment.read(name)
-    values = environment.parameters(given(parameters))
+    values = environment.parameters(pairs(parameters))
     if environment.production:
         require_committed(PROJECT)
     account = Account()

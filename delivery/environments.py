@@ -1,12 +1,11 @@
 """The environments of samconfig.toml, and the template's parameters for one of them."""
 
-import re
-import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from delivery.parameters import pairs, refused
 from local.errors import StackError
 from local.paths import PROJECT
 from local.template import load_template
@@ -55,7 +54,7 @@ class Environment:
             name=name,
             section=section,
             stack_name=said["global"]["parameters"]["stack_name"],
-            overrides=pairs(deploying["parameter_overrides"]),
+            overrides=pairs(deploying.get("parameter_overrides", [])),
             capabilities=listed(deploying["capabilities"]),
             code_bucket=deploying.get("s3_bucket", ""),
         )
@@ -74,12 +73,17 @@ class Environment:
         values = defaults | dict(self.overrides) | dict(more)
         del values["Revision"]
         for name, value in values.items():
-            wrong = "there is none" if name not in declared else refused(declared[name], value)
+            wrong = refused(declared.get(name), value)
             if wrong:
                 raise StackError(
                     f"Parameter {name}={value}: {wrong}.",
                     f"Put it right in samconfig.toml ({self.section}), or in PARAMETERS.",
                 )
+        if self.production != (values["Environment"] == "prod"):
+            raise StackError(
+                f"{self.stack_name} would be deployed with Environment={values['Environment']}.",
+                "Production, and nothing else, has Environment=prod: it is what protects its data.",
+            )
         if self.production and not values["AlarmEmail"]:
             raise StackError(
                 "Nobody would hear the alarms of production.",
@@ -91,39 +95,3 @@ class Environment:
 def listed(said: str | list[str]) -> list[str]:
     """Return what samconfig.toml says as a list, or as one text with blanks between."""
     return said.split() if isinstance(said, str) else said
-
-
-def pairs(said: list[str]) -> dict[str, str]:
-    """Return `Name=value` texts as a dictionary.
-
-    Raises:
-        StackError: one has no `=`.
-    """
-    for one in said:
-        if "=" not in one:
-            raise StackError(f"{one!r} is no parameter.", "Write Name=value.")
-    return dict(one.split("=", 1) for one in said)
-
-
-def given(text: str) -> dict[str, str]:
-    """Return the parameters of a command line, as a shell would part them."""
-    return pairs(shlex.split(text))
-
-
-def refused(declared: Mapping[str, Any], value: str) -> str:
-    """Return why a parameter cannot have a value; empty when it can."""
-    allowed = [str(one) for one in declared.get("AllowedValues", ())]
-    if allowed and value not in allowed:
-        return f"it is one of {', '.join(allowed)}"
-    pattern = declared.get("AllowedPattern")
-    if pattern and not re.fullmatch(pattern, value):
-        return f"it is as {pattern}"
-    if declared["Type"] == "Number":
-        try:
-            number = float(value)
-        except ValueError:
-            return "it is a number"
-        least, most = declared.get("MinValue", number), declared.get("MaxValue", number)
-        if not float(least) <= number <= float(most):
-            return f"it is from {least} to {most}"
-    return ""

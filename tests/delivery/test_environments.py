@@ -8,8 +8,10 @@ import pytest
 
 from delivery import deploy as deploying
 from delivery import destroy as destroying
+from delivery import environments
 from delivery.__main__ import main
-from delivery.environments import NAMES, Environment, given
+from delivery.environments import NAMES, Environment
+from delivery.parameters import pairs
 from local.errors import StackError
 from local.template import load_template
 
@@ -40,19 +42,67 @@ def test_staging_and_production_move_traffic_step_by_step() -> None:
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        ("LogLevl=DEBUG", "there is none"),
-        ("LogLevel=LOUD", "it is one of DEBUG, INFO"),
-        ("ThreadPoolSize=65", "it is from 1 to 64"),
-        ("ThreadPoolSize=many", "it is a number"),
-        ("Environment=Prod", "it is as"),
-        ("LogLevel", "is no parameter"),
+        ("LogLevl=DEBUG", "no such parameter"),
+        ("LogLevel=LOUD", "must be one of DEBUG, INFO"),
+        ("ThreadPoolSize=65", "must be from 1 to 64"),
+        ("ThreadPoolSize=many", "must be a number"),
+        ("Environment=Prod", "must match"),
+        ("LogLevel", "Expected Name=value"),
+        ("LogLevel='INFO", "No closing quotation"),
     ],
 )
 def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built(
     more: str, why: str
 ) -> None:
     with pytest.raises(StackError, match=why):
-        Environment.read("dev").parameters(given(more))
+        Environment.read("dev").parameters(pairs(more))
+
+
+OVERRIDES = {"AlarmEmail": "a 'b'", "JwtAudience": "x,y", "TenantClaim": "", "PublicDocs": "false"}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        """["AlarmEmail=a 'b'", "JwtAudience=x,y", "TenantClaim=", "PublicDocs=false"]""",
+        r'''"AlarmEmail=\"a 'b'\" JwtAudience=x,y TenantClaim= PublicDocs=false"''',
+        """{ AlarmEmail = "a 'b'", JwtAudience = "x,y", TenantClaim = "", PublicDocs = false }""",
+    ],
+    ids=["list", "text", "table"],
+)
+def test_overrides_are_read_in_each_form_that_sam_takes(
+    written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(tmp_path, monkeypatch, f"parameter_overrides = {written}")
+    assert Environment.read("dev").overrides == OVERRIDES
+
+
+def configure(folder: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """Make another samconfig.toml the project's, with one line of its own for dev's deployment."""
+    (folder / "samconfig.toml").write_text(
+        f"""
+        [default.global.parameters]
+        stack_name = "tandem-dev"
+        [default.deploy.parameters]
+        capabilities = "CAPABILITY_IAM"
+        {line}
+        """
+    )
+    monkeypatch.setattr(environments, "PROJECT", folder)
+
+
+def test_what_only_sam_would_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(tmp_path, monkeypatch, 'region = "eu-central-1"')
+    with pytest.raises(StackError, match="does not read region"):
+        Environment.read("dev")
+
+
+@pytest.mark.parametrize(("name", "said"), [("prod", "dev"), ("staging", "prod")])
+def test_production_alone_is_deployed_as_production(name: str, said: str) -> None:
+    with pytest.raises(StackError, match=f"Environment={said}"):
+        Environment.read(name).parameters(MAIL | {"Environment": said})
 
 
 def test_production_has_someone_who_hears_its_alarms() -> None:

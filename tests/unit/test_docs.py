@@ -2,6 +2,8 @@
 
 import re
 import sys
+import tomllib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from delivery.environments import Environment
+from delivery.parameters import pairs
 from local.template import load_template
 from tandem.domain.clock import SystemClock
 from tandem.domain.task import InlinePayload
@@ -105,6 +109,23 @@ def test_the_how_to_on_callbacks_states_the_deployed_waits() -> None:
     units = {"s": 1, "min": 60, "h": 3600}
     found = re.findall(r"(\d+) (s|min|h)\b", stated)
     assert [int(number) * units[unit] for number, unit in found] == [int(wait) for wait in waits]
+
+
+CONFIGURATIONS = [
+    pytest.param(block, id=f"{page.stem}-{number}")
+    for page in sorted((PROJECT / "docs").rglob("*.md"))
+    for number, block in enumerate(re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL))
+    if "parameter_overrides" in block
+]
+
+
+@pytest.mark.parametrize("block", CONFIGURATIONS)
+def test_a_configuration_that_is_shown_deploys_all_that_its_environment_had(block: str) -> None:
+    [(section, shown)] = tomllib.loads(block).items()
+    environment = Environment.read(section)
+    overrides = pairs(shown["deploy"]["parameters"]["parameter_overrides"])
+    assert overrides.items() > environment.overrides.items()
+    replace(environment, overrides=overrides).parameters({"AlarmEmail": "ops@example.com"})
 
 
 def test_the_readmes_processor_is_the_how_tos() -> None:
