@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import StackError
 
@@ -27,6 +27,21 @@ class Account:
     def s3(self) -> "S3Client":
         """S3."""
         return boto3.client("s3")
+
+    def identity(self) -> str:
+        """Return which account and region this is, in words.
+
+        Raises:
+            StackError: there are no credentials, or none that AWS takes.
+        """
+        try:
+            account = boto3.client("sts").get_caller_identity()["Account"]
+        except (BotoCoreError, ClientError) as error:
+            raise StackError(
+                f"There are no credentials that AWS takes: {error}",
+                "Sign in (aws configure, aws sso login), or name a profile: AWS_PROFILE=…",
+            ) from None
+        return f"account {account}, region {self.cloudformation.meta.region_name}"
 
     def stack(self, name: str) -> "StackTypeDef | None":
         """Return what is known of a stack, by its name or its id; none when there is none."""

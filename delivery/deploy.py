@@ -39,6 +39,7 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
     if environment.production:
         require_committed(PROJECT)
     account = Account()
+    print(f"{environment.stack_name}: {account.identity()}")
     architecture = values["Architecture"]
     print(f"Building for {architecture} …", flush=True)
     build(architecture)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from delivery.parameters import pairs, refused
+from delivery.parameters import contradictions, pairs, refused
 from local.errors import StackError
 from local.paths import PROJECT
 from local.template import load_template
@@ -68,17 +68,17 @@ class Environment:
         Raises:
             StackError: there is no such parameter, or it cannot have that value.
         """
-        declared: dict[str, Any] = load_template()["Parameters"]
+        template = load_template()
+        declared: dict[str, Any] = template["Parameters"]
         defaults = {name: str(one["Default"]) for name, one in declared.items()}
         values = defaults | dict(self.overrides) | dict(more)
         del values["Revision"]
         for name, value in values.items():
             wrong = refused(declared.get(name), value)
             if wrong:
-                raise StackError(
-                    f"Parameter {name}={value}: {wrong}.",
-                    f"Put it right in samconfig.toml ({self.section}), or in PARAMETERS.",
-                )
+                raise self._wrong(f"Parameter {name}={value}: {wrong}.")
+        for contradiction in contradictions(template, values):
+            raise self._wrong(contradiction)
         if self.production != (values["Environment"] == "prod"):
             raise StackError(
                 f"{self.stack_name} would be deployed with Environment={values['Environment']}.",
@@ -90,6 +90,10 @@ class Environment:
                 "Name who does: PARAMETERS=AlarmEmail=you@example.com, or in samconfig.toml",
             )
         return values
+
+    def _wrong(self, problem: str) -> StackError:
+        advice = f"Put it right in samconfig.toml ({self.section}), or in PARAMETERS."
+        return StackError(problem, advice)
 
 
 def listed(said: str | list[str]) -> list[str]:

@@ -2,10 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from typing import Any
 
 from local.errors import StackError
+from local.template import Node
 
 
 def pairs(said: str | list[str] | dict[str, Any]) -> dict[str, str]:
@@ -61,3 +63,56 @@ def refused(declared: Mapping[str, Any] | None, value: str) -> str:
         if not float(least) <= number <= float(most):
             return f"must be from {least} to {most}"
     return ""
+
+
+def contradictions(template: Node, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield what the values of all parameters, each right by itself, say against each other.
+
+    Args:
+        template: its rules are evaluated as CloudFormation does.
+        values: one for each parameter.
+    """
+    lists = {
+        name
+        for name, declared in template["Parameters"].items()
+        if declared["Type"] == "CommaDelimitedList"
+    }
+    found = {
+        name: [one for one in value.split(",") if one] if name in lists else value
+        for name, value in values.items()
+    }
+    for rule in template["Rules"].values():
+        if _evaluate(rule.get("RuleCondition", True), found):
+            for assertion in rule["Assertions"]:
+                if not _evaluate(assertion["Assert"], found):
+                    yield assertion["AssertDescription"]
+    hidden, runs = values["VisibilityTimeoutSeconds"], values["WorkerTimeoutSeconds"]
+    if float(hidden) < 6 * float(runs):
+        yield (
+            f"VisibilityTimeoutSeconds={hidden} is less than 6 x WorkerTimeoutSeconds={runs}: "
+            "messages would come again while their batch runs or waits for its turn."
+        )
+    for network in filter(None, values["CallbackAllowedNetworks"].split(",")):
+        try:
+            ip_network(network)
+        except ValueError as error:
+            yield f"CallbackAllowedNetworks: {error}."
+
+
+def _evaluate(node: Any, values: Mapping[str, Any]) -> Any:
+    """Return what a function of the template's rules comes to."""
+    match node:
+        case {"Ref": name}:
+            return values[name]
+        case {"Fn::Equals": [left, right]}:
+            return _evaluate(left, values) == _evaluate(right, values)
+        case {"Fn::EachMemberEquals": [members, wanted]}:
+            return all(one == wanted for one in _evaluate(members, values))
+        case {"Fn::Not": [condition]}:
+            return not _evaluate(condition, values)
+        case {"Fn::Or": conditions}:
+            return any(_evaluate(one, values) for one in conditions)
+        case str() | bool():
+            return node
+    message = f"no function that rules use: {node}"
+    raise ValueError(message)

@@ -1,5 +1,6 @@
 """What each environment deploys, and what make deploy and destroy refuse."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,16 @@ def test_staging_and_production_move_traffic_step_by_step() -> None:
         ("Environment=Prod", "must match"),
         ("LogLevel", "Expected Name=value"),
         ("LogLevel='INFO", "No closing quotation"),
+        ("CorsOrigins=https://example.com/", "must match"),
+        ("CorsOrigins='https://example.com, https://example.org'", "must match"),
+        ("CorsOrigins=example.com", "must match"),
+        ("CallbackAllowedNetworks=internal", "must match"),
+        ("CallbackAllowedNetworks=10.0.0.1/8", "has host bits set"),
+        ("CallbackAllowedNetworks=10.0.0.0/33", "does not appear to be"),
+        ("JwtIssuer=https://login.example.com/", "JwtIssuer needs JwtAudience"),
+        ("JwtIssuer=https://login.example.com/ JwtAudience=,", "JwtIssuer needs JwtAudience"),
+        ("SnapStart=true ApiProvisionedConcurrency=1", "exclude each other"),
+        ("WorkerTimeoutSeconds=121", "VisibilityTimeoutSeconds=720 is less than 6 x"),
     ],
 )
 def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built(
@@ -56,6 +67,36 @@ def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built(
 ) -> None:
     with pytest.raises(StackError, match=why):
         Environment.read("dev").parameters(pairs(more))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "CorsOrigins=*",
+        "CorsOrigins=https://example.com,http://localhost:3000",
+        "CallbackAllowedNetworks=10.0.0.0/8,fd00::/8,192.0.2.7",
+        "JwtIssuer=https://login.example.com/ JwtAudience=a,b",
+        "SnapStart=true",
+        "WorkerTimeoutSeconds=900 VisibilityTimeoutSeconds=5400",
+    ],
+)
+def test_a_value_that_works_is_taken(more: str) -> None:
+    values = Environment.read("dev").parameters(pairs(more))
+    assert values.items() >= pairs(more).items()
+
+
+def test_without_credentials_nothing_is_built(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setattr(deploying, "build", lambda _: pytest.fail("it was built"))
+    assert main(["deploy", "dev"]) == 1
+    assert "no credentials" in capsys.readouterr().err
 
 
 OVERRIDES = {"AlarmEmail": "a 'b'", "JwtAudience": "x,y", "TenantClaim": "", "PublicDocs": "false"}
