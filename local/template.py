@@ -1,5 +1,6 @@
 """The deployed template, read as data."""
 
+from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -27,9 +28,9 @@ def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Node:
 _TemplateLoader.add_multi_constructor("!", _intrinsic)
 
 
-def load_template() -> Node:
-    """Return the template with its intrinsic functions written out."""
-    loader = _TemplateLoader(TEMPLATE_FILE.read_text())
+def load_template(path: Path = TEMPLATE_FILE) -> Node:
+    """Return a template with its intrinsic functions written out."""
+    loader = _TemplateLoader(path.read_text())
     try:
         template: Node = loader.get_single_data()
     finally:
