@@ -82,6 +82,41 @@ def alarms_of(group: Node) -> Node:
     return found["Alarms"]
 
 
+# AWSCodeDeployRoleForLambda, version 3: the actions, each on every resource.
+# https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambda.html
+MANAGED = {
+    "cloudwatch:DescribeAlarms",
+    "lambda:GetAlias",
+    "lambda:GetProvisionedConcurrencyConfig",
+    "lambda:InvokeFunction",  # of CodeDeployHook_*, which the canary is not called
+    "lambda:UpdateAlias",
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "sns:Publish",
+}
+NOT_USED = {
+    "s3:GetObject": "CloudFormation hands CodeDeploy the revision as a text",
+    "s3:GetObjectVersion": "likewise",
+    "sns:Publish": "the deployment groups have no triggers",
+}
+
+
+def test_codedeploy_may_do_what_its_managed_role_may_and_reads_alarms_as_that_does() -> None:
+    policy = RESOURCES["DeploymentRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    allowed = {
+        action: statement["Resource"]
+        for statement in policy["Statement"]
+        for action in (
+            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        )
+    }
+    assert allowed.keys() == MANAGED - NOT_USED.keys()
+    assert allowed.pop("cloudwatch:DescribeAlarms") == "*"
+    assert "*" not in allowed.values()
+    groups = resources_of(deployed()["canary"], "AWS::CodeDeploy::DeploymentGroup").values()
+    assert all("TriggerConfigurations" not in one["Properties"] for one in groups)
+
+
 def test_a_direct_deployment_needs_no_codedeploy() -> None:
     made = deployed()["direct"]
     assert not any("CodeDeploy" in one["Type"] for one in made["Resources"].values())
