@@ -1,12 +1,20 @@
 import json
 from base64 import b64decode
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import boto3
 import httpx2
 import pytest
+from boto3.exceptions import S3UploadFailedError
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from moto import mock_aws
+from urllib3.response import HTTPResponse
 
+from tandem.adapters.s3 import S3BlobStore
 from tandem.ports import BlobMissing
 from tests.adapter.conftest import Ports
 from tests.factories.filenames import GOOD_NAMES
@@ -27,6 +35,27 @@ def test_a_file_is_stored_with_its_type_and_size(ports: Ports, small_file: Path)
     assert ports.blobs.put("a", small_file, content_type="text/csv") == 5
     info = ports.blobs.info("a")
     assert (info.size_bytes, info.content_type, info.filename) == (5, "text/csv", "")
+
+
+@mock_aws
+def test_a_file_that_cannot_be_stored_whole_leaves_no_part_of_it(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(bytes(17 * 2**20))  # the SDK stores files over 8 MiB in parts
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="bucket")
+    calls: list[str] = []
+    client.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
+    client.meta.events.register_first("before-send.s3.UploadPart", refused)
+    with pytest.raises(S3UploadFailedError):
+        S3BlobStore(client, "bucket").put("tasks/1/large", large, content_type="text/csv")
+    assert calls[-1] == "AbortMultipartUpload"
+    assert "Uploads" not in client.list_multipart_uploads(Bucket="bucket")
+
+
+def refused(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    """Answer a call as S3 does when a session has expired meanwhile."""
+    raw = HTTPResponse(BytesIO(b"<Error><Code>ExpiredToken</Code></Error>"), preload_content=False)
+    return AWSResponse(request.url, 400, {}, raw)
 
 
 def test_a_missing_document_is_reported_as_missing(ports: Ports) -> None:

@@ -124,6 +124,7 @@ POLLED = "the event source mapping uses it, and the emulator's asks for none"
 MISSING = "S3 answers 403 for a missing object without it; the emulator answers 404 all the same"
 LOGGED = "Lambda writes logs with it, and the emulator asks for none"
 TRACED = "Lambda sends traces with it, and the emulator sends none"
+FINISHED = "the SDK takes back a file's parts when one fails, and the emulator takes all of them"
 DOUBLED = (
     "AWS asks for it where the emulator asks for ChangeMessageVisibilityBatch, which is proved"
 )
@@ -139,6 +140,10 @@ UNPROVED: dict[Permission, str] = {
         for queue in ("DeadLetterQueue", "CallbackDeadLetterQueue")
     },
     Permission("WorkerRole", "s3:ListBucket", "TaskBucket"): MISSING,
+    **{
+        Permission(role, "s3:AbortMultipartUpload", "TaskBucket/tasks/*"): FINISHED
+        for role in ("ApiRole", "WorkerRole")
+    },
     **{
         Permission(f"{function}Role", action, f"log-group:{function}LogGroup:*"): LOGGED
         for function in ("Api", "Worker", "Callback", "Report")

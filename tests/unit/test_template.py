@@ -249,6 +249,19 @@ def test_iam_allows_actions_by_name() -> None:
     assert [action for action in allowed if "*" in action] == []
 
 
+def test_who_stores_files_takes_back_the_parts_of_one_that_fails() -> None:
+    def may(action: str) -> set[str]:
+        return {
+            name
+            for name, role in GRANTS.items()
+            for statement in statements(role)
+            if action in statement["Action"] and "/tasks/*" in str(statement["Resource"])
+        }
+
+    assert may("s3:PutObject") == {"ApiRole", "WorkerRole"}
+    assert may("s3:AbortMultipartUpload") == may("s3:PutObject")
+
+
 def test_every_function_has_a_role_of_its_own() -> None:
     roles = [one["Properties"]["Role"]["Fn::GetAtt"].split(".")[0] for one in FUNCTIONS.values()]
     assert sorted([*roles, "DeploymentRole"]) == sorted(ROLES)  # the latter is CodeDeploy's
