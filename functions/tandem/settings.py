@@ -32,6 +32,7 @@ class Settings(BaseModel):
     oauth_url: str = ""
     console_client_id: str = ""
     thread_pool_size: int = Field(default=5, ge=1, le=64)
+    max_receive_count: int = Field(default=10, ge=1)
     online_budget_seconds: float = Field(default=20, gt=0, le=28)
     task_retention_days: int = Field(default=30, ge=7, le=3650)
     tenant_tasks_per_second: float = Field(default=0, ge=0)

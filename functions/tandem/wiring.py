@@ -224,8 +224,10 @@ class Wiring(Notifying):
             self.execution,
             self.settlement,
             self.recovery,
+            find=self.store.get,
             inbox=self.inbox,
             dispatch=self.dispatch,
+            max_receives=self.settings.max_receive_count,
             clock=self.clock,
             logger=logger,
         )

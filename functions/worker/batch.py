@@ -70,7 +70,7 @@ class Batch:
         self._must_run_alone: deque[tuple[Message, MustRunAlone]] = deque()
         self._in_company = len(messages) > 1
         self._done: list[str] = []
-        self._again: list[Delivery] = []
+        self._again: dict[Message, Delivery] = {}
         self._ending: set[Message] = set()
         self._beside = BoundedPool(len(messages) + 1)
         self._asked: set[Future[None]] = set()
@@ -101,7 +101,7 @@ class Batch:
                 self._waiting.append(message)
             self._run_to_the_end()
         self._beside.replace()
-        return self._again
+        return list(self._again.values())
 
     def _next_alone(self) -> "tuple[Message, MustRunAlone]":
         """Take the task out that the fewest crashes make suspicious."""
@@ -219,8 +219,10 @@ class Batch:
             self._done.append(message.delivery.receipt_handle)
         else:
             # First of all: a queue that hangs below would leave it out of the answer: deleted.
-            self._again.append(message.delivery)
-            self._wiring.deliveries.redeliver(message.delivery, again)
+            self._again[message] = message.delivery
+            if self._wiring.deliveries.redeliver(message.delivery, again):
+                del self._again[message]
+                self._done.append(message.delivery.receipt_handle)
         self._open.discard(message)
 
     def _watch(self) -> None:
@@ -253,7 +255,7 @@ class Batch:
         """Answer that a message comes again whose end is not recorded: its service hangs."""
         if message in self._undecided:
             self._undecided.discard(message)
-            self._again.append(message.delivery)
+            self._again[message] = message.delivery
         self._open.discard(message)
 
     def _acknowledge(self) -> None:

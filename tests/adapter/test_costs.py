@@ -141,8 +141,17 @@ def test_an_attempt_that_is_tried_again_costs_its_start_its_end_and_a_postponeme
     postponed = [STARTED, ENDED, "ChangeMessageVisibility"]
     assert costs.taken() == postponed == stated("each attempt that is tried again")
     costs.clock.advance(timedelta(minutes=5))
-    costs.deliver(message, receive_count=2)
+    costs.deliver(message, receive_count=7)
     assert costs.taken() == postponed
+
+
+def test_a_message_that_is_replaced_costs_no_more_than_one_that_is_postponed(costs: Costs) -> None:
+    costs.wiring.submissions.offline(new_work(costs.wiring))
+    message = costs.receive()
+    costs.taken()
+    assert costs.deliver(message, receive_count=8) == 0
+    replaced = [STARTED, ENDED, "SendMessage"]
+    assert costs.taken() == replaced == stated("the same, by a message that was received 8 times")
 
 
 def fail(costs: Costs) -> str:

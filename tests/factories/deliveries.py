@@ -25,8 +25,8 @@ def deliver(wiring: MemoryWiring, message: Message) -> bool:
     try:
         wiring.deliveries.handle(delivery, until=until, alone=True)
     except Redeliver as again:
-        wiring.deliveries.redeliver(delivery, again)
-        return False
+        if not wiring.deliveries.redeliver(delivery, again):
+            return False
     wiring.queue.delete(message)
     return True
 

@@ -10,6 +10,7 @@ from tandem.domain.ids import TenantId
 from tandem.processing import Permanent, Retry, TaskContext, processor
 from tandem.processing.catalogue import Catalogue
 from tandem.services.submit import NewTask
+from tandem.settings import Settings
 from tandem.testing import MemoryWiring
 
 
@@ -68,6 +69,8 @@ def new_work(wiring: MemoryWiring, document: bytes = b'{"value":21}', **fields: 
     )
 
 
-def make_wiring(run: Callable[[Number, TaskContext], Any], **options: Any) -> MemoryWiring:
+def make_wiring(
+    run: Callable[[Number, TaskContext], Any], *, settings: Settings | None = None, **options: Any
+) -> MemoryWiring:
     """Return the application in memory with one processor, `work`."""
-    return MemoryWiring(catalogue=Catalogue([make_processor(run, **options)]))
+    return MemoryWiring(settings, catalogue=Catalogue([make_processor(run, **options)]))

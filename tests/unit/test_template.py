@@ -76,6 +76,12 @@ def test_sqs_gives_up_on_a_message_after_any_processor_would_have(environment: s
     assert value(environment, "MaxReceiveCount") >= 10
 
 
+def test_the_worker_knows_when_sqs_gives_up_on_a_message() -> None:
+    variables = properties("WorkerFunction")["Environment"]["Variables"]
+    assert variables["MAX_RECEIVE_COUNT"] == {"Ref": "MaxReceiveCount"}
+    assert Settings().max_receive_count == PARAMETERS["MaxReceiveCount"]["Default"]
+
+
 @pytest.mark.parametrize("environment", DEPLOYED)
 def test_an_environment_sets_only_parameters_that_the_template_has(environment: str) -> None:
     assert overrides(environment).keys() <= PARAMETERS.keys()

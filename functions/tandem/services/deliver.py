@@ -14,8 +14,9 @@ from tandem.services.dispatch import Dispatch
 from tandem.services.execute import Execution
 from tandem.services.outcomes import Outcome
 from tandem.services.recovery import Recovery
-from tandem.services.redelivery import Redeliver, hide
+from tandem.services.redelivery import SPARE_RECEIVES, Redeliver, hide
 from tandem.services.settle import Settlement
+from tandem.trace import described
 
 MAX_BODY_CHARACTERS = 1024
 """A message holds an id: anything longer is not one of ours."""
@@ -54,14 +55,19 @@ class Deliveries:
         settlement: Settlement,
         recovery: Recovery,
         *,
+        find: Callable[[TaskId], Task | None],
         inbox: Inbox,
         dispatch: Dispatch,
+        max_receives: int,
         clock: Clock,
         logger: Logger,
     ) -> None:
+        """Handle messages of a queue that gives one up after `max_receives` receives."""
         self._execution = execution
         self._settlement = settlement
         self._recovery = recovery
+        self._find = find
+        self._last_receives = max_receives - SPARE_RECEIVES
         self._inbox = inbox
         self._dispatch = dispatch
         self._clock = clock
@@ -126,10 +132,35 @@ class Deliveries:
         """End an attempt, closed by the caller, that outran its deadline; as `handle` otherwise."""
         self._settle(attempt, self._execution.timed_out(attempt))
 
-    def redeliver(self, delivery: Delivery, again: Redeliver) -> None:
-        """Hide a message until it is to be delivered again; never fails."""
+    def redeliver(self, delivery: Delivery, again: Redeliver) -> bool:
+        """Hide a message until it is to be delivered again, or replace it; never fails.
+
+        The queue gives up a message that is received too often, and its task waits on. So a new one
+        takes its place before, unless handling it failed: that is what the queue gives up for.
+
+        Returns:
+            Whether a new message was sent: this one is done with.
+        """
+        last = delivery.receive_count >= self._last_receives
+        if last and not again.by_error and self._replaced(delivery, again):
+            return True
         if not hide(self._inbox, delivery, again.wait, self._logger) and again.task is not None:
             self._dispatch.send(again.task)
+        return False
+
+    def _replaced(self, delivery: Delivery, again: Redeliver) -> bool:
+        task = again.task or self._waiting_task(delivery)
+        return task is not None and self._dispatch.send_after(again.wait_for_new(delivery), task)
+
+    def _waiting_task(self, delivery: Delivery) -> Task | None:
+        """Return the task of a message that was not begun, when it waits for one."""
+        task_id = read_task_id(delivery.body)
+        try:
+            task = self._find(task_id) if task_id is not None else None
+        except Exception as error:  # noqa: BLE001 - the message comes again, and is replaced then
+            self._logger.warning("not replaced", **described(error))
+            return None
+        return task if task is not None and task.state is State.QUEUED else None
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         try:

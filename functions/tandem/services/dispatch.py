@@ -32,6 +32,10 @@ class Dispatch:
                 envelopes.append(_envelope(task, delay))
         return self._send(envelopes) if envelopes else []
 
+    def send_after(self, wait: timedelta, task: Task) -> bool:
+        """Send a recorded task after a while, `MAX_DELAY` at most; return whether it was sent."""
+        return not self._send([_envelope(task, min(wait, MAX_DELAY))])
+
     def leave(self, *tasks: Task) -> None:
         """Say of recorded tasks that there is no time left to send them: they are swept."""
         self._logger.error("not sent", tasks=len(tasks))

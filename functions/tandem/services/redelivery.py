@@ -7,6 +7,11 @@ from tandem.ports import Delivery, Inbox
 from tandem.processing.context import Logger
 from tandem.trace import described
 
+SPARE_RECEIVES = 2
+"""A message is replaced when it may be received so often still: one replacement may fail."""
+
+_LEAST_REPLACED_WAIT = timedelta(seconds=30)
+
 _SHORTEST_WAIT = timedelta(seconds=2)
 _LONGEST_WAIT = timedelta(minutes=15)
 
@@ -20,6 +25,19 @@ class Redeliver(Exception):
         """How long the message is to be hidden; None where only trying again can tell."""
         self.task = task
         """The task that waits for this message, if it does."""
+
+    @property
+    def by_error(self) -> bool:
+        """Whether handling the message failed: what becomes of its task is not known."""
+        return self.wait is None and self.task is None
+
+    def wait_for_new(self, delivery: Delivery) -> timedelta:
+        """Return how long to hold back a new message that takes this one's place.
+
+        It is not soon: the old one was received again and again, and in vain.
+        """
+        wait = _growing(delivery) if self.wait is None else self.wait
+        return max(wait, _LEAST_REPLACED_WAIT)
 
 
 def hide(inbox: Inbox, delivery: Delivery, wait: timedelta | None, logger: Logger) -> bool:

@@ -28,13 +28,23 @@ class Message:
 
 
 class MemoryQueue:
-    """Holds messages until they are deleted; deliveries are hidden for a visibility timeout."""
+    """Holds messages until they are deleted; deliveries are hidden for a visibility timeout.
 
-    def __init__(self, clock: Clock, *, visibility: timedelta = timedelta(minutes=12)) -> None:
+    A message that was received `max_receives` times becomes a dead letter when it would be again.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        visibility: timedelta = timedelta(minutes=12),
+        max_receives: int = 10,
+    ) -> None:
         self.messages: dict[str, Message] = {}
         self.dead_letters: list[Message] = []
         self._clock = clock
         self._visibility = visibility
+        self._max_receives = max_receives
         self._ids = count(1)
 
     def send(self, *envelopes: Envelope) -> list[TaskId]:
@@ -66,9 +76,12 @@ class MemoryQueue:
         return message
 
     def receive(self) -> list[Message]:
-        """Return what is visible, and hide it for the visibility timeout."""
+        """Return what is visible, and hide it for the visibility timeout, or give it up."""
         now = self._clock.now()
         visible = [message for message in self.messages.values() if message.visible_at <= now]
+        given_up = [one for one in visible if one.receive_count >= self._max_receives]
+        for message in given_up:
+            self.dead_letters.append(self.messages.pop(message.message_id))
         delivered = [
             replace(
                 message,
@@ -76,6 +89,7 @@ class MemoryQueue:
                 visible_at=now + self._visibility,
             )
             for message in visible
+            if message not in given_up
         ]
         self.messages |= {message.message_id: message for message in delivered}
         return delivered
@@ -155,8 +169,8 @@ def _dead_letter(message: Message) -> DeadLetter:
         letter_id=message.message_id,
         receipt_handle=message.receipt_handle,
         body=message.body,
-        reason=message.attributes["reason"],
-        error=message.attributes["error"],
+        reason=message.attributes.get("reason", "unhandled"),
+        error=message.attributes.get("error", ""),
         task_id=TaskId(task_id) if task_id else None,
         sent_at=message.sent_at,
     )

@@ -88,7 +88,7 @@ class MemoryWiring(Wiring):
     @cached_property
     def queue(self) -> MemoryQueue:
         """The queue; the worker's inbox is the same."""
-        return MemoryQueue(self.clock)
+        return MemoryQueue(self.clock, max_receives=self.settings.max_receive_count)
 
     @cached_property
     def quota_store(self) -> MemoryQuotaStore:
@@ -118,7 +118,7 @@ class MemoryWiring(Wiring):
     @cached_property
     def callback_queue(self) -> MemoryQueue:
         """The queue of callbacks; the inbox of their function is the same."""
-        return MemoryQueue(self.clock)
+        return MemoryQueue(self.clock, max_receives=20)
 
     @cached_property
     def callback_inbox(self) -> MemoryQueue:

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,13 +9,14 @@ import pytest
 from tandem.domain.changes import Change
 from tandem.domain.ids import TaskId
 from tandem.domain.task import State, Task
-from tandem.ports import ChangeRefused
+from tandem.ports import MAX_DELAY, ChangeRefused
 from tandem.processing import Permanent, Retry, TaskContext
 from tandem.services.dead_letters import reason_of
 from tandem.services.deliver import read_task_id
-from tandem.services.redelivery import Redeliver
-from tandem.testing import FakeClock, MemoryWiring
-from tests.factories.deliveries import deliver, deliver_all
+from tandem.services.redelivery import SPARE_RECEIVES, Redeliver
+from tandem.settings import Settings
+from tandem.testing import FakeClock, MemoryWiring, Message
+from tests.factories.deliveries import deliver, deliver_all, delivery_of
 from tests.factories.faults import Fault, FaultyWiring, Kind
 from tests.factories.processors import (
     Number,
@@ -443,6 +445,148 @@ def test_a_task_whose_processor_stays_away_for_a_day_fails_and_says_so() -> None
     assert failed.finished_at is not None
     assert failed.finished_at - failed.created_at > timedelta(hours=24)
     assert len(failed.history) == 20
+    assert wiring.queue.dead_letters == []
+
+
+def received(wiring: MemoryWiring, times: int) -> Message:
+    """Let the only message have been received so often, and return it as it is received next."""
+    (message,) = wiring.queue.messages.values()
+    wiring.queue.messages[message.message_id] = replace(message, receive_count=times)
+    (delivered,) = wiring.queue.receive()
+    return delivered
+
+
+def waiting_until_newer_is_there(wiring: MemoryWiring) -> Task:
+    """Submit a task whose processor is not deployed yet."""
+    task = make_task(processor="newer")
+    wiring.store.put(task)
+    wiring.dispatch.send(task)
+    return task
+
+
+@pytest.mark.parametrize("max_receives", [3, 10, 50])
+def test_a_message_is_replaced_before_the_queue_gives_it_up(max_receives: int) -> None:
+    wiring = make_wiring(double, settings=Settings(max_receive_count=max_receives))
+    waiting_until_newer_is_there(wiring)
+    before = [*wiring.queue.messages]
+    for receive in range(1, max_receives - SPARE_RECEIVES):
+        assert not deliver(wiring, received(wiring, receive - 1))
+        assert [*wiring.queue.messages] == before
+        clock(wiring).advance(timedelta(minutes=15))
+    assert deliver(wiring, received(wiring, max_receives - SPARE_RECEIVES - 1)), "it is done with"
+    (fresh,) = wiring.queue.messages.values()
+    assert fresh.message_id not in before
+    assert fresh.receive_count == 0
+
+
+@pytest.mark.parametrize(
+    ("backoff_seconds", "sent_after_seconds", "acknowledged"),
+    [(600, 600, [False]), (3600, MAX_DELAY.total_seconds(), [False, False])],
+    ids=["as one", "by a wait more"],
+)
+def test_the_new_message_brings_the_next_attempt_when_its_backoff_is_over(
+    backoff_seconds: float,
+    sent_after_seconds: float,
+    acknowledged: list[bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Retry, "delay", Retry.ceiling)
+    retry = Retry(min_backoff_seconds=backoff_seconds, max_backoff_seconds=3600)
+    wiring = make_wiring(break_down, retry=retry)
+    task = submit(wiring)
+    assert deliver(wiring, received(wiring, 8))
+    (fresh,) = wiring.queue.messages.values()
+    began = clock(wiring).now()
+    assert fresh.visible_at - began == timedelta(seconds=sent_after_seconds)
+    seen = []
+    while stored(wiring, task).attempts == 1:
+        (message,) = wiring.queue.messages.values()
+        clock(wiring).advance(message.visible_at - clock(wiring).now())
+        seen += deliver_all(wiring)
+    assert seen == acknowledged
+    assert clock(wiring).now() - began == timedelta(seconds=backoff_seconds)
+
+
+def test_a_message_that_could_not_be_replaced_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    wiring = make_wiring(double)
+    waiting_until_newer_is_there(wiring)
+
+    def away(*_: Any) -> list[TaskId]:
+        raise ConnectionError
+
+    monkeypatch.setattr(wiring.queue, "send", away)
+    message = received(wiring, 8)
+    assert not deliver(wiring, message)
+    hidden = wiring.queue.messages[message.message_id]
+    assert hidden.visible_at < clock(wiring).now() + timedelta(minutes=1)
+
+
+def test_a_task_runs_once_whose_message_was_replaced_and_came_again() -> None:
+    runs: list[int] = []
+
+    def count(data: Number, ctx: TaskContext) -> Number:
+        runs.append(ctx.attempt)
+        return data
+
+    wiring = make_wiring(count)
+    waiting_until_newer_is_there(wiring)
+    message = delivery_of(received(wiring, 7))
+    with pytest.raises(Redeliver) as again:
+        wiring.deliveries.handle(message, until=clock(wiring).now() + timedelta(seconds=100))
+    assert wiring.deliveries.redeliver(message, again.value)
+    assert len(wiring.queue.messages) == 2, "the process stops before the old one is deleted"
+    wiring.catalogue._by_name["newer"] = wiring.catalogue["work"]
+    clock(wiring).advance(timedelta(minutes=30))
+    assert deliver_all(wiring) == [True, True]
+    assert runs == [2]
+
+
+def test_a_message_that_was_never_begun_is_replaced_by_what_the_table_says_of_its_task() -> None:
+    wiring = make_wiring(double)
+    task = submit(wiring)
+    seen = Fault()
+    deliveries = FaultyWiring(wiring, seen).deliveries
+    late = delivery_of(received(wiring, 8))
+    early = replace(late, receive_count=7)
+    assert not deliveries.redeliver(early, Redeliver(timedelta(0)))
+    assert seen.calls == ["inbox.postpone"]
+    assert deliveries.redeliver(late, Redeliver(timedelta(0)))
+    assert seen.calls[1:] == ["store.get", "queue.send"]
+    fresh = [one for one in wiring.queue.messages.values() if not one.receive_count]
+    assert [read_task_id(one.body) for one in fresh] == [task.task_id]
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.SUCCEEDED, None])
+def test_a_message_of_a_task_that_does_not_wait_is_not_replaced(state: State | None) -> None:
+    wiring = make_wiring(double)
+    task = submit(wiring)
+    delivery = delivery_of(received(wiring, 8))
+    wiring.store.tasks[task.task_id] = replace(task, state=state or State.QUEUED)
+    if state is None:
+        del wiring.store.tasks[task.task_id]
+    assert not wiring.deliveries.redeliver(delivery, Redeliver(timedelta(0)))
+    assert [one.receive_count for one in wiring.queue.messages.values()] == [9]
+
+
+def test_a_message_whose_handling_fails_each_time_is_given_up_by_the_queue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wiring = make_wiring(double)
+    submit(wiring)
+
+    def away(*_: Any) -> Task:
+        raise ConnectionError
+
+    monkeypatch.setattr(wiring.store, "change", away)
+    for _ in range(10):
+        (message,) = wiring.queue.receive()
+        with pytest.raises(ConnectionError):
+            deliver(wiring, message)
+        assert not wiring.deliveries.redeliver(delivery_of(message), Redeliver())
+        clock(wiring).advance(timedelta(minutes=15))
+    assert wiring.queue.receive() == []
+    (letter,) = wiring.dead_letters.peek(10).letters
+    assert letter.reason == "unhandled"
 
 
 def test_a_message_with_more_beside_the_id_is_still_read() -> None:

@@ -253,6 +253,19 @@ def test_a_task_runs_alone_when_its_mates_are_recorded_and_their_messages_gone()
     assert not wiring.store.tasks[marked.task_id].in_company
 
 
+def test_a_message_that_was_received_too_often_is_replaced_and_does_not_come_again() -> None:
+    wiring = make(by_value)
+    failing = submit(wiring, 1)
+    (old,) = wiring.queue.messages.values()
+    wiring.queue.messages[old.message_id] = replace(old, receive_count=7)
+    mate = submit(wiring)
+    assert run(wiring) == []
+    assert wiring.store.tasks[failing.task_id].state is State.QUEUED
+    assert wiring.store.tasks[mate.task_id].state is State.SUCCEEDED
+    fresh = [one for one in wiring.queue.messages.values() if not one.receive_count]
+    assert [failing.task_id in one.body for one in fresh] == [True]
+
+
 def test_a_batch_that_is_soon_done_acknowledges_nothing_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

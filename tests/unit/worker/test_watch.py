@@ -168,6 +168,21 @@ def test_a_message_whose_queue_hangs_while_it_is_hidden_comes_again(
     assert state_of(wiring, failing) is State.QUEUED
 
 
+def test_a_message_whose_queue_hangs_while_it_is_replaced_comes_again(
+    monkeypatch: pytest.MonkeyPatch, let_go: Event
+) -> None:
+    def fail(data: Number, ctx: TaskContext) -> Number:
+        raise ConnectionError
+
+    wiring = make(fail, clock=SystemClock(), retry=Retry(attempts=2))
+    failing = submit(wiring)
+    (message,) = wiring.queue.messages.values()
+    wiring.queue.messages[message.message_id] = replace(message, receive_count=7)
+    monkeypatch.setattr(wiring.queue, "send", lambda *_: let_go.wait(30) and [])
+    assert run(wiring, seconds=6) == ["message-1"]
+    assert state_of(wiring, failing) is State.QUEUED
+
+
 @pytest.mark.parametrize("what", ["progress", "cancel"])
 def test_a_table_that_fails_for_progress_or_a_look_fails_no_attempt(
     what: str, monkeypatch: pytest.MonkeyPatch
