@@ -1,7 +1,6 @@
 """A batch of messages on the bounded pool."""
 
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextvars import copy_context
 from datetime import datetime, timedelta
@@ -63,7 +62,8 @@ class Batch:
     """
 
     def __init__(self, deliveries: list[Delivery], wiring: Wiring, until: datetime) -> None:
-        messages = [Message(delivery) for delivery in deliveries]
+        self._pulse = Pulse(_WATCH_SECONDS)
+        messages = [Message(delivery, self._pulse) for delivery in deliveries]
         self._waiting = deque(messages)
         self._undecided = set(messages)
         self._open = set(messages)
@@ -77,7 +77,6 @@ class Batch:
         self._acknowledging: Future[None] | None = None
         self._wiring = wiring
         self._until = until
-        self._pulse = Pulse(_WATCH_SECONDS)
         self._acknowledged_at = wiring.clock.now()
         # Reckoned once: each message asks.
         self._fresh_until = self._acknowledged_at + FRESH
@@ -164,7 +163,7 @@ class Batch:
             except IndexError:
                 return
             if message in self._open:
-                copy_context().run(self._end_by, self._handle, message)
+                copy_context().run(self._see_through, message)
 
     def _handle(self, message: Message) -> None:
         now = self._wiring.clock.now()
@@ -176,25 +175,20 @@ class Batch:
             fresh=now < self._fresh_until,
             alone=message.alone or not (self._in_company or self._wiring.pool.left_behind),
             in_company=self._in_company or self._wiring.pool.left_behind > 0,
-            started=partial(self._started, message),
+            started=message.started,
         )
 
-    def _started(self, message: Message, attempt: Attempt) -> None:
-        attempt.time_taken = self._pulse.stopwatch()
-        message.started(attempt)
-
-    def _time_out(self, message: Message) -> None:
-        if message.attempt is not None:
-            self._wiring.deliveries.time_out(message.attempt)
-
-    def _end_by(self, work: Callable[[Message], None], message: Message) -> None:
-        """Do a message's last work, and note whether it must be delivered again."""
+    def _see_through(self, message: Message, overdue: Attempt | None = None) -> None:
+        """Handle a message, or end its overdue attempt; note whether it must be delivered again."""
         delivery = message.delivery
         logger.thread_safe_append_keys(
             message_id=delivery.message_id, correlation_id=trace_id(delivery.traceparent)
         )
         try:
-            work(message)
+            if overdue is None:
+                self._handle(message)
+            else:
+                self._wiring.deliveries.time_out(overdue)
         except EndedElsewhere:
             return
         except MustRunAlone as marked:
@@ -244,7 +238,7 @@ class Batch:
                 self._end_beside(message, Redeliver(_AT_ONCE))
         elif attempt.overdue and attempt.close():
             self._ending.add(message)
-            self._asked.add(self._beside.submit(partial(self._end_by, self._time_out, message)))
+            self._asked.add(self._beside.submit(partial(self._see_through, message, attempt)))
 
     def _end_beside(self, message: Message, again: Redeliver) -> None:
         """End a message on a thread of its own: its queue may not answer."""

@@ -1,6 +1,7 @@
 """The time, as something that a test can set."""
 
 from datetime import UTC, datetime
+from time import time
 from typing import Protocol
 
 
@@ -17,7 +18,7 @@ class SystemClock:
 
     def now(self) -> datetime:
         """Return the time in UTC, to the millisecond: what the store keeps."""
-        return whole_milliseconds(datetime.now(UTC))
+        return datetime.fromtimestamp(int(time() * 1000) / 1000, UTC)
 
 
 def whole_milliseconds(moment: datetime) -> datetime:
