@@ -52,7 +52,7 @@ class _WithoutText(logging.Filter):
         return True
 
 
-logger = Logger(stream=cast("TextIO", _Output(sys.stdout)))
+logger = Logger(stream=cast("TextIO", _Output(sys.stdout)), use_rfc3339=True, utc=True)
 """Writes JSON lines; its level and the service's name are read from POWERTOOLS_* variables."""
 
 

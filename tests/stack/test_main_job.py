@@ -113,10 +113,7 @@ def test_a_failing_task_is_retried_with_growing_delays_and_then_fails(app: Deplo
         }
     delays = []
     for task_id in task_ids:
-        started = [
-            datetime.strptime(str(line["timestamp"]), "%Y-%m-%d %H:%M:%S,%f%z")
-            for line in runs(app, task_id)
-        ]
+        started = [datetime.fromisoformat(str(line["timestamp"])) for line in runs(app, task_id)]
         assert len(started) == 4
         delays.append([(b - a).total_seconds() for a, b in pairwise(started)])
     first, _, last = (mean(delay[n] for delay in delays) for n in range(3))

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -28,6 +29,7 @@ metrics = EphemeralMetrics(namespace="Tandem")
 metrics.add_metric("WindowsClosed", "Count", 1)
 metrics.flush_metrics()
 """
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 def platform_level(level: str) -> str:
@@ -97,3 +99,10 @@ def test_metrics_pass_the_platforms_filter_whatever_the_level(level: str) -> Non
     metrics = [line for line in written(level) if "_aws" in line]
     assert [line["WindowsClosed"] for line in metrics] == [[1.0]]
     assert all(passed(line, platform_level(level)) for line in metrics)
+
+
+def test_times_are_those_of_rfc_3339() -> None:
+    times = [line["timestamp"] for line in written("INFO") if "message" in line]
+    assert times
+    assert [time for time in times if not RFC_3339.fullmatch(time)] == []
+    assert {time[-6:] for time in times} == {"+00:00"}
