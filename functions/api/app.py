@@ -50,6 +50,6 @@ def create_app(wiring: Wiring) -> FastAPI:
 
 with lasting():
     wiring = Wiring(settings())
-    handler = LambdaHandler(create_app(wiring))
+    handler = LambdaHandler(create_app(wiring), url=wiring.settings.console_url)
     wiring.prepare()
     get_ready(handler, wiring)

@@ -9,6 +9,7 @@ import threading
 from base64 import b64decode
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
@@ -20,6 +21,9 @@ from api.problems import MEDIA_TYPE
 # Mangum logs a line for each request beside ours, which says more.
 logging.getLogger("mangum").setLevel(logging.WARNING)
 
+_NO_NAME = "$default"
+"""The stage whose name is in no path."""
+
 
 class LambdaHandler:
     """Serves API Gateway's events, on one event loop and in one lifespan.
@@ -30,15 +34,44 @@ class LambdaHandler:
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown
     """
 
-    def __init__(self, app: ASGI) -> None:
+    def __init__(self, app: ASGI, *, url: str = "") -> None:
+        """Serve an application.
+
+        Args:
+            app: the application.
+            url: where callers reach it on a domain of one's own, with the key of its API mapping.
+        """
         self._app = app
         self._mangum: Mangum | None = None
+        address = urlsplit(url)
+        self._key = address.path.rstrip("/")
+        self._mapped_domain = address.hostname if self._key else None
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer one request."""
         if self._mangum is None:
             self._mangum = self._start()
-        return self._mangum(_readable(event), context)
+        readable = _readable(event)
+        request = event["requestContext"]
+        stage = request.get("stage", _NO_NAME)
+        if stage != _NO_NAME or request["domainName"] == self._mapped_domain:
+            self._strip_base(readable, stage)
+        return self._mangum(readable, context)
+
+    def _strip_base(self, event: dict[str, Any], stage: str) -> None:
+        """Take what stands before the routes from an event's path, and keep it as `basePath`.
+
+        A path begins with the name of its stage. As API Gateway documents it, the key of an API
+        mapping is not in it; callers of that domain have it before every path all the same.
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+        """
+        request = event["requestContext"]
+        key = self._key if request["domainName"] == self._mapped_domain else ""
+        name = "" if stage == _NO_NAME else f"/{stage}"
+        own_domain = request["domainName"].startswith(f"{request.get('apiId')}.execute-api.")
+        event["basePath"] = key or (name if own_domain else "")
+        http = request["http"]
+        http["path"] = _without(key, _without(name, http["path"]))
 
     def _start(self) -> Mangum:
         self._loop = asyncio.new_event_loop()
@@ -76,6 +109,12 @@ def _readable(event: dict[str, Any]) -> dict[str, Any]:
         "body": _body(event),
         "isBase64Encoded": False,
     }
+
+
+def _without(start: str, path: str) -> str:
+    """Return a path without what it may begin with."""
+    rest = path.removeprefix(start)
+    return rest if rest.startswith("/") or not rest else path
 
 
 def _plain(event: dict[str, Any]) -> bool:

@@ -61,7 +61,9 @@ class _Exchange:
         self._received_bytes = 0
         self._started = perf_counter()
         headers = dict(scope["headers"])
-        self._request_id = _request_id(scope.get("aws.event"))
+        event = scope.get("aws.event", {})
+        self._base_path: str = event.get("basePath", "")
+        self._request_id = _request_id(event)
         traceparent = headers.get(b"traceparent", b"").decode("latin-1")
         self._traceparent = trace.continued(traceparent, trace.xray_header())
         state = scope.setdefault("state", {})
@@ -70,6 +72,10 @@ class _Exchange:
 
     async def run(self, app: ASGIApp) -> None:
         logger.set_correlation_id(trace.trace_id(self._traceparent))
+        if self._base_path:
+            from tandem.services.views import BASE_PATH
+
+            BASE_PATH.set(self._base_path)
         try:
             await app(self._scope, self._receiving, self._sending)
         except Exception as error:  # noqa: BLE001 - a bug is answered as a problem, and logged
@@ -115,12 +121,20 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             headers = message.get("headers", ())
+            if self._base_path:
+                headers = [self._below_base(name, text) for name, text in headers]
             given = {name for name, _ in headers}
             extra = ((name, text) for name, text in SECURITY_HEADERS.items() if name not in given)
             message["headers"] = [*headers, (b"x-request-id", self._request_id.encode()), *extra]
         elif self._head:
             message["body"] = b""
         await self._send(message)
+
+    def _below_base(self, name: bytes, text: bytes) -> tuple[bytes, bytes]:
+        """Return a header whose place, if it is one of ours, begins with the base path."""
+        if name.lower() == b"location" and text.startswith(b"/"):
+            text = self._base_path.encode() + text
+        return name, text
 
     def _log(self) -> None:
         route = self._scope.get("route")

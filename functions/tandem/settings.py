@@ -31,6 +31,7 @@ class Settings(BaseModel):
     jwt_issuer: str = ""
     oauth_url: str = ""
     console_client_id: str = ""
+    console_url: str = ""
     thread_pool_size: int = Field(default=5, ge=1, le=64)
     max_receive_count: int = Field(default=10, ge=1)
     online_budget_seconds: float = Field(default=20, gt=0, le=28)

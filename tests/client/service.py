@@ -40,10 +40,12 @@ class ReachableBlobStore(MemoryBlobStore):
 class Service:
     """The application, for clients that speak HTTP to it."""
 
-    def __init__(self, wiring: MemoryWiring | None = None) -> None:
+    def __init__(self, wiring: MemoryWiring | None = None, *, base_path: str = "") -> None:
+        """Serve it below a path, as an API mapping does."""
         self.wiring = wiring or MemoryWiring()
+        self._base_path = base_path
         self.blobs = self.wiring.blobs = ReachableBlobStore(self.wiring.clock)
-        self.handler = LambdaHandler(create_app(self.wiring))
+        self.handler = LambdaHandler(create_app(self.wiring), url=f"https://api.test{base_path}")
         self.seen: list[Seen] = []
         self.faults: list[Fault | None] = []
         self.tokens: dict[str, str] = {}
@@ -97,6 +99,9 @@ class Service:
         if name is None and path != "/health":
             return 401, {"apigw-requestid": "gateway-1"}, '{"message":"Unauthorized"}'
         scopes = CLIENTS[name][1] if name else ()
+        if not path.startswith(f"{self._base_path}/"):
+            return 404, {}, '{"message":"Not Found"}'
+        path = path.removeprefix(self._base_path)
         event = http_event(
             method, path, body or None, tenant=name, scopes=scopes, query=query, headers=headers
         )

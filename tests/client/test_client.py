@@ -38,6 +38,21 @@ def test_waiting_gives_the_output_at_once(working: Service, tandem: Tandem) -> N
     assert done.output == {"message": 1}
 
 
+def test_an_api_below_a_path_of_its_domain_is_used_as_any_other(
+    pauses: list[float], tmp_path: Path
+) -> None:
+    service = Service(base_path="/v1")
+    service.start()
+    auth = ClientCredentials(service.token_url, "machine", CLIENTS["machine"][0])
+    with Tandem(f"{service.url}/v1", auth) as tandem:
+        done = tandem.run("convert-table", {"rows": [{"a": 1}], "to": "csv"})
+        link = tandem.get_task(done.task_id).links.self
+        file = tandem.download(done.task_id, tmp_path)
+    service.stop()
+    assert link == f"/v1/tasks/{done.task_id}"
+    assert file.read_text().split() == ["a", "1"]
+
+
 def test_a_model_of_the_callers_own_is_an_input(tandem: Tandem) -> None:
     class Greeting(BaseModel):
         message: str

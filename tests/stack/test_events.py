@@ -136,6 +136,25 @@ def test_an_offline_task_is_recorded_and_sent_with_its_id_and_trace_alone(
     assert traceparent.split("-")[1] == "69221f484e1c2b7a9d3f5e6081a2b3c4"
 
 
+@pytest.mark.parametrize(
+    ("file", "base"), [("api-named-stage.json", "/prod"), ("api-own-domain.json", "/v1")]
+)
+def test_a_request_of_another_place_is_answered_with_links_of_that_place(
+    resources: Resources, tmp_path: Path, file: str, base: str
+) -> None:
+    function = resources.function("ApiFunction")
+    own = {"CONSOLE_URL": "https://api.example.com/v1"}
+    function = replace(function, environment={**function.environment, **own})
+    with FunctionRuntime(function, tmp_path) as api:
+        answer = api.invoke(load(file))
+
+    assert answer["statusCode"] == 202
+    body = json.loads(answer["body"])
+    place = f"{base}/tasks/{body['task_id']}"
+    assert (answer["headers"]["location"], body["task"]["links"]["self"]) == (place, place)
+    take_messages(resources, resources.queue_url)
+
+
 def test_the_heavy_task_is_queued_by_one_function_and_run_by_the_other(
     api: FunctionRuntime, worker: FunctionRuntime, resources: Resources
 ) -> None:

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Path, Request, Response
@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Path, Request, Response
 from api.etag import IfNoneMatch, tagged
 from api.problems import not_found
 from api.services import Services
+from tandem.services.views import BASE_PATH
 from tandem.settings import Settings
 
 router = APIRouter(include_in_schema=False)
@@ -32,17 +33,27 @@ async def get_openapi(
     request: Request, services: Services, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Answer with the OpenAPI document of this deployment."""
-    return tagged(_document(request.app, services.settings), if_none_match)
+    document = _document(request.app, services.settings, BASE_PATH.get())
+    return tagged(document, if_none_match)
 
 
 @cache
-def _document(app: FastAPI, settings: Settings) -> str:
-    # Imported here, and made once: few environments ever serve it.
+def _document(app: FastAPI, settings: Settings, base_path: str) -> str:
+    """Return the document as callers see it whose paths begin so."""
     import json
 
+    document = _shared(app, settings)
+    if base_path:
+        document = document | {"servers": [{"url": base_path}]}
+    return json.dumps(document, ensure_ascii=False)
+
+
+@cache
+def _shared(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    # Imported here, and made once: few environments ever serve it.
     from api.openapi import openapi_document
 
-    return json.dumps(openapi_document(app, settings), ensure_ascii=False)
+    return openapi_document(app, settings)
 
 
 @router.get("/docs")
@@ -50,16 +61,16 @@ async def get_docs(request: Request, services: Services) -> Response:
     """Answer with Swagger UI over the OpenAPI document."""
     from fastapi.openapi.docs import get_swagger_ui_html
 
-    settings = services.settings
+    base = BASE_PATH.get()
     page = get_swagger_ui_html(
-        openapi_url="/openapi.json",
+        openapi_url=f"{base}/openapi.json",
         title=f"{request.app.title} API",
-        swagger_js_url="/docs/swagger-ui-bundle.js",
-        swagger_css_url="/docs/swagger-ui.css",
-        swagger_favicon_url="/docs/favicon-32x32.png",
-        oauth2_redirect_url=_REDIRECT,
+        swagger_js_url=f"{base}/docs/swagger-ui-bundle.js",
+        swagger_css_url=f"{base}/docs/swagger-ui.css",
+        swagger_favicon_url=f"{base}/docs/favicon-32x32.png",
+        oauth2_redirect_url=f"{base}{_REDIRECT}",
         init_oauth={
-            "clientId": settings.console_client_id,
+            "clientId": services.settings.console_client_id,
             "usePkceWithAuthorizationCodeGrant": True,
         },
     )

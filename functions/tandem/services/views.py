@@ -1,11 +1,15 @@
 """A task as those see it who may: in the API's answers, and in callbacks."""
 
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from tandem.domain.task import Mode, State, Task, TaskError
+
+BASE_PATH: ContextVar[str] = ContextVar("BASE_PATH", default="")
+"""What stands before the API's paths for the caller who is answered: `/v1` of an API mapping."""
 
 
 class TaskLinks(BaseModel):
@@ -88,7 +92,7 @@ def error_view(error: TaskError | None) -> ErrorView | None:
 
 def task_fields(task: Task) -> dict[str, Any]:
     """Return what every view of a task shows."""
-    progress, place = task.progress, f"/tasks/{task.task_id}"
+    progress, place = task.progress, f"{BASE_PATH.get()}/tasks/{task.task_id}"
     return {
         "task_id": task.task_id,
         "processor": task.processor,
