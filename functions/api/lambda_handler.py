@@ -55,11 +55,11 @@ class LambdaHandler:
         request = event["requestContext"]
         stage = request.get("stage", _NO_NAME)
         if stage != _NO_NAME or request["domainName"] == self._mapped_domain:
-            self._strip_base(readable, stage)
+            readable = self._without_base(readable, stage)
         return self._mangum(readable, context)
 
-    def _strip_base(self, event: dict[str, Any], stage: str) -> None:
-        """Take what stands before the routes from an event's path, and keep it as `basePath`.
+    def _without_base(self, event: dict[str, Any], stage: str) -> dict[str, Any]:
+        """Return the event with what stands before the routes as its `basePath`, not in its path.
 
         A path begins with the name of its stage. As API Gateway documents it, the key of an API
         mapping is not in it; callers of that domain have it before every path all the same.
@@ -69,9 +69,12 @@ class LambdaHandler:
         key = self._key if request["domainName"] == self._mapped_domain else ""
         name = "" if stage == _NO_NAME else f"/{stage}"
         own_domain = request["domainName"].startswith(f"{request.get('apiId')}.execute-api.")
-        event["basePath"] = key or (name if own_domain else "")
         http = request["http"]
-        http["path"] = _without(key, _without(name, http["path"]))
+        path = _without(key, _without(name, http["path"]))
+        return event | {
+            "basePath": key or (name if own_domain else ""),
+            "requestContext": request | {"http": http | {"path": path}},
+        }
 
     def _start(self) -> Mangum:
         self._loop = asyncio.new_event_loop()
