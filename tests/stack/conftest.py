@@ -1,9 +1,12 @@
 """Two stacks for all tests of this folder, started from the built artifact when first asked for."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from local.artifact import build, machine_architecture
+from tests.factories.emulated import emulated_account
 from tests.stack.issuer import OPERATOR, Issuer
 from tests.stack.stack import (
     REPORT_PARAMETERS,
@@ -38,3 +41,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator
     parameters = TEST_PARAMETERS | own
     with deployed_app(tmp_path_factory.mktemp("shared"), parameters, tokens=tokens) as running:
         yield running
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty account for `make deploy`, and the artifact that it deploys."""
+    build(machine_architecture())
+    with emulated_account(tmp_path, monkeypatch):
+        yield

@@ -1,49 +1,10 @@
 """`make deploy` and `make destroy` for real, into the emulator instead of AWS."""
 
-import shlex
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from delivery import changes
 from delivery.__main__ import main
 from delivery.aws import Account
-from local.artifact import build, machine_architecture
-from local.emulator import Emulator
-from local.environment import ACCESS_KEY, REGION, SECRET_KEY
-from local.ports import free_port
-
-
-@pytest.fixture
-def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    build(machine_architecture())
-    running = Emulator(tmp_path, free_port())
-    running.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint_url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(changes, "POLL_SECONDS", 0.2)
-    yield
-    running.stop()
-
-
-def parameters(**more: str) -> str:
-    """Return parameters of a deployment into the emulator as a shell would take them."""
-    values = {
-        "Emulated": "true",
-        "RequireTls": "false",
-        "DeploymentType": "Direct",
-        "Architecture": machine_architecture(),
-    }
-    return shlex.join(f"{name}={value}" for name, value in (values | more).items())
-
-
-def deployed(stack_name: str) -> dict[str, str]:
-    """Return the values of a stack's parameters."""
-    found = Account().need_stack(stack_name)["Parameters"]
-    return {one["ParameterKey"]: one["ParameterValue"] for one in found}
+from tests.stack.deployments import deployed, parameters
 
 
 @pytest.mark.timeout(600)

@@ -1,0 +1,28 @@
+"""The emulator in AWS's place, for programs that take their account from the environment."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from delivery import changes
+from local.emulator import Emulator
+from local.environment import ACCESS_KEY, REGION, SECRET_KEY
+from local.ports import free_port
+
+
+@contextmanager
+def emulated_account(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start an emulator and make it this process's account for as long as the block runs."""
+    running = Emulator(folder, free_port())
+    running.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setattr(changes, "POLL_SECONDS", 0.2)
+    try:
+        yield
+    finally:
+        running.stop()
