@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from local.paths import PROJECT
@@ -83,3 +84,17 @@ def test_what_is_not_asked_of_iam_is_not_in_the_template() -> None:
     assert all("Users" not in one and "Groups" not in one for one in policies)
     roles = [one["Properties"] for one in resources if one["Type"] == "AWS::IAM::Role"]
     assert all("PermissionsBoundary" not in one for one in roles)
+
+
+def test_a_jobs_credentials_live_as_long_as_the_job() -> None:
+    jobs = yaml.safe_load((PROJECT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    seconds = {
+        name: (job["timeout-minutes"] * 60, step["with"]["role-duration-seconds"])
+        for name, job in jobs.items()
+        for step in job["steps"]
+        if "role-to-assume" in step.get("with", {})
+    }
+    assert seconds.keys() == {"staging", "prod"}
+    longest = ROLES["DeployRole"]["Properties"]["MaxSessionDuration"]
+    for job, credentials in seconds.values():
+        assert job <= credentials <= longest
