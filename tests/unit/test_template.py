@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -340,6 +341,36 @@ def test_an_issuer_of_your_own_makes_no_user_pool() -> None:
     cognito = [one for one in RESOURCES.values() if one["Type"].startswith("AWS::Cognito::")]
     assert cognito
     assert {one.get("Condition") for one in cognito} == {"MakesUserPool"}
+
+
+def resolved(node: Any, stack_id: str) -> Any:
+    """Return what CloudFormation makes of the functions that name a domain."""
+    match node:
+        case {"Ref": "AWS::StackId"}:
+            return stack_id
+        case {"Fn::Split": [separator, text]}:
+            return resolved(text, stack_id).split(separator)
+        case {"Fn::Select": [index, values]}:
+            return resolved(values, stack_id)[index]
+        case {"Fn::Sub": [text, values]}:
+            for name, value in values.items():
+                text = text.replace(f"${{{name}}}", resolved(value, stack_id))
+            return text
+    raise ValueError(node)
+
+
+def test_no_two_stacks_want_the_same_domain() -> None:
+    stacks = [  # two that one host made, and two of times whose lowest 32 bits are the same
+        "51af3dc0-da77-11e4-872e-1234567db123",
+        "51af3dc1-da77-11e4-872e-1234567db123",
+        "51af3dc0-da78-11e4-872e-1234567db123",
+    ]
+    arn = "arn:aws:cloudformation:eu-central-1:123456789012:stack/tandem-dev"
+    domain = properties("UserPoolDomain")["Domain"]
+    domains = {resolved(domain, f"{arn}/{uuid}") for uuid in stacks}
+    assert len(domains) == len(stacks)
+    # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolDomain.html
+    assert all(re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", one) for one in domains)
 
 
 @pytest.mark.parametrize(
