@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from processors.tables.assumed import Assumed
 from processors.tables.database import MAX_WRITTEN_BYTES
-from processors.tables.files import TableFormat
+from processors.tables.limits import TableFormat
 from processors.tables.plain_values import quoted
 from processors.tables.table import Column, Table, TableInput, open_table
 from processors.tables.writing import CONTENT_TYPES, copy_options, value_sql
@@ -55,6 +56,7 @@ class Output(BaseModel):
     file: SavedFile
     rows: int
     columns: int
+    assumed: Assumed
 
 
 @processor("convert-table", time_limit=100)
@@ -70,7 +72,7 @@ def convert_table(data: Input, ctx: TaskContext) -> Output:
         file = ctx.save_file(
             data.filename or f"table.{data.to}", target, content_type=CONTENT_TYPES[data.to]
         )
-    return Output(file=file, rows=rows, columns=len(columns))
+    return Output(file=file, rows=rows, columns=len(columns), assumed=table.assumed)
 
 
 def _narrowed(table: Table) -> list[Column]:

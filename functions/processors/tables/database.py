@@ -4,7 +4,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -12,11 +12,14 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from processors.tables.plain_values import quoted
 from processors.tables.writing import NON_FINITE
 from tandem.processing import Permanent, TaskContext
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from processors.tables.texts import Rewriting
 
 MEMORY_LIMIT = "384MiB"
 SPILL_LIMIT = "192MiB"
@@ -45,9 +48,16 @@ class Database:
     """Runs SQL on one file, and says in its own words what is wrong with the file."""
 
     def __init__(
-        self, connection: "DuckDBPyConnection", ctx: TaskContext, writes_to: Path | None = None
+        self,
+        connection: "DuckDBPyConnection",
+        file: Path,
+        ctx: TaskContext,
+        writes_to: Path | None = None,
     ) -> None:
         self._connection = connection
+        self._file = file
+        self.file = file
+        """What the view reads."""
         self._ctx = ctx
         self._writes_to = writes_to
         self._over_at = time.monotonic() + MAX_SECONDS
@@ -101,10 +111,29 @@ class Database:
         if self.stuck:
             self._ctx.logger.warning("a statement does not end; its thread is left behind")
 
-    def view(self, relation: str) -> None:
-        """Make a relation what `data` stands for."""
+    def view(self, relation: str, columns: Mapping[str, str] | None = None) -> None:
+        """Make a relation what `data` stands for, or columns made of it: SQL by their names."""
+        if columns:
+            listed = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
+            relation = f"(SELECT {listed} FROM {relation})"  # noqa: S608  # names are quoted
         self.query(f"CREATE OR REPLACE VIEW data AS FROM {relation}")
         self.relation = relation
+
+    def rewrite(self, needs: "Rewriting") -> Path:
+        """Write the file anew as the database can read it, and read that from now on; return it.
+
+        Raises:
+            Permanent: the file is not of its encoding, or becomes too large.
+        """
+        from processors.tables.texts import rewrite
+
+        target = rewritten(self._file)
+        copy = target.with_name("copy")
+        rewrite(self.file, copy, needs, self._ctx)
+        copy.replace(target)
+        self._connection.execute("SET VARIABLE file = ?", [str(target)])
+        self.file = target
+        return target
 
     def _check(self) -> None:
         """Raise what should end the statement that runs."""
@@ -121,8 +150,13 @@ class Unreadable(Permanent):
     """DuckDB cannot read the file; its message, which quotes the file, is left out."""
 
     def __init__(self, error: Exception) -> None:
-        super().__init__(_reason(str(error)))
+        self.what, self.line = _reason(str(error)), _line(str(error))
+        super().__init__(self.further_down(0))
         self.kind = type(error).__name__
+
+    def further_down(self, lines: int) -> str:
+        """Return the reason, with its line in a file that has more lines at the start."""
+        return self.what + (f" (line {self.line + lines})" if self.line else "")
 
 
 @contextmanager
@@ -144,13 +178,15 @@ def open_database(
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
+            # It would give CAST(date AS VARCHAR) the text of the file, in whatever form.
+            "disabled_optimizers": "type_pushdown",
         }
     )
-    database = Database(connection, ctx, writes_to)
+    database = Database(connection, file, ctx, writes_to)
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET VARIABLE file = ?", [str(file)])
-        connection.execute("SET allowed_paths = ?", [[str(file)]])
+        connection.execute("SET allowed_paths = ?", [[str(file), str(rewritten(file))]])
         if writes_to:
             connection.execute("SET allowed_directories = ?", [[str(writes_to)]])
         connection.execute("SET enable_external_access = false")
@@ -159,6 +195,11 @@ def open_database(
     finally:
         if not database.stuck:  # closing it would wait for the statement
             connection.close()
+
+
+def rewritten(file: Path) -> Path:
+    """Return the path of a database's file when it is written anew."""
+    return file.with_name("rewritten")
 
 
 def _settle[T](outcome: Future[T], work: Callable[[], T]) -> None:
@@ -173,12 +214,15 @@ def _bytes_in(folder: Path) -> int:
         return sum(entry.stat().st_size for entry in entries if entry.is_file())
 
 
-def _reason(message: str) -> str:
+def _line(message: str) -> int | None:
     line = re.search(r"CSV Error on Line: (\d+)", message)
-    where = f" (line {line[1]})" if line else ""
+    return int(line[1]) if line else None
+
+
+def _reason(message: str) -> str:
     if width := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message):
-        return f"a line has {width[2]} columns where the first has {width[1]}{where}"
+        return f"a line has {width[2]} columns where the first has {width[1]}"
     for pattern, reason in _CAUSES:
         if re.search(pattern, message, re.IGNORECASE):
-            return reason + where
-    return f"the file is damaged, or is not of its format{where}"
+            return reason
+    return "the file is damaged, or is not of its format"

@@ -1,43 +1,42 @@
-"""What a file of a table is, before a database reads it: its format, packing and header line."""
+"""Files of tables, before a database reads them: their packing and their format."""
 
-import csv
 import gzip
+import os
+import re
 import zlib
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Literal
 
+from processors.tables.limits import MAX_COLUMNS, MAX_UNPACKED_BYTES, TableFormat
+from processors.tables.signatures import foreign
 from tandem.processing import Permanent, TaskContext
 
-TableFormat = Literal["csv", "jsonl", "parquet"]
+Compression = Literal["gzip", "zstd"]
 
-MAX_COLUMNS = 500
-MAX_NAME_CHARACTERS = 256
-MAX_UNPACKED_BYTES = 256 << 20
-"""The most that a gzip file may hold: it is unpacked on the function's disk."""
-
-_HEAD_BYTES = 1 << 20
+HEAD_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 20
-_DELIMITERS = ",;\t|"
+_GZIP = b"\x1f\x8b"
+_JSON = re.compile(r"\s*(?:\[\s*(?:\{\s*[\"}]|\])|\{\s*(?:\"(?:[^\"\\]|\\.)*\"\s*:|\}))")
 _SUFFIXES: dict[str, TableFormat] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "jsonl",
     ".parquet": "parquet",
 }
 
 
-def unpacked(path: Path, folder: Path, ctx: TaskContext) -> Path:
-    """Return the file itself, or what it holds when it is a gzip file.
+def unpacked(path: Path, folder: Path, ctx: TaskContext) -> tuple[Path, Compression | None]:
+    """Return the file itself, or what it holds when it is packed, and how it is packed.
 
     Raises:
-        Permanent: the gzip file is damaged or holds too much.
+        Permanent: the packed file is damaged or holds too much.
     """
     with path.open("rb") as file:
-        if file.read(2) != b"\x1f\x8b":
-            return path
+        if file.read(2) != _GZIP:
+            return path, None
     target = folder / "unpacked"
     size = 0
     try:
@@ -52,62 +51,50 @@ def unpacked(path: Path, folder: Path, ctx: TaskContext) -> Path:
     except (gzip.BadGzipFile, EOFError, zlib.error):
         message = "the gzip file is damaged or cut short"
         raise Permanent(message) from None
-    return target
+    return target, "gzip"
 
 
-def detect_format(suffixes: Sequence[str], path: Path) -> TableFormat:
-    """Return the format that the suffixes of a file's name say, or else its first bytes."""
-    for suffix in reversed(suffixes):
-        if known := _SUFFIXES.get(suffix.lower()):
-            return known
+def head_of(path: Path) -> bytes:
+    """Return the first bytes of a file, as many as a look at it takes."""
     with path.open("rb") as file:
-        head = file.read(4096)
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    return "jsonl" if head.lstrip()[:1] in {b"{", b"["} else "csv"
+        return file.read(HEAD_BYTES)
 
 
-def csv_dialect(path: Path) -> tuple[str, int]:
-    """Return the delimiter and width of a CSV file, having checked its line of column names.
+def is_parquet(path: Path, head: bytes, said: TableFormat | None) -> bool:
+    """Return whether a file is Parquet: it starts as one, and ends as one or is said to be one.
 
     Raises:
-        Permanent: the line is missing, is not UTF-8, or names no fit set of columns.
+        Permanent: the file is of a kind that holds no table of ours, or is said to be Parquet.
     """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    text = _utf8(head)
-    first_line = "".join(text.partition("\n")[0].split('"')[::2])  # what stands outside quotes
-    delimiter = max(_DELIMITERS, key=first_line.count)
-    try:
-        names = next(csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
-    except csv.Error:
-        message = "the first line of the CSV file, which names the columns, cannot be read"
-        raise Permanent(message) from None
-    check_width(len(names))
-    _check_names([name.strip() for name in names])
-    return delimiter, len(names)
-
-
-def _utf8(head: bytes) -> str:
-    try:
-        # Where the head was cut, up to three bytes may be the start of a character.
-        return head.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if len(head) == _HEAD_BYTES and error.start > len(head) - 4:
-            return head[: error.start].decode("utf-8-sig")
-        message = "the file is not UTF-8 text"
-        raise Permanent(message) from None
-
-
-def _check_names(names: list[str]) -> None:
-    if not any(names):
-        message = "the first line of the CSV file must name the columns, and is blank"
+    if head.startswith(b"PAR1"):
+        with path.open("rb") as file:
+            file.seek(-min(4, len(head)), os.SEEK_END)
+            if said == "parquet" or file.read() == b"PAR1":
+                return True
+    if message := foreign(head):
         raise Permanent(message)
-    first: dict[str, int] = {}
-    for number, name in enumerate(names, start=1):
-        if name and first.setdefault(name, number) != number:
-            message = f"columns {first[name]} and {number} have the same name"
-            raise Permanent(message)
+    if said == "parquet":
+        message = "the file is damaged, or is not of its format: it does not start as Parquet does"
+        raise Permanent(message)
+    return False
+
+
+def format_of_name(suffixes: Sequence[str]) -> TableFormat | None:
+    """Return the format that the suffixes of a file's name say."""
+    known = (_SUFFIXES.get(suffix.lower()) for suffix in reversed(suffixes))
+    return next(filter(None, known), None)
+
+
+def format_of_text(start: str, said: TableFormat | None) -> TableFormat:
+    """Return the format of a text, CSV or JSON, by what is said of it or how it starts.
+
+    Raises:
+        Permanent: it is said to be CSV, and is JSON.
+    """
+    if said == "csv" and _JSON.match(start):
+        message = "the file is JSON, and its name or `format` says CSV: give `format` as jsonl"
+        raise Permanent(message)
+    return said or ("jsonl" if start.lstrip()[:1] in {"{", "["} else "csv")
 
 
 def check_width(columns: int) -> None:

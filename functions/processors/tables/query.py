@@ -5,7 +5,8 @@ from typing import Annotated, Any, Self, override
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
-from processors.tables.files import MAX_COLUMNS, TableFormat
+from processors.tables.assumed import Assumed
+from processors.tables.limits import MAX_COLUMNS, TableFormat
 from processors.tables.query_limits import (
     MAX_FILE_BYTES,
     MAX_RESULT_BYTES,
@@ -115,7 +116,7 @@ class Input(TableInput):
         if self.uploads is None:
             return {"data": self}
         return {
-            name: TableInput(rows=None, upload=upload, format=None)
+            name: TableInput(rows=None, upload=upload, format=None, options=self.options)
             for name, upload in self.uploads.items()
         }
 
@@ -153,6 +154,9 @@ class Output(BaseModel):
     file: SavedFile | None = Field(
         None, description="With `to`: the file, which is the task's result."
     )
+    assumed: Assumed | dict[str, Assumed] = Field(
+        description="What was assumed of the table; of `uploads`, by their names."
+    )
 
 
 @processor("query-table", time_limit=100)
@@ -161,13 +165,15 @@ def query_table(data: Input, ctx: TaskContext) -> Output:
     from processors.tables.query_runner import run_query, write_query
 
     if data.to:
-        answer, file = write_query(data.tables(), data.sql, data.to, ctx)
+        answer, assumed, file = write_query(data.tables(), data.sql, data.to, ctx)
     else:
-        answer, file = run_query(data.tables(), data.sql, data.limit or DEFAULT_ROWS, ctx), None
+        answer, assumed = run_query(data.tables(), data.sql, data.limit or DEFAULT_ROWS, ctx)
+        file = None
     return Output(
         columns=[ResultColumn(name=name, type=kind) for name, kind in answer["columns"]],
         rows=None if data.to else answer["rows"],
         row_count=answer["row_count"],
         truncated=answer["truncated"],
         file=file,
+        assumed=assumed["data"] if data.uploads is None else assumed,
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import BoundedSemaphore
 
-from processors.tables.files import MAX_COLUMNS, TableFormat
+from processors.tables.assumed import Assumed
+from processors.tables.limits import MAX_COLUMNS, TableFormat
 from processors.tables.query_child import Answer, OpenTable, Request
 from processors.tables.query_limits import (
     MAX_FILE_BYTES,
@@ -28,22 +29,24 @@ _slots = BoundedSemaphore(2)
 
 def run_query(
     sources: Mapping[str, TableInput], sql: str, max_rows: int, ctx: TaskContext
-) -> Answer:
-    """Return the first rows of what the query says of the tables.
+) -> tuple[Answer, dict[str, Assumed]]:
+    """Return the first rows of what the query says of the tables, and what was assumed of these.
 
     Raises:
         Permanent: a table cannot be read or the query not be run, with the reason.
         Abandoned: the attempt is over.
     """
-    with opened(sources, ctx) as tables, _one_slot(ctx):
+    with opened(sources, ctx) as (tables, assumed), _one_slot(ctx):
         ctx.progress(1, 2, "running the query")
-        return answer_of(_request(tables, sql, ctx) | {"rows": max_rows}, ctx)
+        return answer_of(_request(tables, sql, ctx) | {"rows": max_rows}, ctx), assumed
 
 
 def write_query(
     sources: Mapping[str, TableInput], sql: str, to: TableFormat, ctx: TaskContext
-) -> tuple[Answer, SavedFile]:
-    """Save all that the query says of the tables as a file; return what is said of it, and it.
+) -> tuple[Answer, dict[str, Assumed], SavedFile]:
+    """Save all that the query says of the tables as a file; return it last, after what it holds.
+
+    Between these is what was assumed of the tables.
 
     Raises:
         Permanent: a table cannot be read or the query not be run, with the reason.
@@ -51,26 +54,31 @@ def write_query(
     """
     with TemporaryDirectory(prefix="result-") as folder:
         target = Path(folder, "result")
-        with opened(sources, ctx) as tables, _one_slot(ctx):
+        with opened(sources, ctx) as (tables, assumed), _one_slot(ctx):
             ctx.progress(1, 3, "running the query")
             result = ReceivedFile(target, MAX_FILE_BYTES)
             request = _request(tables, sql, ctx) | {"output": {"format": to, "file": result.sender}}
             answer = answer_of(request, ctx, result)
         ctx.progress(2, 3, "saving the file")
-        return answer, ctx.save_file(f"result.{to}", target, content_type=CONTENT_TYPES[to])
+        file = ctx.save_file(f"result.{to}", target, content_type=CONTENT_TYPES[to])
+        return answer, assumed, file
 
 
 @contextmanager
-def opened(sources: Mapping[str, TableInput], ctx: TaskContext) -> Iterator[list[OpenTable]]:
+def opened(
+    sources: Mapping[str, TableInput], ctx: TaskContext
+) -> Iterator[tuple[list[OpenTable], dict[str, Assumed]]]:
     """Return the tables, each as an open file that has no name any more, and how it is read."""
     with ExitStack() as files:
         tables: list[OpenTable] = []
+        assumed: dict[str, Assumed] = {}
         for name, source in sources.items():
             with open_table(source, ctx) as table:
                 file = os.open(table.file, os.O_RDONLY)
                 files.callback(os.close, file)
             tables.append({"name": name, "file": file, "relation": table.relation})
-        yield tables
+            assumed[name] = table.assumed
+        yield tables, assumed
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
+from processors.tables.assumed import Assumed
 from processors.tables.profile import TEXT_CHARACTERS, TOP_VALUES, Figures, profile
 from processors.tables.table import TableInput, open_table
 from tandem.processing import TaskContext, processor
@@ -74,6 +75,7 @@ class Output(BaseModel):
         "(16 MiB unpacked, and in Parquet 2 million cells). Everything else always is."
     )
     columns: list[ColumnSummary]
+    assumed: Assumed
 
 
 @processor("summarize-table", time_limit=100, cache_for=3600)
@@ -89,6 +91,7 @@ def summarize_table(data: Input, ctx: TaskContext) -> Output:
             _summary(column.name, column.type, rows, figures)
             for column, figures in zip(table.columns, columns, strict=True)
         ],
+        assumed=table.assumed,
     )
 
 

@@ -1,21 +1,27 @@
 """Tables for processors: inline rows or an upload, as the view `data` of a locked-down DuckDB."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
-from processors.tables import files
-from processors.tables.database import Database, open_database
-from processors.tables.files import MAX_COLUMNS, MAX_NAME_CHARACTERS, TableFormat
-from processors.tables.views import create_view
+from processors.tables.assumed import Assumed
+from processors.tables.limits import (
+    MAX_COLUMNS,
+    MAX_NAME_CHARACTERS,
+    MAX_UNPACKED_BYTES,
+    TableFormat,
+)
+from processors.tables.options import ReadOptions
 from tandem.processing import Permanent, TaskContext, Upload
+
+if TYPE_CHECKING:
+    from processors.tables.database import Database
 
 MAX_ROWS = 10_000
 SMALL_FILE_BYTES = 16 << 20
@@ -58,11 +64,14 @@ class TableInput(BaseModel):
         min_length=1,
         max_length=64,
         description=(
-            "Id of an upload that holds the table in UTF-8 CSV, JSON Lines or Parquet, the first "
-            f"two also in gzip ({files.MAX_UNPACKED_BYTES >> 20} MiB unpacked at most). The first "
-            "line of a CSV file names its columns; comma, semicolon, tab or bar delimit them. "
-            "Dates are read in ISO 8601, and other forms as text. Names that differ only in "
-            "case get a number appended."
+            "Id of an upload that holds the table in CSV, JSON (one object a line, an array of "
+            "objects, or one after another) or Parquet, the first two also packed with gzip "
+            f"({MAX_UNPACKED_BYTES >> 20} MiB unpacked at most). The first line of a CSV file "
+            "names its columns; comma, semicolon, tab or bar delimit them, unless `options` say "
+            "otherwise. "
+            "The type of a column is the narrowest that keeps all its values, in whatever order. "
+            "Dates and times are read in ISO 8601, and other forms as text. A name that comes "
+            "twice, in whatever case, gets a number appended."
         ),
         examples=["01981f6c-7a3e-7c11-9b1f-3f6f0c9f4a10"],
     )
@@ -70,6 +79,11 @@ class TableInput(BaseModel):
         None,
         description="The upload's format; by default what its name's suffix or its content says.",
         examples=["csv"],
+    )
+    options: ReadOptions = Field(
+        default=ReadOptions(),
+        description="What to take for granted of the table, where what is assumed is wrong.",
+        examples=[{"delimiter": ";", "decimal": ",", "types": {"zip": "text"}}],
     )
 
     @model_validator(mode="after")
@@ -89,6 +103,10 @@ class TableInput(BaseModel):
             if not 0 < width <= MAX_COLUMNS:
                 message = f"rows must have 1 to {MAX_COLUMNS} different columns, not {width}"
                 raise ValueError(message)
+        kind = {"csv": "csv", "jsonl": "json"}.get(self.format or "", self.format)
+        if unfit := self.options.unfit("rows" if self.rows is not None else kind or "csv"):
+            message = f"options.{unfit} says nothing of {self.format or 'rows'}"
+            raise ValueError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +121,7 @@ class Column:
 class Table:
     """The view `data` of a database."""
 
-    database: Database
+    database: "Database"
     columns: list[Column]
     small: bool
     """Whether all its distinct values fit in memory."""
@@ -111,6 +129,7 @@ class Table:
     """What the view reads."""
     relation: str
     """The SQL that reads it, with `getvariable('file')` in the place of its path."""
+    assumed: Assumed
 
 
 @contextmanager
@@ -125,41 +144,33 @@ def open_table(
         Permanent: the table cannot be read; the reason is for the caller's eyes.
         Abandoned: the attempt is over.
     """
+    # What reads a table is imported with the first: a start needs only the models.
+    from processors.tables.database import open_database
+    from processors.tables.reading import local_file, view
+
     with (
         TemporaryDirectory(prefix="table-") as folder,
-        _local_file(source, Path(folder), ctx) as (file, kind),
-        open_database(file, Path(folder, "spill"), ctx, writes_to=writes_to) as database,
+        local_file(source, Path(folder), ctx) as file,
+        open_database(file.path, Path(folder, "spill"), ctx, writes_to=writes_to) as database,
     ):
-        create_view(kind, database, file)
+        assumed = view(database, file, source.options, ctx)
         columns = [
             Column(name, kind.strip('"')) for name, kind, *_ in database.query("DESCRIBE data")
         ]
-        files.check_width(len(columns))
-        if any(len(column.name) > MAX_NAME_CHARACTERS for column in columns):
-            message = f"a column's name is longer than {MAX_NAME_CHARACTERS} characters"
-            raise Permanent(message)
-        small = file.stat().st_size <= SMALL_FILE_BYTES
-        if kind == "parquet" and small:  # its size says little: values may repeat at no cost
+        _check_names([column.name for column in columns])
+        small = file.path.stat().st_size <= SMALL_FILE_BYTES
+        if (
+            assumed.format == "parquet" and small
+        ):  # its size says little: values may repeat at no cost
             rows = database.query("SELECT count(*) FROM data")[0][0]
             small = rows * len(columns) <= SMALL_TABLE_CELLS
-        yield Table(database, columns, small, file, database.relation)
+        yield Table(database, columns, small, database.file, database.relation, assumed)
 
 
-@contextmanager
-def _local_file(
-    source: TableInput, folder: Path, ctx: TaskContext
-) -> Iterator[tuple[Path, TableFormat]]:
-    """Return a file under a plain name: DuckDB takes hints, and patterns, from names."""
-    file = folder / "table"
-    if source.rows is not None:
-        with file.open("w", encoding="ascii") as lines:
-            lines.writelines(json.dumps(row) + "\n" for row in source.rows)
-        yield file, "jsonl"
-        return
-    with ctx.fetch_upload(source.upload or "") as path:
-        ctx.progress(0, None, "reading the table")
-        file.symlink_to(files.unpacked(path, folder, ctx).resolve())
-        if file.stat().st_size == 0:
-            message = "the file is empty"
-            raise Permanent(message)
-        yield file, source.format or files.detect_format(path.suffixes, file)
+def _check_names(names: list[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        message = f"the table has more than {MAX_COLUMNS} columns"
+        raise Permanent(message)
+    if any(len(name) > MAX_NAME_CHARACTERS for name in names):
+        message = f"a column's name is longer than {MAX_NAME_CHARACTERS} characters"
+        raise Permanent(message)

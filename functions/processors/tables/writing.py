@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from processors.tables.plain_values import Kind, kind_of, plain_sql
 
 if TYPE_CHECKING:
-    from processors.tables.files import TableFormat
+    from processors.tables.limits import TableFormat
 
 NON_FINITE = "a nested value is NaN or infinite, which JSON has not"
 

@@ -48,17 +48,15 @@ LONG = b"1,2\n" * 50_000
     [
         (b"", "the file is empty"),
         (b"\n\n1\n", "must name the columns"),
-        (b"a,b,a\n1,2,3\n", "columns 1 and 3 have the same name"),
         (b"a,b\ncaf\xe9,1\n", "not UTF-8"),
         (b"a,b\n" + LONG + b"caf\xe9,1\n", "not UTF-8"),
         (b"a,b\n" + LONG * 10 + b"caf\xe9,1\n", "not UTF-8 text (line 500002)"),
-        ("a,b\n1,2\n".encode("utf-16"), "not UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "it looks like UTF-16, so give options.encoding"),
         (b"a,b\n1,2\n3\n4,5\n", "a line has 1 columns where the first has 2 (line 3)"),
         (b"a,b\n1,2\n3,4,5\n", "a line has 3 columns where the first has 2 (line 3)"),
         (b"a,b\n" + LONG + b"3\n" + LONG, "a line has 1 columns where the first has 2"),
         (b'a,b\n"x,2\n3,4\n', "a quoted value does not end (line 2)"),
         (b"a,b\n#1,2\n3,4\n#x\n", "a line has 1 columns where the first has 2 (line 4)"),
-        (b"a,b\r\n1,2\n3,4\r\n", "not as in RFC 4180"),
         (b"a\n" + b"x" * 5_000_000 + b"\n", "a line is too long (line 2)"),
         (b",".join(b"column%d" % n for n in range(100_000)) + b"\n1\n", "more than 500 columns"),
         (b"x" * 2_000_000, "the first line of the CSV file, which names the columns"),
@@ -74,17 +72,16 @@ def test_bad_csv_is_refused_with_the_reason(content, expected):
     [
         (b'{"a": 1}\n5\n', "record 2 is not a JSON object"),
         (b'{"a": 1}\nnull\n', "record 2 is not a JSON object"),
-        (b'[{"a": 1}]\n', "record 1 is not a JSON object"),
+        (b'[{"a": 1}, 5]\n', "record 2 is not a JSON object"),
         (b'{"a": 1}\n' * 60_000 + b'"x"\n', "record 60001 is not a JSON object"),
         (b'{"a": 1}\n{"a":\n', "not valid JSON"),
         (b'{"a": 1}\n{"a": "caf\xe9"}\n', "not UTF-8"),
-        (b'\xef\xbb\xbf{"a": 1}\n', "byte order mark"),
         (b'{"a": 1, "a": 2}\n', "the same key twice"),
         (b"{}\n{}\n", "1 to 500 different keys"),
         (b'{"": 1}\n', "none of them empty"),
         (b"\n\n", "1 to 500 different keys"),
         (json.dumps(dict.fromkeys(map(str, range(501)), 1)).encode(), "more than 500 columns"),
-        (b"".join(b'{"k%d": 1}\n' % n for n in range(100_000)), "1 to 500 different keys"),
+        (b"".join(b'{"k%d": 1}\n' % n for n in range(100_000)), "more than 500 columns"),
         (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "nested too deeply"),
     ],
 )
@@ -128,11 +125,11 @@ def test_a_decompression_bomb_is_refused_early():
 @pytest.mark.parametrize(
     ("filename", "content", "expected"),
     [
-        ("t.csv.zst", bytes.fromhex("28b52ffd2003190000610a31"), "not UTF-8 text"),
+        ("t.csv.zst", bytes.fromhex("28b52ffd2003190000610a31"), "packed with zstd"),
         ("t.parquet", b"a,b\n1,2\n", "damaged, or is not of its format"),
         ("t.jsonl", b"a,b\n1,2\n", "not valid JSON"),
-        ("t.csv", b"PAR1" + b"\x00\xff" * 100, "not UTF-8 text"),
-        ("t.csv", gzip.compress(gzip.compress(b"a\n1\n", mtime=0), mtime=0), "not UTF-8 text"),
+        ("t.csv", b"PAR1" + b"\x00\xff" * 100, "neither text nor Parquet"),
+        ("t.csv", gzip.compress(gzip.compress(b"a\n1\n", mtime=0), mtime=0), "gzip twice"),
     ],
 )
 def test_a_wrong_name_is_refused_with_the_reason(filename, content, expected):
@@ -142,8 +139,8 @@ def test_a_wrong_name_is_refused_with_the_reason(filename, content, expected):
 @pytest.mark.parametrize(
     ("filename", "start", "expected"),
     [
-        ("t.csv", b'a,b\n1,"', "a quoted value does not end (line 2)"),
-        ("t.csv", b"a\n", "a line is too long"),
+        ("t.csv", b'a,b\n1,"', "a line is too long (line 2)"),
+        ("t.csv", b"a\n", "a line is too long (line 2)"),
         ("t.csv", b"", "the first line of the CSV file, which names the columns"),
         ("t.jsonl", b'{"a": "', "a line is too long"),
     ],

@@ -171,7 +171,7 @@ class TestFormats:
         assert [one.value for one in output.columns[0].top] == ["#no", 'say "x"', "x\ny"]
 
     def test_a_type_that_only_the_first_lines_have_is_widened(self):
-        output = summarize_file("t.csv", "a,b\n" + "1,2\n" * 50_000 + "n/a,3\n")
+        output = summarize_file("t.csv", "a,b\n" + "1,2\n" * 50_000 + "x,3\n")
         assert output.rows == 50_001
         assert [one.type for one in output.columns] == ["VARCHAR", "BIGINT"]
         assert output.columns[1].max == 3
@@ -206,7 +206,8 @@ class TestFormats:
             summarize_file("unnamed", in_parquet),
             summarize_file("t.csv", lines, format="jsonl"),
         ]
-        assert all(output == outputs[0] for output in outputs)
+        plain = [output.model_dump(exclude={"assumed"}) for output in outputs]
+        assert all(output == plain[0] for output in plain)
 
     def test_names_are_data(self):
         names = ['"; DROP VIEW data; --', "select", "a b", "é", "'", "{0}", "c1", "?"]

@@ -1,0 +1,136 @@
+"""How a CSV file is written: what delimits and quotes its values, and the names of its columns."""
+
+import csv
+import re
+from dataclasses import dataclass
+from io import StringIO
+
+from processors.tables.files import check_width
+from processors.tables.limits import MAX_NAME_CHARACTERS
+from processors.tables.names import numbered
+from processors.tables.options import ReadOptions
+from tandem.processing import Permanent
+
+_DELIMITERS = ",;\t|"
+_SEP_LINE = re.compile(r'"?sep=(.)"?(?:\r\n|\n|\r)', re.IGNORECASE)
+_DATA = re.compile(r"[-+]?\d+(?:[.,]\d+)?|\d{4}-\d\d-\d\d.*|", re.DOTALL)
+_SKIP_HINT = "if the table starts further down, say in options.skip how many lines to leave out"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What is needed to read a CSV file."""
+
+    delimiter: str
+    quote: str
+    escape: str
+    skip: int
+    """Lines before the names of the columns."""
+    comment: str
+    header: bool
+    decimal: str
+    names: list[str]
+    first_line: str
+    warnings: list[str]
+
+    def hint(self, reason: str) -> str:
+        """Return what may mend a refusal, as the end of its sentence."""
+        if self.comment == "" and self.first_line.startswith(("#", "%", "//")):
+            return "; its first line looks like a comment: see options.comment and options.skip"
+        if "columns where the first has" in reason and self.skip == 0:
+            width, first = re.findall(r"\d+", reason)[:2]
+            if int(width) > int(first):
+                return f"; {_SKIP_HINT}"
+        if "quoted value" in reason and self.escape == self.quote:
+            return "; if a backslash stands before quotes in values, give it as options.escape"
+        return ""
+
+
+def dialect_of(start: str, options: ReadOptions) -> Dialect:
+    """Return how the text is written that starts so, having checked the names of its columns.
+
+    Raises:
+        Permanent: its first line is missing, or names no fit set of columns.
+    """
+    quote = '"' if options.quote is None else options.quote
+    escape = options.escape or quote
+    skip, delimiter = options.skip, options.delimiter
+    lines = list(StringIO(start, newline=""))
+    if skip == 0 and (excel := _SEP_LINE.match(start)) and excel[1] not in {quote, "\r", "\n"}:
+        skip, delimiter = 1, delimiter or excel[1]
+    lines = lines[skip:]
+    if options.comment:
+        while lines and lines[0].lstrip(" ").startswith(options.comment):
+            del lines[0]
+    text = "".join(lines)
+    line = lines[0] if lines else ""
+    if delimiter is None:
+        outside = "".join(line.split(quote)[::2]) if quote else line
+        delimiter = max(_DELIMITERS, key=outside.count)
+    names = _first_record(text, delimiter, quote, escape)
+    check_width(len(names))
+    header = options.header is not False
+    warnings = _warnings(names) if options.header is None else []
+    if header:
+        _check_names(names)
+        names = [name or f"column{number}" for number, name in enumerate(names)]
+    else:
+        names = [f"column{number}" for number in range(len(names))]
+    return Dialect(
+        delimiter=delimiter,
+        quote=quote,
+        escape=escape,
+        skip=skip,
+        comment=options.comment or "",
+        header=header,
+        decimal=options.decimal or ".",
+        names=numbered(names),
+        first_line=line[:100],
+        warnings=warnings,
+    )
+
+
+def _first_record(text: str, delimiter: str, quote: str, escape: str) -> list[str]:
+    if not text:
+        message = "the CSV file has no line that names the columns"
+        raise Permanent(message)
+    reader = csv.reader(
+        StringIO(text, newline=""),
+        delimiter=delimiter,
+        quotechar=quote or None,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        escapechar=None if escape == quote else escape,
+        doublequote=escape == quote,
+        skipinitialspace=True,
+        strict=True,
+    )
+    try:
+        return [name.strip() for name in next(reader, [])]
+    except csv.Error:
+        message = "the first line of the CSV file, which names the columns, cannot be read"
+        raise Permanent(message) from None
+
+
+def _check_names(names: list[str]) -> None:
+    if not any(names):
+        message = (
+            f"the first line of the CSV file must name the columns, and is blank; {_SKIP_HINT}"
+        )
+        raise Permanent(message)
+    if any("\x00" in name for name in names):
+        message = "the name of a column has a NUL character"
+        raise Permanent(message)
+    if any(len(name) > MAX_NAME_CHARACTERS for name in names):
+        message = f"a column's name is longer than {MAX_NAME_CHARACTERS} characters"
+        raise Permanent(message)
+
+
+def _warnings(names: list[str]) -> list[str]:
+    """Return what is strange about the names of columns, and what may mend it."""
+    if any(names) and all(_DATA.fullmatch(name) for name in names):
+        return [
+            "the first line looks like data: if it names no columns, set options.header to false"
+        ]
+    if len(names) > 1 and names[0] and not any(names[1:]):
+        return [f"the first line names one column only, as a title does: {_SKIP_HINT}"]
+    return []

@@ -1,0 +1,226 @@
+"""How DuckDB reads JSON: one object a line, an array of them, or one after another."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from processors.tables.asked_types import asked_columns, check_names, found_columns
+from processors.tables.assumed import NULL_WORDS, Assumed, Widened
+from processors.tables.database import Database, Unreadable
+from processors.tables.files import check_width
+from processors.tables.forms import text
+from processors.tables.inference import Rules
+from processors.tables.json_faults import first_fault
+from processors.tables.json_types import INTEGERS, type_of
+from processors.tables.limits import MAX_COLUMNS
+from processors.tables.names import folded, numbered
+from processors.tables.options import ReadOptions
+from processors.tables.plain_values import quoted
+from processors.tables.texts import Rewriting, TextFile
+from tandem.processing import Permanent, TaskContext
+
+Layout = Literal["newline_delimited", "array", "unstructured"]
+
+_LONG = "[0-9.]{16}|[0-9][eE][+-]?[0-9]{3}"
+"""What a number looks like that a double, or 64 bits, may not hold."""
+_STRING = r'"(?:\\.|[^"\\])*"'
+_NUMBER = "-?[0-9][0-9.eE+-]*"
+
+
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    """What all objects of a file have in common."""
+
+    layout: Layout
+    structure: dict[str, Any]
+    long_numbers: bool
+    exact: bool
+    """Whether a double holds each number that is no integer."""
+
+
+def view_json(
+    database: Database, file: TextFile, options: ReadOptions, ctx: TaskContext
+) -> Assumed:
+    """Make `data` stand for a JSON file, having read it as a whole.
+
+    Raises:
+        Permanent: it cannot be read.
+    """
+    path = file.path
+    if file.marked or file.encoding != "utf-8":
+        encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
+        path = database.rewrite(Rewriting(encoding))
+    layout = layout_of(file.start)
+    try:
+        try:
+            objects = _objects(database, layout)
+        except Unreadable:
+            if layout != "newline_delimited":
+                raise
+            objects = _objects(database, "unstructured")
+        widened = _view(database, objects, options)
+    except Unreadable as error:
+        raise Permanent(first_fault(path, layout, ctx) or error.reason) from None
+    return Assumed(
+        format="jsonl" if objects.layout == "newline_delimited" else "json",
+        encoding=file.encoding,
+        nulls=list(NULL_WORDS) if options.nulls is None else options.nulls,
+        widened=widened,
+    )
+
+
+def layout_of(start: str) -> Layout:
+    """Return how the objects of a file stand in it."""
+    text_start = start.lstrip()
+    if text_start.startswith("["):
+        return "array"
+    line, end, _ = text_start.partition("\n")
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return "unstructured" if end else "newline_delimited"
+    return "newline_delimited"
+
+
+def _read(layout: Layout) -> str:
+    return (
+        f"read_json_objects(getvariable('file'), format = '{layout}', "
+        "compression = 'uncompressed', hive_partitioning = false)"
+    )
+
+
+def _objects(database: Database, layout: Layout) -> _Objects:
+    """Return what the objects of the file have in common, having shown that they are objects.
+
+    Raises:
+        Permanent: they are not, or have too many keys.
+        Unreadable: the file is no JSON.
+    """
+    [(stray, structure, long_numbers)] = database.query(
+        "SELECT min(n) FILTER (json_type(json) <> 'OBJECT'), "  # noqa: S608  # our own SQL
+        "json_group_structure(json), "
+        f"bool_or(regexp_matches(json, '{_LONG}')) "
+        f"FROM (SELECT row_number() OVER () AS n, json FROM {_read(layout)})"
+    )
+    if stray is not None:
+        message = f"record {stray} is not a JSON object"
+        raise Permanent(message)
+    try:
+        keys = json.loads(structure) if structure else {}
+    except RecursionError:
+        message = "a value is nested too deeply"
+        raise Permanent(message) from None
+    if not isinstance(keys, dict) or not keys or "" in keys or any("\x00" in key for key in keys):
+        message = f"the objects must have 1 to {MAX_COLUMNS} different keys, none of them empty"
+        raise Permanent(message)
+    check_width(len(keys))
+    return _Objects(layout, keys, bool(long_numbers), not long_numbers or _exact(database, layout))
+
+
+def _exact(database: Database, layout: Layout) -> bool:
+    """Return whether a double holds each number that has a point or an exponent."""
+    number = "n"
+    bare = f"regexp_replace(json, '{_STRING}', '', 'g')"
+    digits = "rtrim(ltrim(replace(split_part(lower({}), 'e', 1), '.', ''), '-0'), '0')"
+    double = f"CAST(TRY_CAST({number} AS DOUBLE) AS VARCHAR)"
+    [(inexact,)] = database.query(
+        f"SELECT bool_or({digits.format(number)} <> {digits.format(double)}) FROM ("  # noqa: S608
+        f"SELECT unnest(regexp_extract_all({bare}, '{_NUMBER}')) AS n FROM {_read(layout)} "
+        f"WHERE regexp_matches(json, '{_LONG}')) "
+        "WHERE regexp_matches(n, '[.eE]')"
+    )
+    return not inexact
+
+
+def _view(database: Database, objects: _Objects, options: ReadOptions) -> list[Widened]:
+    keys = list(objects.structure)
+    names = dict(zip(keys, numbered(keys), strict=True))
+    check_names(options, names.values())
+    asked = [key for key in keys if not options.infer or names[key] in options.types]
+    strings = [key for key in keys if key not in asked and objects.structure[key] == "VARCHAR"]
+    numbers = [
+        key
+        for key in keys
+        if key not in asked
+        and objects.long_numbers
+        and objects.structure[key] in (*INTEGERS, "DOUBLE")
+    ]
+    types = {
+        key: type_of(value, long_numbers=objects.long_numbers, exact=objects.exact)
+        for key, value in objects.structure.items()
+    } | dict.fromkeys(asked + strings + numbers, "VARCHAR")
+    as_written = not objects.exact or any(objects.structure[key] != "VARCHAR" for key in asked)
+    relation = _relation(objects.layout, types, strings, options, as_written=as_written)
+    texts = {key: f"c{number}" for number, key in enumerate(keys)}
+
+    def named(some: list[str]) -> dict[str, str]:
+        return {names[key]: texts[key] for key in some}
+
+    columns = named(keys)
+    words = Rules(words=options.nulls is None, numbers=False)
+    found, widened = found_columns(database, relation, named(strings), words)
+    columns |= found
+    found, more = found_columns(database, relation, named(numbers), Rules(words=False))
+    columns |= found
+    columns |= asked_columns(database, relation, named(asked), options, comma=False)
+    database.view(relation, columns)
+    database.query("SELECT count(COLUMNS(*)) FROM data")
+    return widened + more
+
+
+def _relation(
+    layout: Layout,
+    types: Mapping[str, str],
+    strings: list[str],
+    options: ReadOptions,
+    *,
+    as_written: bool,
+) -> str:
+    """Return SQL for the objects' values: columns `c0`, `c1` and so on.
+
+    `as_written`: numbers that are read as text keep all their digits.
+    """
+    nulls = ", ".join(text(word) for word in options.nulls or ())
+
+    def null_in(value: str, key: str) -> str:
+        if key in strings and nulls:
+            return f"CASE WHEN {value} NOT IN ({nulls}) THEN {value} END"
+        return value
+
+    if as_written or len({folded(key) for key in types}) < len(types):
+        source = _numbers_quoted("json") if as_written else "json"
+        values = [null_in(_extracted(key, kind), key) for key, kind in types.items()]
+        listed = ", ".join(f"{value} AS c{number}" for number, value in enumerate(values))
+        objects = f"SELECT json, CAST({source} AS JSON) AS quoted FROM {_read(layout)}"  # noqa: S608
+        return f"(SELECT {listed} FROM ({objects}))"  # noqa: S608
+    columns = ", ".join(f"{text(key)}: {text(kind)}" for key, kind in types.items())
+    listed = ", ".join(
+        f"{null_in(quoted(key), key)} AS c{number}" for number, key in enumerate(types)
+    )
+    return (
+        f"(SELECT {listed} FROM read_json(getvariable('file'), auto_detect = false, "  # noqa: S608
+        f"columns = {{{columns}}}, format = '{layout}', records = true, "
+        "compression = 'uncompressed', hive_partitioning = false))"
+    )
+
+
+def _extracted(key: str, column_type: str) -> str:
+    """Return SQL for the value of a key, of `json` or of `quoted`, whose numbers are texts."""
+    pointer = text("/" + key.replace("~", "~0").replace("/", "~1"))
+    if column_type == "JSON":
+        return f"json -> {pointer}"
+    if column_type == "VARCHAR":
+        nested = f"json_type(json, {pointer}) IN ('OBJECT', 'ARRAY')"
+        return f"CASE WHEN {nested} THEN json ->> {pointer} ELSE quoted ->> {pointer} END"
+    return f"CAST(quoted -> {pointer} AS {column_type})"
+
+
+def _numbers_quoted(source: str) -> str:
+    """Return SQL for a JSON text, its numbers made strings, so that they keep all their digits."""
+    parts = f"regexp_extract_all({source}, '{_STRING}|{_NUMBER}|[^\"0-9-]+|-')"
+    quoted_number = """'"' || part || '"'"""
+    return (
+        f"array_to_string(list_transform({parts}, lambda part: "
+        f"CASE WHEN regexp_matches(part, '^-?[0-9]') THEN {quoted_number} ELSE part END), '')"
+    )

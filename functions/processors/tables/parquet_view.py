@@ -1,0 +1,54 @@
+"""How DuckDB reads a Parquet file: with the types that it has, where they keep its values."""
+
+from processors.tables.asked_types import asked_columns, check_names
+from processors.tables.assumed import Assumed
+from processors.tables.database import Database
+from processors.tables.files import check_width
+from processors.tables.options import ReadOptions
+from processors.tables.plain_values import quoted
+from tandem.processing import Permanent
+
+_READ = "read_parquet(getvariable('file'), hive_partitioning = false)"
+
+
+def view_parquet(database: Database, options: ReadOptions) -> Assumed:
+    """Make `data` stand for a Parquet file.
+
+    Raises:
+        Permanent: it cannot be read, or DuckDB would change values.
+    """
+    # The first row describes the root: too many columns would take long to bind.
+    [(width,)] = database.query(
+        "SELECT num_children FROM parquet_schema(getvariable('file')) LIMIT 1"
+    )
+    check_width(width or 0)
+    _refuse_what_would_change(database, options)
+    if not options.types:
+        database.view(_READ)
+        return Assumed(format="parquet")
+    names = [name for name, *_ in database.query(f"DESCRIBE FROM {_READ}")]
+    check_names(options, names)
+    texts = {name: f"CAST({quoted(name)} AS VARCHAR)" for name in options.types}
+    asked = asked_columns(database, _READ, texts, options, comma=False)
+    database.view(_READ, {name: quoted(name) for name in names} | asked)
+    return Assumed(format="parquet")
+
+
+def _refuse_what_would_change(database: Database, options: ReadOptions) -> None:
+    for name, kind, precision in database.query(
+        "SELECT name, type, precision FROM parquet_schema(getvariable('file')) "
+        "WHERE type = 'INT96' OR precision > 38"
+    ):
+        if name in options.types:
+            continue
+        if kind == "INT96":
+            message = (
+                "a column has times of the old type INT96, of which nanoseconds would be lost: "
+                "write it with INT64, or give its type as timestamp in options.types"
+            )
+            raise Permanent(message)
+        message = (
+            f"a column has decimals of {precision} digits, and 38 is the most: write it as text or "
+            "with fewer digits, or give its type as number in options.types"
+        )
+        raise Permanent(message)
