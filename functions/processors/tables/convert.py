@@ -9,10 +9,9 @@ from pydantic import BaseModel, Field, StringConstraints
 from processors.tables.assumed import Assumed
 from processors.tables.database import MAX_WRITTEN_BYTES
 from processors.tables.limits import TableFormat
-from processors.tables.plain_values import quoted
-from processors.tables.table import Column, Table, TableInput, open_table
-from processors.tables.writing import CONTENT_TYPES, copy_options, value_sql
-from tandem.processing import Permanent, SavedFile, TaskContext, processor
+from processors.tables.table import TableInput, open_table
+from processors.tables.writing import CONTENT_TYPES
+from tandem.processing import SavedFile, TaskContext, processor
 
 FileName = Annotated[
     str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?$")
@@ -62,46 +61,15 @@ class Output(BaseModel):
 @processor("convert-table", time_limit=100)
 def convert_table(data: Input, ctx: TaskContext) -> Output:
     """Convert a table, or inline rows, to a CSV, JSON Lines or Parquet file."""
+    from processors.tables.copying import copy_sql
+
     with TemporaryDirectory(prefix="converted-") as folder:
         target = Path(folder, "table")
         with open_table(data, ctx, writes_to=Path(folder)) as table:
             ctx.progress(1, 3, "converting the table")
-            columns = _narrowed(table) if data.to == "parquet" else table.columns
-            [(rows,)] = table.database.query(_copy_sql(columns, data.to, target))
+            [(rows,)] = table.database.query(copy_sql(table, data.to, target))
         ctx.progress(2, 3, "saving the file")
         file = ctx.save_file(
             data.filename or f"table.{data.to}", target, content_type=CONTENT_TYPES[data.to]
         )
-    return Output(file=file, rows=rows, columns=len(columns), assumed=table.assumed)
-
-
-def _narrowed(table: Table) -> list[Column]:
-    """Return the columns, those of large integers as BIGINT where all their values fit.
-
-    DuckDB reads integers of both signs in JSON as HUGEINT.
-    """
-    large = [quoted(column.name) for column in table.columns if column.type == "HUGEINT"]
-    if not large:
-        return table.columns
-    fits = ", ".join(
-        f"coalesce(min({c}) >= {-(2**63)} AND max({c}) < {2**63}, true)" for c in large
-    )
-    [found] = table.database.query(f"SELECT {fits} FROM data")  # noqa: S608  # names are quoted
-    fitting = {name for name, fit in zip(large, found, strict=True) if fit}
-    return [
-        Column(column.name, "BIGINT") if quoted(column.name) in fitting else column
-        for column in table.columns
-    ]
-
-
-def _copy_sql(columns: list[Column], to: TableFormat, target: Path) -> str:
-    if not all(column.name for column in columns):
-        message = "a column has no name"
-        raise Permanent(message)
-    values = ", ".join(
-        f"{value_sql(quoted(column.name), column.type, to)} AS {quoted(column.name)}"
-        for column in columns
-    )
-    options = copy_options(to, len(columns))
-    # The target is in a folder that Python named, without a quote in it.
-    return f"COPY (SELECT {values} FROM data) TO '{target}' ({options})"  # noqa: S608
+    return Output(file=file, rows=rows, columns=len(table.columns), assumed=table.assumed)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, final
 from processors.tables.plain_values import plain_sql, quoted
 from processors.tables.query_guard import READ_ONLY, Refused, check_reads
 from processors.tables.query_rows import RowTooLarge, read_rows
-from processors.tables.writing import copy_options, value_sql
+from processors.tables.writing import Written, written_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -219,11 +219,11 @@ def _write(
     output: Output,
 ) -> int:
     """Write what the query finds to the output, and return how many rows it is."""
-    values = ", ".join(
-        f"{_file_value(f'#{n}', kind, output['format'])} AS {quoted(name)}"
+    written = [
+        _written(name, kind, f"#{n}", output["format"])
         for n, (name, kind) in enumerate(columns, start=1)
-    )
-    options = copy_options(output["format"], len(columns))
+    ]
+    values, options = written_sql(written, output["format"])
     # The output is a pipe, for which RLIMIT_FSIZE does not hold: it is no file.
     [(count,)] = connection.execute(
         f"COPY (FROM {query} SELECT {values}) TO '{_path(output['file'])}' "
@@ -232,11 +232,12 @@ def _write(
     return int(count)
 
 
-def _file_value(c: str, kind: str, to: Format) -> str:
+def _written(name: str, kind: str, c: str, to: Format) -> Written:
     if to == "parquet" and kind == "HUGEINT":  # sums of integers have that type
         fits = f"{c} IS NULL OR {c} BETWEEN {-(2**63)} AND {2**63 - 1}"
-        return f"CASE WHEN {fits} THEN TRY_CAST({c} AS BIGINT) ELSE error('{_TOO_WIDE}') END"
-    return value_sql(c, kind, to)
+        narrow = f"CASE WHEN {fits} THEN TRY_CAST({c} AS BIGINT) ELSE error('{_TOO_WIDE}') END"
+        return Written(name, "BIGINT", narrow)
+    return Written(name, kind, c)
 
 
 def _reason(error: Exception, request: Request) -> str:

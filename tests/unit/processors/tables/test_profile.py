@@ -1,0 +1,333 @@
+"""What a profile shows besides the figures of a column: keys, values, histograms, lengths, rows."""
+
+import json
+import random
+from collections import Counter
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.tables import counted_values, database, quartiles, table
+from processors.tables.summarize import ColumnSummary, Input, Output, summarize_table
+from tandem.testing import FakeContext
+
+FIRST, LAST, SOME_DAY = map(datetime.fromisoformat, ("0001-01-01", "9999-12-31", "2024-01-05"))
+SHUFFLED = random.Random(1)  # noqa: S311  # to be the same in every run
+
+
+def summarize(filename: str, content: bytes | str) -> Output:
+    data = content.encode() if isinstance(content, str) else content
+    return summarize_table.run(Input(upload="it"), FakeContext(uploads={"it": (filename, data)}))
+
+
+def summarize_values(values: list) -> ColumnSummary:
+    rows = [{"x": value} for value in values]
+    return summarize_table.run(Input(rows=rows), FakeContext()).columns[0]
+
+
+def top(column: ColumnSummary) -> list[tuple[str, int]]:
+    return [(one.value, one.count) for one in column.top]
+
+
+@pytest.fixture
+def summarize_select(tmp_path):
+    def run(select: str) -> Output:
+        path = tmp_path / "made.parquet"
+        duckdb.sql(f"COPY ({select}) TO '{path}' (FORMAT parquet)")
+        return summarize("t.parquet", path.read_bytes())
+
+    return run
+
+
+@pytest.fixture
+def nothing_fits(monkeypatch):
+    """No table is small, and no column's values fit in memory."""
+    monkeypatch.setattr(table, "SMALL_FILE_BYTES", 0)
+    monkeypatch.setattr(counted_values, "MAX_COUNTED_BYTES", 0)
+    monkeypatch.setattr(quartiles, "MAX_SORTED_BYTES", 0)
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        ("values", "unique"),
+        [
+            ([1, 2, 3], True),
+            ([1, 2, 2], False),
+            ([1, 2, None], False),
+            (["a", "A", ""], True),
+            ([None, None], False),
+            ([0.0, -0.0], False),
+        ],
+    )
+    def test_a_key_has_different_values_and_none_is_null(self, values, unique):
+        assert summarize_values(values).unique is unique
+
+    def test_a_column_that_is_not_counted_may_be_a_key(self, nothing_fits):
+        whole, gap = summarize("t.csv", "a,b\n1,1\n2,\n").columns
+        assert (whole.exact, whole.unique) == (False, None)
+        assert (gap.exact, gap.unique) == (False, False)
+
+
+class TestTop:
+    @pytest.mark.parametrize(
+        ("sql_type", "values", "expected"),
+        [
+            ("INTEGER", "(10), (9), (9)", [("9", 2), ("10", 1)]),
+            ("INTEGER", "(10), (9), (-1)", [("-1", 1), ("9", 1), ("10", 1)]),
+            ("FLOAT", "(0.1), (0.1), (-0.0), (0.0)", [("0.0", 2), ("0.1", 2)]),
+            ("DOUBLE", "('nan'), ('nan'), ('1.5')", [("nan", 2), ("1.5", 1)]),
+            ("DECIMAL(3,3)", "(.123), (-.5), (-.5)", [("-0.500", 2), ("0.123", 1)]),
+            ("DATE", "('2024-01-05'), ('0044-03-15 (BC)')",
+                [("0044-03-15 (BC)", 1), ("2024-01-05", 1)]),
+            ("TIMESTAMPTZ", "('2024-01-05 10:00:00+02')", [("2024-01-05T08:00:00Z", 1)]),
+            ("TIME", "('10:00:00.5')", [("10:00:00.5", 1)]),
+            ("BLOB", "('\\xFFa'), ('\\xFFa')", [("ff61", 2)]),
+            ("UUID", "('e5a3024a-a146-461f-908c-4b0bb5f23c86')",
+                [("e5a3024a-a146-461f-908c-4b0bb5f23c86", 1)]),
+            ("INTEGER[]", "([1, 2]), ([1, 2]), ([])", [("[1,2]", 2), ("[]", 1)]),
+            ("STRUCT(a DECIMAL(2,2))", "({'a': .5}), (NULL)", [('{"a":0.50}', 1)]),
+            ("BOOLEAN", "(true), (false), (true), (NULL)", [("true", 2), ("false", 1)]),
+            ("INTERVAL", "('1 day'), ('1 day')", [("1 day", 2)]),
+        ],
+    )  # fmt: skip
+    def test_is_there_for_every_type(self, summarize_select, sql_type, values, expected):
+        output = summarize_select(f"SELECT x::{sql_type} AS x FROM (VALUES {values}) t(x)")  # noqa: S608
+        assert top(output.columns[0]) == expected
+
+    def test_of_a_skewed_column_misses_no_frequent_value(self):
+        texts = [f"tail-{n:04}" for n in range(4000) for _ in range(max(1, 400 - 5 * n))]
+        SHUFFLED.shuffle(texts)
+        column = summarize("t.csv", "x\n" + "\n".join(texts) + "\n").columns[0]
+        assert top(column) == [(f"tail-{n:04}", 400 - 5 * n) for n in range(10)]
+
+    def test_of_a_column_that_is_not_counted_shows_what_is_certain(self, nothing_fits):
+        texts = [f"once-{n}" for n in range(20_000)] + ["often"] * 300 + ["rare"] * 15
+        SHUFFLED.shuffle(texts)
+        column = summarize("t.csv", "x\n" + "\n".join(texts) + "\n").columns[0]
+        assert not column.exact
+        assert top(column) == [("often", 300)]
+        assert column.distinct == pytest.approx(20_002, rel=0.1)
+
+    def test_of_a_column_that_memory_does_not_hold_is_as_if_not_counted(self, monkeypatch):
+        connect = duckdb.connect
+
+        def connect_with_little(**settings):
+            connection = connect(**settings)
+            connection.execute("SET max_temp_directory_size = '1MiB'")
+            return connection
+
+        monkeypatch.setattr(duckdb, "connect", connect_with_little)
+        monkeypatch.setattr(database, "MEMORY_LIMIT", "64MiB")
+        monkeypatch.setattr(counted_values, "MAX_COUNTED_BYTES", 1 << 40)
+        monkeypatch.setattr(table, "SMALL_FILE_BYTES", 0)
+        lines = "".join(f"{n * 7919 % 1_000_003:060},{n % 3}\n" for n in range(600_000))
+        many, few = summarize("t.csv", "a,b\n" + lines).columns
+        assert (many.exact, top(many)) == (False, [])
+        assert (few.exact, few.distinct) == (True, 3)
+
+
+class TestQuartiles:
+    @pytest.mark.parametrize("limit", [quartiles.MAX_SORTED_BYTES, 0])
+    @settings(max_examples=20, deadline=None)
+    @given(values=st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 9), min_size=1))
+    def test_are_exact_from_all_numbers_and_from_different_ones(self, limit, values):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(quartiles, "MAX_SORTED_BYTES", limit)
+            column = summarize_values(values)
+        ordered = [Decimal(value) for value in sorted(values)]
+        for figure, n in ((column.q25, 1), (column.median, 2), (column.q75, 3)):
+            whole, rest = divmod((len(ordered) - 1) * n, 4)
+            above = ordered[min(whole + 1, len(ordered) - 1)]
+            assert figure == float(ordered[whole] + (above - ordered[whole]) * rest / 4)
+        assert column.exact
+
+    def test_of_floats_are_those_of_their_shortest_decimals(self, summarize_select):
+        column = summarize_select("SELECT 0.1::FLOAT AS x FROM range(3)").columns[0]
+        assert (column.min, column.q25, column.mean, column.max) == (0.1, 0.1, 0.1, 0.1)
+
+    def test_are_estimated_where_nothing_fits(self, nothing_fits):
+        column = summarize("t.csv", "x\n" + "".join(f"{n}\n" for n in range(30_000))).columns[0]
+        assert not column.exact
+        assert column.median == pytest.approx(15_000, rel=0.02)
+
+
+class TestHistogram:
+    @pytest.mark.parametrize(
+        ("values", "edges"),
+        [
+            ([1, 2, 4], [1, 2, 3, 4, 5]),
+            ([7, 7], [7, 8]),
+            ([0, 99], list(range(0, 101, 5))),
+            ([-3, 2**63 - 1], [n * 5 * 10**17 for n in range(-1, 20)]),
+            ([0.25, 0.5], [n / 50 for n in range(12, 27)]),
+            ([12.5], [12.0, 13.0]),
+            ([0.0], [0.0, 1.0]),
+            ([1e-300], [1e-300, 2e-300]),
+            ([1e300, -1e300, 0.5], [n * 1e299 for n in range(-10, 13)][::2]),
+        ],
+    )
+    def test_edges_are_round_numbers(self, values, edges):
+        histogram = summarize_values(values).histogram
+        assert histogram.edges == pytest.approx(edges)
+        assert sum(histogram.counts) == len(values)
+
+    @pytest.mark.parametrize(
+        ("sql_type", "values", "edges"),
+        [
+            ("DATE", ["2024-01-31", "2024-12-24"],
+                [f"2024-{month:02}-01" for month in range(1, 13)] + ["2025-01-01"]),
+            ("DATE", ["2024-01-05"], ["2024-01-05", "2024-01-06"]),
+            ("DATE", ["9999-12-31", "1900-01-01"], [f"{n * 500:04}-01-01" for n in range(3, 21)]),
+            ("TIMESTAMP", ["2024-01-05 10:00:01", "2024-01-05 10:01:00"],
+                [f"2024-01-05T10:{n // 12:02}:{n * 5 % 60:02}" for n in range(14)]),
+            ("TIMESTAMPTZ", ["2024-01-05 10:30:00+02", "2024-01-05 09:59:00+00"],
+                [f"2024-01-05T{n // 12:02}:{n * 5 % 60:02}:00Z" for n in range(102, 121)]),
+            ("TIME", ["00:00:00", "23:59:59"], [f"{n:02}:00:00" for n in range(0, 25, 2)]),
+            ("TIMESTAMP_NS", ["2024-01-05 10:00:00.000000001"],
+                ["2024-01-05T10:00:00", "2024-01-05T10:00:00.000001"]),
+        ],
+    )  # fmt: skip
+    def test_edges_are_where_units_of_time_begin(self, summarize_select, sql_type, values, edges):
+        rows = ", ".join(f"('{value}')" for value in values)
+        output = summarize_select(f"SELECT x::{sql_type} AS x FROM (VALUES {rows}) t(x)")  # noqa: S608
+        histogram = output.columns[0].histogram
+        assert histogram.edges == edges
+        assert sum(histogram.counts) == len(values)
+
+    @pytest.mark.parametrize(
+        "value", ["DATE 'infinity'", "DATE '0044-03-15 (BC)'", "TIMESTAMP '12024-01-05'", "'x'",
+                  "[1]", "NULL::INTEGER", "'nan'::DOUBLE", "1.7e308::DOUBLE"],
+    )  # fmt: skip
+    def test_is_not_there_where_it_would_say_nothing(self, summarize_select, value):
+        assert summarize_select(f"SELECT {value} AS x").columns[0].histogram is None
+
+    def test_leaves_out_nan_and_infinity(self):
+        column = summarize("t.csv", "x\nnan\ninf\n-inf\n1.5\n2.5\n\n").columns[0]
+        assert sum(column.histogram.counts) == 2
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(
+        st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300)
+        | st.integers(-50, 50).map(lambda n: n / 10), min_size=1, max_size=60,
+    ))  # fmt: skip
+    def test_each_value_is_in_its_bin(self, values):
+        histogram = summarize_values(values).histogram
+        edges = histogram.edges
+        assert edges == sorted(set(edges))
+        assert len(histogram.counts) == len(edges) - 1 <= 20
+        expected = [sum(low <= value < high for value in values) for low, high in pairwise(edges)]
+        assert histogram.counts == expected
+        assert sum(expected) == len(values)
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.lists(
+        st.datetimes(FIRST, LAST)
+        | st.timedeltas(timedelta(0), timedelta(days=3)).map(lambda time: SOME_DAY + time),
+        min_size=1, max_size=30,
+    ))  # fmt: skip
+    def test_each_moment_is_in_its_bin(self, moments):
+        lines = "x\n" + "".join(f"{moment.isoformat()}\n" for moment in moments)
+        histogram = summarize("t.csv", lines).columns[0].histogram
+        # Python has no year 10000, which the last edge may be in.
+        edges = [datetime.fromisoformat(edge) for edge in histogram.edges[:-1]]
+        from_edge = [sum(edge <= moment for moment in moments) for edge in edges]
+        assert from_edge[0] == len(moments)
+        assert [sum(histogram.counts[n:]) for n in range(len(edges))] == from_edge
+
+
+class TestTexts:
+    def test_have_lengths_in_characters(self):
+        column = summarize_values(["å", "ab", "🦆🦆🦆", None])
+        assert column.lengths.model_dump() == {"min": 1, "max": 3, "mean": 2}
+
+    def test_blanks_are_empty_or_white_space(self):
+        texts = ["", " ", "\t\n", "\u00a0", "\u3000 ", "\u2028", "x", " x ", "~", "é", "!", None]
+        assert summarize_values(texts).blanks == 6
+
+    def test_numbers_have_neither(self):
+        column = summarize_values([1, 2])
+        assert (column.lengths, column.blanks) == (None, None)
+
+
+class TestFirstRows:
+    def test_are_the_first_five_as_text(self):
+        lines = "n,d,s\n" + "".join(f"{n},2024-1-{n},{'x' * 500 * (n % 2)}\n" for n in range(1, 9))
+        assert summarize("t.csv", lines).first_rows == [
+            [str(n), f"2024-01-0{n}", "x" * 100 if n % 2 else None] for n in range(1, 6)
+        ]
+
+    def test_of_a_table_without_rows_are_none(self):
+        assert summarize("t.csv", "a,b\n").first_rows == []
+
+
+class TestExactNumbers:
+    @pytest.mark.parametrize(
+        ("decimal", "shown"),
+        [
+            ("1234567890123456.78::DECIMAL(18,2)", "1234567890123456.78"),
+            ("12.34::DECIMAL(9,2)", 12.34),
+            ("12.30::DECIMAL(9,2)", 12.3),
+            (".123456789012345678::DECIMAL(18,18)", "0.123456789012345678"),
+            ("-.5::DECIMAL(3,3)", -0.5),
+            ("99999999999999999999999999999999999999::DECIMAL(38,0)", "9" * 38),
+        ],
+    )
+    def test_a_decimal_that_a_double_would_change_is_text(self, summarize_select, decimal, shown):
+        column = summarize_select(f"SELECT {decimal} AS x").columns[0]
+        assert (column.min, column.max) == (shown, shown)
+
+    def test_the_mean_of_integers_is_that_of_their_exact_sum(self):
+        assert summarize_values([2**62, 2**62, -(2**62), -(2**62), 3]).mean == 0.6
+
+
+def test_types_with_nanoseconds_have_ends(summarize_select):
+    output = summarize_select(
+        "SELECT TIMESTAMP_NS '2024-01-05 10:00:00.123456789' AS a, "
+        "'10:30:00.000000005'::TIME_NS AS b, TIMESTAMPTZ_NS '1970-01-01 00:00:00.000000001+00' AS c"
+    )
+    assert [one.min for one in output.columns] == [
+        "2024-01-05T10:00:00.123456789", "10:30:00.000000005", "1970-01-01T00:00:00.000000001Z",
+    ]  # fmt: skip
+    assert [one.max for one in output.columns] == [one.min for one in output.columns]
+
+
+values = st.lists(
+    st.tuples(st.integers(-5, 5) | st.none(), st.floats(allow_nan=False, width=32) | st.none(),
+              st.sampled_from(["a", "b", " ", "", "é"]) | st.none()),
+    min_size=2, max_size=30,
+)  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(values, st.randoms())
+def test_the_order_of_the_rows_changes_no_figure(rows, shuffle):
+    def run(rows: list) -> list[dict]:
+        named = [dict(zip("abc", row, strict=True)) for row in [*rows, (1, 0.5, "a")]]
+        found = summarize_table.run(Input(rows=named), FakeContext()).columns
+        return [one.model_dump(exclude={"mean", "stddev"}) for one in found]
+
+    shuffled = list(rows)
+    shuffle.shuffle(shuffled)
+    assert run(shuffled) == run(rows)
+
+
+def test_a_wide_table_of_long_texts_has_a_bounded_profile():
+    row = {f"column{n}": f"{n}" * 1000 for n in range(500)}
+    output = summarize_table.run(Input(rows=[row] * 12), FakeContext())
+    assert len(output.model_dump_json()) < 1_000_000
+
+
+def test_counts_agree_with_python_over_several_batches(monkeypatch):
+    monkeypatch.setattr(counted_values, "_COLUMNS_AT_ONCE", 2)
+    source = SHUFFLED
+    rows = [{f"x{n}": source.randrange(3**n) for n in range(1, 8)} for _ in range(500)]
+    for column in summarize_table.run(Input(rows=rows), FakeContext()).columns:
+        counts = Counter(row[column.name] for row in rows)
+        expected = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:10]
+        assert top(column) == [(json.dumps(value), count) for value, count in expected]
+        assert column.distinct == len(counts)
