@@ -1,9 +1,10 @@
 """SQL that turns a column of any type into one of few: boolean, number, text or nested JSON."""
 
 import json
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from processors.tables.type_names import TypeName, parse_type
+if TYPE_CHECKING:
+    from processors.tables.type_names import TypeName
 
 Kind = Literal[
     "as is", "float", "decimal", "large integer", "instant", "moment", "blob", "nested", "text"
@@ -85,7 +86,13 @@ def decimal_sql(c: str, column_type: str) -> str:
 
 def json_sql(c: str, column_type: str) -> str:
     """Return SQL for a value's JSON text, `null` where it is null, with all digits of numbers."""
-    return _json_sql(c, parse_type(column_type), 0)
+    from processors.tables.type_names import parse_type  # few tables have nested values
+
+    try:
+        kind = parse_type(column_type)
+    except ValueError:  # a type that DuckDB writes in a way of its own
+        return f"coalesce(CAST(to_json({c}) AS VARCHAR), 'null')"
+    return _json_sql(c, kind, 0)
 
 
 def text_sql(c: str, column_type: str) -> str:
@@ -112,7 +119,7 @@ def _iso_sql(c: str) -> str:
     return f"replace(replace(CAST({c} AS VARCHAR), ' ', 'T'), 'T(BC)T', ' (BC) ')"
 
 
-def _json_sql(c: str, kind: TypeName, depth: int) -> str:
+def _json_sql(c: str, kind: "TypeName", depth: int) -> str:
     if _written_well(kind):
         return f"coalesce(CAST(to_json({c}) AS VARCHAR), 'null')"
     x = f"x{depth}"  # the element, in the lambda of a list
@@ -183,7 +190,7 @@ def _scalar_json_sql(c: str, scalar: str) -> str:
     return f"CAST(to_json({plain_sql(c, scalar)}) AS VARCHAR)"
 
 
-def _written_well(kind: TypeName) -> bool:
+def _written_well(kind: "TypeName") -> bool:
     """Whether `to_json` writes all of a type's values as they should be."""
     if kind.shape != "scalar":
         return all(_written_well(part) for _, part in kind.parts)
