@@ -25,14 +25,18 @@ class Input(TableInput):
         description=(
             f"The format to write, in UTF-8, {MAX_WRITTEN_BYTES >> 20} MiB at most. "
             "`csv`: RFC 4180 with a line of column names; null is an empty field and empty text "
-            'is `""`; nested values are JSON. Text is never changed: a spreadsheet may run what '
+            'is `""`; nested values are JSON. In a file of one column null is `""` too, and text '
+            "is quoted, because readers skip a line that is empty or blank. "
+            "Text is never changed: a spreadsheet may run what "
             "starts with `=`, `+`, `-` or `@`. "
-            "`jsonl`: numbers, booleans, nested values and null are JSON's own, decimals with all "
-            "their digits; NaN and infinity become null. "
+            "`jsonl`: numbers, booleans, nested values and null are JSON's own; NaN and infinity "
+            "become null, and in nested values are refused. "
             "`parquet`: columns keep their types, packed with Zstandard; integers beyond 64 bits "
             "and intervals become text, unions JSON. "
-            "In `csv` and `jsonl`, dates and times are ISO 8601, instants in UTC with a Z, and "
-            "blobs hexadecimal. A CSV upload has no types, so each column is given the narrowest "
+            "In `csv` and `jsonl`, decimals have all their digits, FLOAT is its shortest decimal, "
+            "dates and times are ISO 8601, instants in UTC with a Z, and blobs hexadecimal, in "
+            "nested values too; years before Christ are written `0044-03-15 (BC)`. "
+            "A CSV upload has no types, so each column is given the narrowest "
             "that all its values have: `1.50` comes out as `1.5`, `007` as it is, and a column of "
             "`yes` and `no`, or `t` and `f`, as booleans; an empty field is null, quoted or not. "
             "Integers beyond 64 bits in JSON are read as DOUBLE."

@@ -72,6 +72,8 @@ class _Parser:
             raise ValueError(self._text)
 
     def type_name(self) -> TypeName:
+        if not self.ahead:
+            raise ValueError(self._text)
         start = self._at - len(self.ahead)
         word = self._next().upper()
         if word in _SHAPES and self.ahead == "(":

@@ -103,11 +103,10 @@ def _value_sql(column: Written, to: "TableFormat") -> str:
             return decimal_sql(column.sql, column.type)
         case _, "nested" if any(one in column.type for one in _MAY_BE_NON_FINITE):
             # What is left of it without its texts has these words only where they are numbers.
+            maybe = f"contains({plain}, 'NaN') OR contains({plain}, 'Infinity')"
             rest = f"regexp_replace({plain}, '{_JSON_TEXT}', '', 'g')"
-            refusal = f"error('{NON_FINITE}')"
-            return (
-                f"CASE WHEN regexp_matches({rest}, 'NaN|Infinity') THEN {refusal} ELSE {plain} END"
-            )
+            found = f"({maybe}) AND regexp_matches({rest}, 'NaN|Infinity')"
+            return f"CASE WHEN {found} THEN error('{NON_FINITE}') ELSE {plain} END"
     return plain
 
 

@@ -7,8 +7,6 @@ from io import StringIO
 
 import duckdb
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from processors.tables import database
@@ -192,48 +190,6 @@ def test_the_order_of_rows_stays():
     lines = b"".join(b"%d,%d\n" % (n, n * n) for n in range(300_000))
     data = convert("csv", "t.parquet", convert("parquet", "t.csv", b"n,m\n" + lines))
     assert data.replace(b"\r\n", b"\n") == b"n,m\n" + lines
-
-
-words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(lambda text: f"w{text}")
-tables = st.lists(
-    st.fixed_dictionaries(
-        {
-            "number": st.integers(-(2**63), 2**63 - 1) | st.none(),
-            "float": st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0)
-            | st.none(),
-            "text": words | st.none(),
-            "flag": st.booleans() | st.none(),
-            "day": st.dates().map(str) | st.none(),
-            "key": st.just("k"),
-        }
-    ),
-    min_size=1,
-    max_size=30,
-)
-
-
-class TestRoundTrips:
-    @settings(max_examples=40, deadline=None)
-    @given(tables)
-    def test_csv_to_parquet_to_json_lines_to_csv_keeps_every_byte(self, rows):
-        first = convert_rows("csv", rows)
-        parquet = convert("parquet", "t.csv", first)
-        lines = convert("jsonl", "t.parquet", parquet)
-        assert convert("csv", "t.jsonl", lines) == first
-
-    @settings(max_examples=40, deadline=None)
-    @given(tables)
-    def test_json_lines_keep_every_value(self, rows):
-        parquet = convert("parquet", "t.jsonl", convert_rows("jsonl", rows))
-        lines = convert("jsonl", "t.parquet", parquet).splitlines()
-        assert [json.loads(line) for line in lines] == rows
-
-    @settings(max_examples=40, deadline=None)
-    @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), min_size=1))
-    def test_any_text_survives_in_parquet_and_json_lines(self, texts):
-        rows = [{"x": "text"}, *({"x": text} for text in texts)]
-        lines = convert("jsonl", "t.parquet", convert_rows("parquet", rows)).splitlines()
-        assert [json.loads(line) for line in lines] == rows
 
 
 class TestBounds:
