@@ -142,7 +142,8 @@ class Output(BaseModel):
             "are NaN or infinite. DECIMAL is text, so that it stays exact: cast it to DOUBLE for "
             "a number. Dates and times are text in ISO 8601, instants in UTC with a Z; blobs are "
             "text in hexadecimal; lists, structs, maps and JSON are nested JSON, whose values are "
-            "as DuckDB writes them in JSON. Other types are text. Null with `to`."
+            "as DuckDB writes them in JSON: a number that a double would change is text. Other "
+            "types are text. Null with `to`."
         ),
         examples=[[["Oslo", 12.5], ["Bergen", None]]],
     )

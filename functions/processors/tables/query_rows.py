@@ -2,6 +2,7 @@
 
 import json
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from processors.tables.plain_values import Kind, kind_of
@@ -56,7 +57,7 @@ def _plain(value: Any, kind: Kind) -> Any:
 def _document(text: str) -> Any:
     """Return what a JSON text says; the text itself where it is no document for others to read."""
     try:
-        document = json.loads(text, parse_constant=_null, parse_float=_finite)
+        document = json.loads(text, parse_constant=_null, parse_float=_number)
         _check_depth(document, _MAX_DEPTH)
         json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair fails here
     except (ValueError, RecursionError):
@@ -79,6 +80,7 @@ def _null(constant: str) -> None:
     """Stand for NaN and Infinity, which JSON has not."""
 
 
-def _finite(number: str) -> float | None:
-    value = float(number)
-    return value if math.isfinite(value) else None
+def _number(digits: str) -> float | str:
+    """Return a number, or its text where a double would change it."""
+    value = float(digits)
+    return value if Decimal(repr(value)) == Decimal(digits) else digits

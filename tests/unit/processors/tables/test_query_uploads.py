@@ -1,7 +1,9 @@
 """Queries over several uploads, each a table of its own."""
 
+import json
 from itertools import combinations
 
+import duckdb
 import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
@@ -53,6 +55,46 @@ def test_eight_are_the_most():
     uploads = dict.fromkeys(("a", "b", "c", "d", "e", "f", "g", "h"), "o")
     sql = f"FROM {', '.join(uploads)} SELECT count(*)"
     assert rows_of(sql, uploads) == [[3**8]]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("day", "2024-01-05"),
+        ("CAST(day AS VARCHAR)", "2024-01-05"),
+        ("day || ''", "2024-01-05"),
+        ("concat(day)", "2024-01-05"),
+        ("strftime(day, '%x')", "2024-01-05"),
+        ("format('{}', day)", "2024-01-05"),
+        ("sure::TEXT", "true"),
+    ],
+)
+def test_a_text_of_a_value_is_that_of_its_type_and_not_of_the_file(expression, expected):
+    content = b"day,n,sure\n2024-1-5,7,TRUE\n"
+    context = FakeContext(uploads={"it": ("t.csv", content)})
+    for sql in (f"FROM data SELECT {expression}", f"FROM data SELECT {expression}, typeof(n)"):
+        output = query_table.run(Input(sql=sql, uploads={"data": "it"}), context)
+        assert output.rows[0][0] == expected
+
+
+@pytest.mark.parametrize("name", ["getvariable('file')", "it's", 'a "b"', "a''b\"\"c"])
+def test_a_column_may_have_any_name(name):
+    content = json.dumps({name: 1}).encode()
+    context = FakeContext(uploads={"it": ("t.jsonl", content)})
+    output = query_table.run(Input(sql="FROM t, t AS u", uploads={"t": "it"}), context)
+    assert [column.name for column in output.columns] == [name, f"{name}_1"]
+    assert output.rows == [[1, 1]]
+
+
+@pytest.mark.parametrize("to", [None, "csv"])
+def test_a_damaged_table_is_said_to_be_one(tmp_path, to):
+    path = tmp_path / "t.parquet"
+    duckdb.sql("SELECT hash(range) AS h FROM range(9999)").write_parquet(str(path))
+    content = path.read_bytes()
+    damaged = content[:4] + bytes([255]) * 60 + content[64:]  # the first page's header
+    context = FakeContext(uploads={"it": ("t.parquet", damaged)})
+    with pytest.raises(Permanent, match="a table is damaged, or is not of its format"):
+        query_table.run(Input(sql="SELECT sum(h) FROM t", uploads={"t": "it"}, to=to), context)
 
 
 @pytest.mark.parametrize(
