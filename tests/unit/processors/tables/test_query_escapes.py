@@ -1,5 +1,6 @@
 """What untrusted SQL tries, and what it gets."""
 
+import json
 import os
 import time
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ import pytest
 from processors.tables import query_runner as runner
 from processors.tables.query import Input, query_table
 from processors.tables.query_child import connect
-from processors.tables.query_guard import NO_SLEEP, READ_ONLY
+from processors.tables.query_guard import NO_SLEEP, READ_ONLY, Refused, check_reads
 from tandem.processing import Permanent
 from tandem.testing import FakeContext
 
@@ -309,6 +310,35 @@ def test_no_function_there_is_reads_a_file_that_it_is_given(connection, secret):
             assert SECRET not in str(said), call
     assert tried > 400  # a change of DuckDB's own tables would else leave this with nothing
     assert answered > 50
+
+
+def test_no_function_that_a_query_may_name_says_where_its_files_are(connection):
+    functions = connection.execute(
+        "SELECT DISTINCT function_name, function_type LIKE 'table%' FROM duckdb_functions() "
+        "WHERE function_type IN ('table', 'table_macro', 'scalar', 'macro', 'aggregate')"
+    ).fetchall()
+    [(view,)] = connection.execute("SELECT max(view_oid) FROM duckdb_views()").fetchall()
+    let_in, answered = 0, 0
+    for name, is_table in functions:
+        for arguments in ("", "'orders'", "'allowed_paths'", str(view), f"{view}, true"):
+            sql = f'{"FROM" if is_table else "SELECT"} "{name}"({arguments})'
+            [(tree,)] = connection.execute(
+                "SELECT json_serialize_sql(?::VARCHAR)", [sql]
+            ).fetchall()
+            try:
+                check_reads(json.loads(tree), ("orders", "customers"))
+            except Refused:
+                continue
+            let_in += 1
+            try:
+                said = str(connection.execute(sql).fetchmany(5000))
+            except (duckdb.Error, OverflowError):  # of a date that Python has not
+                continue
+            answered += 1
+            assert "/proc/" not in said, sql
+            assert "/fd/" not in said, sql
+    assert let_in > 2000
+    assert answered > 300
 
 
 @pytest.mark.parametrize(
