@@ -37,6 +37,10 @@ ELSEWHERE_RECEIVES = 4
 """So often a task that must run alone leaves an environment in which a thread was left behind: the
 waits between are a minute together."""
 
+FIRST_RECEIVES = 3
+"""A message that was received so often begins before the rest of its batch. Under load the rest is
+new each time, and would leave no time to run alone."""
+
 _WATCH_SECONDS = 0.25
 
 _TO_END_SECONDS = 0.1
@@ -55,7 +59,8 @@ class Batch:
     What has ended while others go on is acknowledged from here: it waits for none of them. A
     message whose attempt is past its deadline is ended from here too: its thread cannot be
     stopped, and is left behind with its pool. One that no thread took in time was never started.
-    Tasks that must run alone are run at last, one after the other.
+    Tasks that must run alone are run at last, one after the other; or at first, where nobody else
+    has begun yet: the rest then goes back to the queue.
     Whoever watches asks no service itself: one that hangs would keep it from the rest.
 
     The threads share sets and lists by single operations, each of which Python does as a whole.
@@ -84,7 +89,7 @@ class Batch:
 
     def run(self) -> list[Delivery]:
         """Run all messages and return those to be delivered again."""
-        self._run_to_the_end()
+        self._run_to_the_end(*self._begin_the_oldest())
         while self._must_run_alone:
             # What the others did is recorded, and their messages are gone: whatever this one does
             # to the process, it does to itself.
@@ -93,7 +98,7 @@ class Batch:
             message, marked = self._next_alone()
             self._open.add(message)
             if self._out_of_time_for(marked) or self._better_elsewhere(message):
-                self._end_beside(message, Redeliver())
+                self._end_beside(message, Redeliver(task=marked.task))
             else:
                 message.alone = True
                 self._hide_those_behind(marked.time_limit)
@@ -102,9 +107,31 @@ class Batch:
         self._beside.replace()
         return list(self._again.values())
 
+    def _begin_the_oldest(self) -> "tuple[Future[None], ...]":
+        """Begin a message that has come back again and again before the others; return its thread.
+
+        Where its task must run alone, it does so: the others go back at once.
+        """
+        if not self._in_company:
+            return ()
+        receives = [message.delivery.receive_count for message in self._waiting]
+        if max(receives) < FIRST_RECEIVES:
+            return ()
+        oldest = self._waiting[receives.index(max(receives))]
+        others = [message for message in self._waiting if message is not oldest]
+        self._waiting = deque([oldest])
+        thread = self._wiring.pool.submit(self._work_through)
+        oldest.wait_until_begun(thread)
+        if self._must_run_alone and not self._better_elsewhere(oldest):
+            for message in others:
+                self._end_beside(message, Redeliver(_AT_ONCE))
+        else:
+            self._waiting.extend(others)
+        return (thread,)
+
     def _next_alone(self) -> "tuple[Message, MustRunAlone]":
         """Take the task out that the fewest crashes make suspicious."""
-        following = min(self._must_run_alone, key=lambda marked: marked[1].crashes)
+        following = min(self._must_run_alone, key=lambda marked: marked[1].task.crashes)
         self._must_run_alone.remove(following)
         return following
 
@@ -138,11 +165,12 @@ class Batch:
     def _seconds_left(self) -> float:
         return max((self._until - self._wiring.clock.now()).total_seconds(), 0)
 
-    def _run_to_the_end(self) -> None:
-        """Run the messages that wait, side by side, until each has ended."""
+    def _run_to_the_end(self, *begun: "Future[None]") -> None:
+        """Run the messages that wait, beside what was begun, until each has ended."""
         self._pulse.start()
         threads = min(len(self._waiting), self._wiring.pool.size)
         running = {self._wiring.pool.submit(self._work_through) for _ in range(threads)}
+        running.update(begun)
         while self._open:
             ended, _ = wait(running | self._asked, timeout=_WATCH_SECONDS)
             self._pulse.beat()

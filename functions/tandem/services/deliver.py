@@ -30,12 +30,11 @@ OUT_OF_TIME = TaskError("OutOfTime", "the worker had too little time left to sta
 class MustRunAlone(Exception):
     """The message's task runs when nothing else does in this process: hand it in again then."""
 
-    def __init__(self, time_limit: timedelta, *, crashes: int) -> None:
-        super().__init__(time_limit)
+    def __init__(self, task: Task, time_limit: timedelta) -> None:
+        super().__init__(task.task_id)
+        self.task = task
         self.time_limit = time_limit
         """How long it may take."""
-        self.crashes = crashes
-        """How many of its attempts ended with their process: after the first few, alone."""
 
 
 class EndedElsewhere(Exception):
@@ -182,7 +181,7 @@ class Deliveries:
             self._dead_letter(delivery, task_id, "unknown-task", "there is no such task")
         elif task.state is State.QUEUED and task.attempts < task.max_attempts:
             if task.alone and not alone and not self._until(task.not_before):
-                raise MustRunAlone(self._execution.time_limit(task), crashes=task.crashes)
+                raise MustRunAlone(task, self._execution.time_limit(task))
             self._wait_for(task)
         elif task.state is State.RUNNING and not self._until(task.lease_until):
             # Its attempt died: it runs again where its message is.
