@@ -66,6 +66,9 @@ DUE_DOUBLINGS = 6
 SWEEP_TASKS = 250
 """Overdue tasks that one run moves on at most, in each shard of the index."""
 
+BATCH_MESSAGES = 10
+"""Messages that a worker is given at once at most: so many may have been in a process that died."""
+
 SWEEP_TIME = timedelta(seconds=15)
 """For how long one run goes on to send tasks whose time has come, in each shard of the index."""
 

@@ -8,7 +8,7 @@ import pytest
 from tandem.adapters.items import task_key
 from tandem.domain.changes import Change, Guard
 from tandem.domain.cursor import CursorInvalid
-from tandem.domain.ids import TenantId
+from tandem.domain.ids import TaskId, TenantId
 from tandem.domain.recovery import recover
 from tandem.domain.task import (
     AttemptRecord,
@@ -365,6 +365,27 @@ def test_a_task_of_a_later_time_comes_due_apart_and_is_not_late(store: TaskStore
     assert [due for n in shards for due in store.come_due(n, EXPIRY, limit=9)] == []
     (moved,) = (due for n in shards for due in store.overdue(n, EXPIRY, limit=9) if due != overdue)
     assert moved == DueTask(later.task_id, State.QUEUED, EXPIRY, 0)
+
+
+def test_tasks_that_wait_are_found_by_when_they_are_due_and_those_that_run_are_not(
+    store: TaskStore,
+) -> None:
+    late, soon, last = (make_task(due_at=due_at) for due_at in (NOON, LEASE, EXPIRY))
+    later = make_task(due_at=NOON, not_before=NOON)
+    running = make_task(due_at=NOON)
+    for task in (late, soon, last, later, running):
+        store.put(task)
+    store.change(running.task_id, start(now=NOON, lease_until=LEASE))
+
+    def found(due_by: datetime, limit: int = 9) -> list[TaskId]:
+        parts = (store.waiting(shard, due_by, limit=limit) for shard in range(store.shards))
+        due = sorted((one.due_at, one.task_id) for part in parts for one in part)
+        return [task_id for _, task_id in due]
+
+    assert found(NOON) == [late.task_id]
+    assert found(LEASE) == [late.task_id, soon.task_id]
+    assert found(EXPIRY) == [late.task_id, soon.task_id, last.task_id]
+    assert len(found(EXPIRY, limit=1)) <= store.shards
 
 
 def oldest_waiting(store: TaskStore, now: datetime) -> datetime | None:

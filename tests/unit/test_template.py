@@ -10,6 +10,7 @@ import pytest
 from local.template import TEMPLATE_FILE, Node, load_template
 from tandem.adapters.bounded_http import ADDRESSES
 from tandem.limits import (
+    BATCH_MESSAGES,
     CALLBACK_CONNECT_SECONDS,
     CALLBACK_SECONDS,
     SINK_CLAIM,
@@ -75,6 +76,10 @@ def test_sqs_gives_up_on_a_message_after_any_processor_would_have(environment: s
         "maxReceiveCount": {"Ref": "MaxReceiveCount"},
     }
     assert value(environment, "MaxReceiveCount") >= 10
+
+
+def test_no_batch_is_larger_than_what_the_sweep_takes_for_lost_with_a_process() -> None:
+    assert PARAMETERS["WorkerBatchSize"]["MaxValue"] == BATCH_MESSAGES
 
 
 def test_the_worker_knows_when_sqs_gives_up_on_a_message() -> None:

@@ -181,6 +181,10 @@ class DynamoDBTaskStore:
         """Return up to `limit` tasks of a part that were to run later, and whose time has come."""
         return self._due(later_partition(shard), now, limit)
 
+    def waiting(self, shard: int, due_by: datetime, *, limit: int) -> "list[DueTask]":
+        """Return up to `limit` tasks of a part that were sent, wait, and are due by some time."""
+        return self._due(due_partition(shard), due_by, limit)
+
     def _due(self, partition: str, now: datetime, limit: int) -> "list[DueTask]":
         answer = self._client.query(
             TableName=self._table,

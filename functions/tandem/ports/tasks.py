@@ -173,6 +173,13 @@ class TaskStore(Protocol):
         """Return up to `limit` tasks of a part that were to run later, and whose time has come."""
         ...
 
+    def waiting(self, shard: int, due_by: datetime, *, limit: int) -> list[DueTask]:
+        """Return up to `limit` tasks of a part that were sent, wait, and are due by some time.
+
+        The first due come first. Those that are to run later, and were not sent, are left out.
+        """
+        ...
+
     def failed(self, *, limit: int, cursor: str | None = None) -> TaskPage:
         """Return up to `limit` failed tasks that wait for a decision, oldest failure first.
 

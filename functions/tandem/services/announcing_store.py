@@ -87,6 +87,10 @@ class AnnouncingStore:
         """As the store's."""
         return self._store.come_due(shard, now, limit=limit)
 
+    def waiting(self, shard: int, due_by: datetime, *, limit: int) -> "list[DueTask]":
+        """As the store's."""
+        return self._store.waiting(shard, due_by, limit=limit)
+
     def failed(self, *, limit: int, cursor: str | None = None) -> TaskPage:
         """As the store's."""
         return self._store.failed(limit=limit, cursor=cursor)

@@ -2,15 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
+from itertools import chain
 
 from tandem.domain.clock import Clock
 from tandem.domain.task import DueTask, State, Task
 from tandem.domain.transitions import give_up_queued, not_sent, send_again
-from tandem.limits import DUE_DOUBLINGS, DUE_MARGIN, SWEEP_TASKS, SWEEP_TIME
+from tandem.limits import (
+    BATCH_MESSAGES,
+    DUE_DOUBLINGS,
+    DUE_MARGIN,
+    LEASE,
+    SWEEP_TASKS,
+    SWEEP_TIME,
+)
 from tandem.ports import ChangeRefused, TaskStore
 from tandem.processing.context import Logger
 from tandem.processing.pool import BoundedPool
@@ -33,6 +41,9 @@ class Found(StrEnum):
     """Its attempt died, and its owner wanted it stopped."""
     CAME_DUE = "came-due"
     """It was to run later, and its time has come: it is not late."""
+    NOT_BEGUN = "not-begun"
+    """It waited when a process died in which others ran, and may have been received there: a queue
+    hides such a message for many minutes. It is not late."""
     MOVED = "moved"
     """It had moved meanwhile."""
     LEFT = "left"
@@ -57,6 +68,8 @@ class _Swept:
     found: Found
     task: Task | None = None
     """The task when a message of it is to be sent."""
+    died_in_company: bool = False
+    """Whether its attempt ended with a process in which others ran."""
 
 
 class Sweep:
@@ -86,25 +99,47 @@ class Sweep:
 
     def run(self) -> "Counter[Found]":
         """Move tasks on, the index's shards in parallel; return what was done how often."""
-        return sum(self._pool.map(self._sweep_shard, range(self._store.shards)), Counter())
+        swept = self._in_all_shards(self._sweep_shard)
+        deaths = sum(moved.died_in_company for moved in swept)
+        if deaths:
+            swept += self._in_all_shards(partial(self._send_beside, deaths))
+        return Counter(moved.found for moved in swept)
 
-    def _sweep_shard(self, shard: int) -> "Counter[Found]":
+    def _in_all_shards(self, sweep: Callable[[int], list[_Swept]]) -> list[_Swept]:
+        return list(chain(*self._pool.map(sweep, range(self._store.shards))))
+
+    def _sweep_shard(self, shard: int) -> list[_Swept]:
         """Move on what is late, then send what was to run later: recoveries wait for nothing."""
         late = self._each(shard, self._store.overdue, self._move_on)
         return late + self._send_later(shard)
 
-    def _send_later(self, shard: int) -> "Counter[Found]":
+    def _send_beside(self, deaths: int, shard: int) -> list[_Swept]:
+        """Send what waited when processes died in which others ran: as much as they can have had.
+
+        What they had was sent before what is in the queue still: it comes first.
+        """
+        sent_by = self._clock.now() - LEASE
+        return self._each(
+            shard,
+            lambda shard, _, *, limit: self._store.waiting(
+                shard, sent_by + DUE_MARGIN, limit=min(limit, deaths * BATCH_MESSAGES)
+            ),
+            partial(self._send_now, Found.NOT_BEGUN),
+        )
+
+    def _send_later(self, shard: int) -> list[_Swept]:
         """Send what was to run later, for as long as there is more of it and time.
 
         Tasks of one tenant, all for the same minute, do not hold up those of others: once they are
         sent, the queue is fair.
         """
         until = self._clock.now() + SWEEP_TIME
-        sent: Counter[Found] = Counter()
+        sent: list[_Swept] = []
         while True:
-            page = self._each(shard, self._store.come_due, self._send_now)
+            page = self._each(shard, self._store.come_due, partial(self._send_now, Found.CAME_DUE))
             sent += page
-            if page[Found.CAME_DUE] < SWEEP_TASKS or self._clock.now() >= until:
+            more = sum(moved.found is Found.CAME_DUE for moved in page) == SWEEP_TASKS
+            if not more or self._clock.now() >= until:
                 return sent
 
     def _each(
@@ -112,26 +147,28 @@ class Sweep:
         shard: int,
         find: Callable[..., list[DueTask]],
         move: Callable[[DueTask], _Swept],
-    ) -> "Counter[Found]":
+    ) -> list[_Swept]:
         try:
             due = find(shard, self._clock.now(), limit=SWEEP_TASKS)
         except Exception as error:  # noqa: BLE001 - one shard's failure is not the others'
             self._logger.error("shard not swept", shard=shard, **described(error))
-            return Counter({Found.LEFT: 1})
+            return [_Swept(Found.LEFT)]
         swept = [(task, self._tried(move, task)) for task in due]
         lost = self._dispatch.send(*(moved.task for _, moved in swept if moved.task is not None))
-        return Counter(
-            self._tried(partial(self._put_back, moved.task), task).found
+        return [
+            self._tried(partial(self._put_back, moved), task)
             if moved.task is not None and moved.task.task_id in lost
-            else moved.found
+            else moved
             for task, moved in swept
-        )
+        ]
 
-    def _put_back(self, moved: Task, due: DueTask) -> _Swept:
+    def _put_back(self, moved: _Swept, due: DueTask) -> _Swept:
         """Let the next run find a task again that could not be sent."""
-        next_run = self._clock.now() + _NOT_YET
-        self._store.change(due.task_id, not_sent(moved, due_at=next_run, sweeps=due.sweeps))
-        return _Swept(Found.LEFT)
+        if moved.task is not None:
+            next_run = self._clock.now() + _NOT_YET
+            back = not_sent(moved.task, due_at=next_run, sweeps=due.sweeps)
+            self._store.change(due.task_id, back)
+        return replace(moved, found=Found.LEFT)
 
     def _tried(self, move: Callable[[DueTask], _Swept], due: DueTask) -> _Swept:
         try:
@@ -162,13 +199,16 @@ class Sweep:
         if task is None:
             return _Swept(Found.MOVED)
         moved = self._recovery.recover(task)
-        queued = moved.state is State.QUEUED
-        return _Swept(_OUTCOMES.get(moved.state, Found.MOVED), moved if queued else None)
+        return _Swept(
+            _OUTCOMES.get(moved.state, Found.MOVED),
+            moved if moved.state is State.QUEUED else None,
+            died_in_company=task.in_company,
+        )
 
-    def _send_now(self, due: DueTask) -> _Swept:
+    def _send_now(self, found: Found, due: DueTask) -> _Swept:
         margin = self._clock.now() + DUE_MARGIN
         now_due = send_again(seen_due_at=due.due_at, due_at=margin, late=False)
-        return _Swept(Found.CAME_DUE, self._store.change(due.task_id, now_due))
+        return _Swept(found, self._store.change(due.task_id, now_due))
 
 
 def found_overdue(swept: "Counter[Found]") -> int:

@@ -164,6 +164,12 @@ class MemoryTaskStore:
         del shard
         return self._due(now, limit, later=True)
 
+    def waiting(self, shard: int, due_by: datetime, *, limit: int) -> "list[DueTask]":
+        """Return up to `limit` tasks that were sent, wait, and are due by some time."""
+        del shard
+        due = self._due(due_by, limit=None, later=False)
+        return [task for task in due if task.state is State.QUEUED][:limit]
+
     def _due(self, now: datetime, limit: int | None, *, later: bool) -> "list[DueTask]":
         with self._lock:
             found = [

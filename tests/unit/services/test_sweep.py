@@ -7,9 +7,9 @@ import pytest
 
 from tandem.domain.changes import Change
 from tandem.domain.ids import TaskId
-from tandem.domain.task import State, Task
-from tandem.domain.transitions import request_cancel
-from tandem.limits import DUE_MARGIN, SWEEP_TASKS, SWEEP_TIME
+from tandem.domain.task import State, Task, TaskError
+from tandem.domain.transitions import request_cancel, retry_later
+from tandem.limits import BATCH_MESSAGES, DUE_MARGIN, SWEEP_TASKS, SWEEP_TIME
 from tandem.ports import ChangeRefused, Envelope
 from tandem.processing import Retry
 from tandem.services.deliver import read_task_id
@@ -122,6 +122,66 @@ def test_a_crash_in_company_costs_no_attempt_twice_then_the_task_runs_alone(worl
         (State.QUEUED, 4, 2, 4, True),
         (State.FAILED, 5, 2, 5, True),
     ]
+
+
+def test_what_a_process_received_and_had_not_begun_when_it_died_is_sent_again(
+    world: World,
+) -> None:
+    culprit = world.submit()
+    mates = [world.submit() for _ in range(3)]
+    hidden = world.wiring.queue.receive()
+    world.claim(culprit, alone=False)
+    world.clock.advance(66)
+    later = world.submit()
+    assert world.sweep() == {Found.RECLAIMED: 1, Found.NOT_BEGUN: 3}
+    fresh = [one for one in world.wiring.queue.messages.values() if not one.receive_count]
+    sent = Counter(read_task_id(message.body) for message in fresh)
+    assert sent == Counter(task.task_id for task in (culprit, *mates, later))
+    assert [world.task(mate).sweeps for mate in mates] == [0, 0, 0], "they are not late"
+    assert len(hidden) == 4
+    assert world.sweep() == {}
+
+
+def test_a_death_alone_or_a_long_queue_sends_nothing_twice(world: World) -> None:
+    culprit = world.submit()
+    world.submit()
+    world.claim(culprit, alone=True)
+    world.clock.advance(66)
+    assert world.sweep() == {Found.RECLAIMED: 1}
+    world.clock.advance(DUE_MARGIN / 2)
+    assert world.sweep() == {}
+
+
+def test_a_death_beside_others_sends_no_more_than_a_batch_holds_however_long_the_queue(
+    world: World,
+) -> None:
+    culprit = world.submit()
+    waiting = []
+    for _ in range(3 * BATCH_MESSAGES):
+        world.clock.advance(1)
+        waiting.append(world.submit())
+    world.claim(culprit, alone=False)
+    world.clock.advance(66)
+    assert world.sweep() == {Found.RECLAIMED: 1, Found.NOT_BEGUN: BATCH_MESSAGES}
+    moved = [task for task in waiting if world.task(task).due_at != task.due_at]
+    assert moved == waiting[:BATCH_MESSAGES], "those that were sent first"
+
+
+def test_a_task_that_waits_for_its_next_attempt_is_not_sent_beside_a_death(world: World) -> None:
+    culprit, waits = world.submit(), world.submit()
+    world.claim(waits)
+    held = world.task(waits)
+    soon = world.clock.now() + timedelta(minutes=10)
+    error = TaskError("ConnectionError", "try later")
+    world.wiring.store.change(
+        waits.task_id,
+        retry_later(
+            held, now=world.clock.now(), not_before=soon, due_at=soon + DUE_MARGIN, error=error
+        ),
+    )
+    world.claim(culprit, alone=False)
+    world.clock.advance(66)
+    assert world.sweep() == {Found.RECLAIMED: 1}
 
 
 def test_a_task_that_must_run_alone_is_not_started_beside_others(world: World) -> None:
