@@ -43,6 +43,7 @@ class LambdaHandler:
         """
         self._app = app
         self._mangum: Mangum | None = None
+        self._closed: Mangum | None = None
         address = urlsplit(url)
         self._key = address.path.rstrip("/")
         self._mapped_domain = address.hostname if self._key else None
@@ -51,8 +52,10 @@ class LambdaHandler:
         """Answer one request."""
         if self._mangum is None:
             self._mangum = self._start()
-        readable = _readable(event)
         request = event["requestContext"]
+        if "http" not in request or ".lambda-url." in request["domainName"]:
+            return self._answer_without_caller(event, context)
+        readable = _readable(event)
         stage = request.get("stage", _NO_NAME)
         if stage != _NO_NAME or request["domainName"] == self._mapped_domain:
             readable = self._without_base(readable, stage)
@@ -84,9 +87,18 @@ class LambdaHandler:
         atexit.register(self.stop)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _exit)
-        more = [MEDIA_TYPE, "application/openmetrics-text", "image/svg+xml"]
-        text_types = [*DEFAULT_TEXT_MIME_TYPES, *more]
-        return Mangum(self._app, lifespan="off", text_mime_types=text_types)
+        return _adapter(self._app)
+
+    def _answer_without_caller(
+        self, event: dict[str, Any], context: LambdaContext
+    ) -> dict[str, Any]:
+        """Answer a request that came by another door than the HTTP API's."""
+        from api import doors
+
+        if self._closed is None:
+            self._closed = _adapter(doors.Closed(self._app))
+        answer = self._closed(_readable(doors.as_http_api(event)), context)
+        return doors.as_asked(event, answer)
 
     def stop(self) -> None:
         """End the lifespan; a next request would start another."""
@@ -95,6 +107,12 @@ class LambdaHandler:
             atexit.unregister(self.stop)
             self._lifespan.__exit__(None, None, None)
             self._loop.close()
+
+
+def _adapter(app: ASGI) -> Mangum:
+    more = [MEDIA_TYPE, "application/openmetrics-text", "image/svg+xml"]
+    text_types = [*DEFAULT_TEXT_MIME_TYPES, *more]
+    return Mangum(app, lifespan="off", text_mime_types=text_types)
 
 
 def _readable(event: dict[str, Any]) -> dict[str, Any]:

@@ -155,6 +155,15 @@ def test_a_request_of_another_place_is_answered_with_links_of_that_place(
     take_messages(resources, resources.queue_url)
 
 
+@pytest.mark.parametrize("file", ["api-function-url.json", "api-target-group.json"])
+def test_a_request_of_another_door_is_refused(api: FunctionRuntime, file: str) -> None:
+    answer = api.invoke(load(file))
+
+    assert answer["statusCode"] == 401
+    assert answer["headers"]["content-type"] == "application/problem+json"
+    assert json.loads(answer["body"])["type"] == "urn:tandem:problem:unauthenticated"
+
+
 def test_the_heavy_task_is_queued_by_one_function_and_run_by_the_other(
     api: FunctionRuntime, worker: FunctionRuntime, resources: Resources
 ) -> None:
