@@ -62,11 +62,18 @@ def test_head_and_405_and_415_over_the_gateway(app: DeployedApp) -> None:
 
 
 def test_a_page_of_an_allowed_origin_may_call_the_api(app: DeployedApp) -> None:
-    asked = {"origin": ALLOWED_ORIGIN, "access-control-request-method": "POST"}
-    preflight = app.anonymous.options("/process-offline", headers=asked)
-    assert preflight.status_code == 204
-    assert preflight.headers["access-control-allow-origin"] == ALLOWED_ORIGIN
-    assert "authorization" in preflight.headers["access-control-allow-headers"]
+    asked = {"origin": ALLOWED_ORIGIN, "access-control-request-headers": "authorization, prefer"}
+    document = app.anonymous.get("/openapi.json").raise_for_status().json()
+    for path, operations in document["paths"].items():
+        for method in map(str.upper, operations):
+            preflight = app.anonymous.options(
+                re.sub(r"{\w+}", "1", path),
+                headers=asked | {"access-control-request-method": method},
+            )
+            assert (preflight.status_code, allowed(preflight)) == (204, ALLOWED_ORIGIN), path
+            assert method in preflight.headers["access-control-allow-methods"]
+            assert "authorization" in preflight.headers["access-control-allow-headers"]
+            assert "prefer" in preflight.headers["access-control-allow-headers"]
     answer = app.machine.get("/tasks", headers={"origin": ALLOWED_ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ALLOWED_ORIGIN
     assert "etag" in answer.headers["access-control-expose-headers"]
@@ -74,6 +81,8 @@ def test_a_page_of_an_allowed_origin_may_call_the_api(app: DeployedApp) -> None:
 
 @pytest.mark.parametrize("origin", ["https://evil.example.com", "null"])
 def test_a_page_of_another_origin_may_not(app: DeployedApp, origin: str) -> None:
+    asked = {"origin": origin, "access-control-request-method": "POST"}
+    assert allowed(app.anonymous.options("/process-offline", headers=asked)) is None
     answer = app.machine.get("/tasks", headers={"origin": origin})
     assert "access-control-allow-origin" not in answer.headers
 
