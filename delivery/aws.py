@@ -10,8 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.errors import StackError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+    from mypy_boto3_cloudformation.type_defs import StackResourceSummaryTypeDef, StackTypeDef
     from mypy_boto3_s3 import S3Client
 
 
@@ -67,10 +69,6 @@ class Account:
             )
         return stack
 
-    def status(self, name: str) -> str:
-        """Return the status of a stack that is there, or, by its id, was there."""
-        return self.need_stack(name)["StackStatus"]
-
     def outputs(self, stack_name: str) -> dict[str, str]:
         """Return a stack's outputs by name.
 
@@ -80,21 +78,18 @@ class Account:
         found = self.need_stack(stack_name).get("Outputs", [])
         return {one["OutputKey"]: one["OutputValue"] for one in found}
 
-    def physical_ids(self, stack_name: str) -> dict[str, str]:
-        """Return what AWS calls each resource of a stack, by the template's names."""
-        pages = self.cloudformation.get_paginator("list_stack_resources")
+    def failed_resources(self, stack_id: str) -> dict[str, str]:
+        """Return the resources of a stack whose last change failed, each with its reason."""
         return {
-            one["LogicalResourceId"]: one["PhysicalResourceId"]
-            for page in pages.paginate(StackName=stack_name)
-            for one in page["StackResourceSummaries"]
-            if "PhysicalResourceId" in one
+            one["LogicalResourceId"]: one.get("ResourceStatusReason", "no reason given")
+            for one in self._resources(stack_id)
+            if one["ResourceStatus"].endswith("_FAILED")
         }
 
-    def delete(self, stack_name: str) -> None:
-        """Delete a stack and return when it is gone."""
-        self.cloudformation.delete_stack(StackName=stack_name)
-        waiter = self.cloudformation.get_waiter("stack_delete_complete")
-        waiter.wait(StackName=stack_name, WaiterConfig={"Delay": 2, "MaxAttempts": 900})
+    def _resources(self, stack_name: str) -> "Iterator[StackResourceSummaryTypeDef]":
+        pages = self.cloudformation.get_paginator("list_stack_resources")
+        for page in pages.paginate(StackName=stack_name):
+            yield from page["StackResourceSummaries"]
 
 
 def api_url(outputs: dict[str, str]) -> str:

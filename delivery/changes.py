@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from delivery.aws import Account
 from delivery.environments import Environment
 from delivery.events import Events
+from delivery.stacks import stuck
 from local.errors import StackError
 from local.paths import PROJECT, SAM_BIN, program
 
@@ -147,16 +148,7 @@ class ChangeSet:
         )
         status = events.follow(POLL_SECONDS)
         if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-            raise StackError(
-                "\n".join(
-                    [
-                        f"The deployment of {self.environment.stack_name} failed ({status}):",
-                        *events.failures(),
-                    ]
-                ),
-                "A release that was refused or rolled back: "
-                "docs/operations.md#a-deployment-was-rolled-back",
-            )
+            raise stuck(self.environment, status, events.failures())
 
     def discard(self) -> None:
         """Delete the change set: nothing is changed."""

@@ -15,6 +15,7 @@ from delivery.aws import Account, api_url
 from delivery.changes import ChangeSet, upload
 from delivery.environments import Environment
 from delivery.parameters import pairs
+from delivery.stacks import kind_of_change
 from local.artifact import build, fingerprint
 from local.deployment import pack
 from local.errors import StackError
@@ -40,16 +41,18 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
         require_committed(PROJECT)
     account = Account()
     print(f"{environment.stack_name}: {account.identity()}")
+    kind = kind_of_change(account, environment, account.stack(environment.stack_name))
     architecture = values["Architecture"]
     print(f"Building for {architecture} …", flush=True)
     build(architecture)
     values["Revision"] = revision(fingerprint(PROJECT, architecture), values)
     with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
         template = pack(BUILD, Path(folder, "package"), compression=zipfile.ZIP_DEFLATED)
-        ask = ask and environment.production
-        if not change_stack(account, environment, template, values, ask=ask):
-            print("Nothing was changed.")
-            return
+        template_url = upload(account, environment, template)
+    changes = ChangeSet.create(account, environment, kind, template_url, values)
+    if not changed(changes, ask=ask and environment.production):
+        print("Nothing was changed.")
+        return
     outputs = account.outputs(environment.stack_name)
     for key, value in sorted(outputs.items()):
         print(f"{key:<20} {value}")
@@ -89,39 +92,20 @@ def revision(built: str, parameters: Mapping[str, str]) -> str:
     return hashlib.sha256(document.encode()).hexdigest()
 
 
-def change_stack(
-    account: Account,
-    environment: Environment,
-    template: Path,
-    parameters: Mapping[str, str],
-    *,
-    ask: bool,
-) -> bool:
-    """Create or update a stack, and return whether it was agreed to.
+def changed(changes: ChangeSet | None, *, ask: bool) -> bool:
+    """Make the changes, if there are any, and return whether they were agreed to.
 
     Args:
-        account: where the stack is.
-        environment: the stack's.
-        template: what `pack` made.
-        parameters: a value for each of the template's.
+        changes: what is to be changed.
         ask: wait for a yes before anything is changed.
 
     Raises:
-        StackError: the deployment was refused, or failed.
+        StackError: the deployment failed.
     """
-    stack = account.stack(environment.stack_name)
-    new = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
-    changes = ChangeSet.create(
-        account,
-        environment,
-        "CREATE" if new else "UPDATE",
-        upload(account, environment, template),
-        parameters,
-    )
     if changes is None:
         print("There is nothing to change.")
         return True
-    print(f"Changes of {environment.stack_name}:\n{changes.table()}", flush=True)
+    print(f"Changes:\n{changes.table()}", flush=True)
     if ask and input("Deploy these changes? [y/N] ").strip().lower() not in {"y", "yes"}:
         changes.discard()
         return False

@@ -1,11 +1,13 @@
 """`make destroy`: delete a deployment, and say what stays."""
 
+from collections.abc import Mapping
+
+from delivery import changes
 from delivery.aws import Account
 from delivery.environments import Environment
+from delivery.events import Events
+from delivery.stacks import stuck
 from local.errors import StackError
-from local.template import Node, load_template
-
-KEPT = frozenset({"Retain", "RetainExceptOnCreate"})
 
 REMOVED_BY = {
     "AWS::DynamoDB::Table": "aws dynamodb delete-table --table-name {}",
@@ -34,34 +36,46 @@ def destroy(name: str, confirm: str) -> None:
         confirm: the stack's name, without which production is refused.
 
     Raises:
-        StackError: it was refused, or there is no such stack.
+        StackError: it was refused or failed, or there is no such stack.
     """
     environment = Environment.read(name)
-    stack = environment.stack_name
-    if environment.production and confirm != stack:
+    name_of_stack = environment.stack_name
+    if environment.production and confirm != name_of_stack:
         raise StackError(
             "Production is not deleted by accident.",
-            f"Say which: make destroy ENV={name} CONFIRM={stack}",
+            f"Say which: make destroy ENV={name} CONFIRM={name_of_stack}",
         )
     account = Account()
-    account.outputs(stack)  # there is such a stack
-    ids = account.physical_ids(stack)
-    print(f"Deleting {stack} …", flush=True)
-    account.delete(stack)
-    print(f"{stack} is deleted. What holds data stays, and goes on costing:")
-    for line in left(ids, protected=environment.production):
-        print(line)
+    stack_id = account.need_stack(name_of_stack)["StackId"]
+    print(f"Deleting {name_of_stack} …", flush=True)
+    events = Events(account, stack_id)
+    account.cloudformation.delete_stack(StackName=stack_id)
+    status = events.follow(changes.POLL_SECONDS)
+    if status != "DELETE_COMPLETE":
+        raise stuck(environment, status, events.failures())
+    kept = {
+        event["LogicalResourceId"]: (event["ResourceType"], event["PhysicalResourceId"])
+        for event in events.kept()
+        if event["ResourceType"] in REMOVED_BY  # versions of a function go with it
+    }
+    if not kept:
+        print(f"{name_of_stack} is deleted, and nothing of it stays.")
+        return
+    print(f"{name_of_stack} is deleted. What holds data stays, and goes on costing:")
+    print("\n".join(left(kept, protected=environment.production)))
 
 
-def left(ids: dict[str, str], *, protected: bool) -> list[str]:
-    """Return what outlives a stack, each with the commands that remove it for good."""
-    resources: Node = load_template()["Resources"]
+def left(kept: Mapping[str, tuple[str, str]], *, protected: bool) -> list[str]:
+    """Return what outlives a stack, each with the commands that remove it for good.
+
+    Args:
+        kept: type and physical id of each resource, by the template's name.
+        protected: whether its deletion protection is to be taken off first.
+    """
     lines = []
-    for name, physical_id in sorted(ids.items()):
-        one = resources.get(name, {})
-        if one.get("DeletionPolicy") in KEPT:
-            lines.append(f"  {name}: {physical_id}")
-            commands = [UNPROTECTED_BY.get(one["Type"])] if protected else []
-            commands.append(REMOVED_BY[one["Type"]])
-            lines += [f"    {command.format(physical_id)}" for command in commands if command]
+    for name, (kind, physical_id) in sorted(kept.items()):
+        lines.append(f"  {name}: {physical_id}")
+        commands = [UNPROTECTED_BY.get(kind)] if protected else []
+        commands.append(REMOVED_BY[kind])
+        lines += [f"    {command.format(physical_id)}" for command in commands if command]
     return lines

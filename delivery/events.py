@@ -1,4 +1,4 @@
-"""The events of a stack: printed as they come, and asked for what failed."""
+"""The events of a stack: printed as they come, and asked for what failed and what stayed."""
 
 import time
 from itertools import takewhile
@@ -35,18 +35,22 @@ class Events:
                 _show(event)
         return status
 
-    def failures(self) -> list[str]:
-        """Return the resources that failed, oldest first, each with its reason.
+    def failures(self) -> dict[str, str]:
+        """Return the resources that failed, oldest first, each with its last reason.
 
         What was only stopped because something else had failed is left out.
         """
-        return [
-            f"  {event['LogicalResourceId']}: {reason}"
+        return {
+            event["LogicalResourceId"]: reason
             for event in self._events
             if event["ResourceStatus"].endswith("_FAILED")
             and not self._of_the_stack(event)
             and "cancelled" not in (reason := event.get("ResourceStatusReason", "no reason given"))
-        ]
+        }
+
+    def kept(self) -> "list[StackEventTypeDef]":
+        """Return what a deletion has left alone."""
+        return [event for event in self._events if event["ResourceStatus"] == "DELETE_SKIPPED"]
 
     def _new(self) -> "list[StackEventTypeDef]":
         found = takewhile(lambda event: event["EventId"] != self._last_seen, self._newest_first())

@@ -191,17 +191,20 @@ def test_production_is_not_destroyed_without_its_name(
 
 
 def test_what_stays_is_told_with_what_removes_it() -> None:
-    ids = {"TaskTable": "table-1", "TaskBucket": "bucket-1", "TaskQueue": "https://queue"}
-    lines = "\n".join(destroying.left(ids, protected=True))
+    kept = {
+        "TaskTable": ("AWS::DynamoDB::Table", "table-1"),
+        "TaskBucket": ("AWS::S3::Bucket", "bucket-1"),
+    }
+    lines = "\n".join(destroying.left(kept, protected=True))
     assert (
         "aws dynamodb update-table --no-deletion-protection-enabled --table-name table-1" in lines
     )
     assert "aws s3 rb --force s3://bucket-1" in lines
-    assert "queue" not in lines
-    assert "protection" not in "\n".join(destroying.left(ids, protected=False))
+    assert "protection" not in "\n".join(destroying.left(kept, protected=False))
 
 
 def test_everything_that_stays_can_be_removed() -> None:
     resources = load_template()["Resources"].values()
-    kept = {one["Type"] for one in resources if one.get("DeletionPolicy") in destroying.KEPT}
+    policies = {"Retain", "RetainExceptOnCreate"}
+    kept = {one["Type"] for one in resources if one.get("DeletionPolicy") in policies}
     assert kept == destroying.REMOVED_BY.keys()

@@ -1,6 +1,7 @@
 """Deployments by `make deploy`, into the emulator instead of AWS."""
 
 import shlex
+from pathlib import Path
 
 from delivery.aws import Account
 from local.artifact import machine_architecture
@@ -21,3 +22,29 @@ def deployed(stack_name: str) -> dict[str, str]:
     """Return the values of a stack's parameters."""
     found = Account().need_stack(stack_name)["Parameters"]
     return {one["ParameterKey"]: one["ParameterValue"] for one in found}
+
+
+def with_a_failing_resource(packed: Path) -> Path:
+    """Add to a packed template a resource that CloudFormation makes last, and cannot make.
+
+    Args:
+        packed: the template.
+    """
+    packed.write_text(
+        packed.read_text().replace(
+            "\nResources:\n",
+            """
+Resources:
+  NobodySignals:
+    Type: AWS::CloudFormation::WaitConditionHandle
+  Refused:
+    Type: AWS::CloudFormation::WaitCondition
+    DependsOn: [TaskTable, TaskBucket, UserPool, ApiIntegration]
+    Properties:
+      Handle: !Ref NobodySignals
+      Timeout: "1"
+""",
+            1,
+        )
+    )
+    return packed

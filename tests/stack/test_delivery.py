@@ -2,9 +2,10 @@
 
 import pytest
 
+from delivery import deploy as deploying
 from delivery.__main__ import main
 from delivery.aws import Account
-from tests.stack.deployments import deployed, parameters
+from tests.stack.deployments import deployed, parameters, with_a_failing_resource
 
 
 @pytest.mark.timeout(600)
@@ -35,3 +36,48 @@ def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_dat
     assert f"aws dynamodb delete-table --table-name {table}" in said
     assert main(["destroy", "dev"]) == 1
     assert "There is no stack tandem-dev" in capfd.readouterr().err
+
+
+def fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let deployments fail when nearly everything is made."""
+    pack = deploying.pack
+    monkeypatch.setattr(
+        deploying, "pack", lambda *args, **kwargs: with_a_failing_resource(pack(*args, **kwargs))
+    )
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("emulator")
+def test_a_first_deployment_that_fails_is_told_freed_and_made_again(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as failing:
+        fail(failing)
+        assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 1
+    said = capfd.readouterr().err
+    assert "failed and was rolled back" in said
+    assert "Refused: WaitCondition timed out" in said
+    assert "make destroy ENV=dev" in said
+
+    # The name takes no other deployment, and nothing is built for it.
+    with monkeypatch.context() as unbuilt:
+        unbuilt.setattr(deploying, "build", lambda _: pytest.fail("it was built"))
+        assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 1
+    assert "(ROLLBACK_COMPLETE)" in capfd.readouterr().err
+
+    assert main(["destroy", "dev"]) == 0, capfd.readouterr()
+    assert "nothing of it stays" in capfd.readouterr().out
+    assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 0, capfd.readouterr()
+
+    # A later one that fails leaves the stack as it was.
+    before = deployed("tandem-dev")
+    with monkeypatch.context() as failing:
+        fail(failing)
+        changed = parameters(LogLevel="DEBUG")
+        assert main(["deploy", "dev", "--parameters", changed, "--yes"]) == 1
+    said = capfd.readouterr().err
+    assert "(UPDATE_ROLLBACK_COMPLETE)" in said
+    assert "a-deployment-was-rolled-back" in said
+    assert deployed("tandem-dev") == before
+    assert main(["destroy", "dev"]) == 0, capfd.readouterr()
+    assert "aws dynamodb delete-table --table-name" in capfd.readouterr().out
