@@ -2,18 +2,27 @@
 
 from typing import Annotated, Any, Self, override
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    WrapValidator,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from processors.tables.assumed import Assumed
 from processors.tables.limits import MAX_COLUMNS, TableFormat
+from processors.tables.options import ReadOptions
 from processors.tables.query_limits import (
     MAX_FILE_BYTES,
     MAX_RESULT_BYTES,
     MAX_SECONDS,
     MEMORY_LIMIT,
 )
-from processors.tables.table import TableInput
+from processors.tables.table import TableInput, TableSource
 from tandem.processing import SavedFile, TaskContext, Upload, WholeNumber, processor
 
 MAX_SQL_CHARACTERS = 10_000
@@ -24,6 +33,21 @@ MAX_TABLES = 8
 TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 
 
+_EACH = TypeAdapter(dict[TableName, ReadOptions])
+
+
+def _read_options(value: Any, _: object) -> ReadOptions | dict[str, ReadOptions]:
+    """Return the options of one table, or of each by name: then all that is there are objects.
+
+    Pydantic would try both, and say what is wrong with each.
+    """
+    if isinstance(value, dict) and value and value.keys() != {"types"}:
+        parts = value.values()
+        if all(isinstance(part, dict | ReadOptions) for part in parts):
+            return _EACH.validate_python(value)
+    return ReadOptions.model_validate(value)
+
+
 def _source(name: str, kind: str) -> JsonDict:
     """Return the schema of an input that takes its tables from one field."""
     others: JsonDict = {other: {"type": "null"} for other in ("rows", "upload", "uploads")}
@@ -32,7 +56,7 @@ def _source(name: str, kind: str) -> JsonDict:
     return {"required": [name], "properties": others | {name: {"type": kind}}}
 
 
-class Input(TableInput):
+class Input(TableSource):
     """Tables, and what to ask of them."""
 
     model_config = ConfigDict(
@@ -60,6 +84,16 @@ class Input(TableInput):
                 "customers": "01981f6c-7a3e-7c11-9b1f-3f6f0c9f4a11",
             }
         ],
+    )
+    options: Annotated[ReadOptions | dict[TableName, ReadOptions], WrapValidator(_read_options)] = (
+        Field(
+            ReadOptions(),
+            description=(
+                "What to take for granted of the table, where what is assumed is wrong. With "
+                "`uploads`, such options by the names of their tables."
+            ),
+            examples=[{"delimiter": ";"}, {"orders": {"delimiter": ";"}, "customers": {}}],
+        )
     )
     sql: str = Field(
         min_length=1,
@@ -90,19 +124,31 @@ class Input(TableInput):
     )
 
     @override
-    def _check_source(self) -> None:
+    def check_source(self) -> None:
+        """Raise ValueError when not one source is given, or what does not go with it."""
         if [self.rows, self.upload, self.uploads].count(None) != 2:
             message = "give one of rows, upload and uploads"
             raise ValueError(message)
         if self.uploads is None:
-            super()._check_source()
-            return
-        if self.format is not None:
+            super().check_source()
+        elif self.format is not None:
             message = "format goes with upload"
             raise ValueError(message)
-        if len({name.lower() for name in self.uploads}) < len(self.uploads):
+        elif len({name.lower() for name in self.uploads}) < len(self.uploads):
             message = "names of uploads must differ in more than case"
             raise ValueError(message)
+        self._check_options()
+
+    def _check_options(self) -> None:
+        if not isinstance(self.options, ReadOptions):
+            if strangers := self.options.keys() - (self.uploads or {}):
+                message = f"options are given for {min(strangers)!r}, which uploads does not name"
+                raise ValueError(message)
+        elif self.uploads is not None and self.options.model_fields_set:
+            message = "give options by the names in uploads"
+            raise ValueError(message)
+        for table in self.tables().values():
+            table.check_source()
 
     @model_validator(mode="after")
     def _one_result(self) -> Self:
@@ -113,11 +159,16 @@ class Input(TableInput):
 
     def tables(self) -> dict[str, TableInput]:
         """Return the tables by their names in the query."""
-        if self.uploads is None:
-            return {"data": self}
+        if isinstance(self.options, ReadOptions):
+            each, default = {}, self.options
+        else:
+            each, default = self.options, ReadOptions()
+        sources = {"data": self.upload} if self.uploads is None else self.uploads
         return {
-            name: TableInput(rows=None, upload=upload, format=None, options=self.options)
-            for name, upload in self.uploads.items()
+            name: TableInput.model_construct(
+                rows=self.rows, upload=upload, format=self.format, options=each.get(name, default)
+            )
+            for name, upload in sources.items()
         }
 
 
@@ -156,7 +207,7 @@ class Output(BaseModel):
         None, description="With `to`: the file, which is the task's result."
     )
     assumed: Assumed | dict[str, Assumed] = Field(
-        description="What was assumed of the table; of `uploads`, by their names."
+        description="How the table was read; with `uploads`, by the names of the tables."
     )
 
 
@@ -166,15 +217,15 @@ def query_table(data: Input, ctx: TaskContext) -> Output:
     from processors.tables.query_runner import run_query, write_query
 
     if data.to:
-        answer, assumed, file = write_query(data.tables(), data.sql, data.to, ctx)
+        result = write_query(data.tables(), data.sql, data.to, ctx)
     else:
-        answer, assumed = run_query(data.tables(), data.sql, data.limit or DEFAULT_ROWS, ctx)
-        file = None
+        result = run_query(data.tables(), data.sql, data.limit or DEFAULT_ROWS, ctx)
+    answer = result.answer
     return Output(
         columns=[ResultColumn(name=name, type=kind) for name, kind in answer["columns"]],
         rows=None if data.to else answer["rows"],
         row_count=answer["row_count"],
         truncated=answer["truncated"],
-        file=file,
-        assumed=assumed["data"] if data.uploads is None else assumed,
+        file=result.file,
+        assumed=result.assumed if data.uploads else result.assumed["data"],
     )

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import BoundedSemaphore
@@ -27,26 +28,40 @@ _slots = BoundedSemaphore(2)
 """How many queries run at once: so much memory does the function have beside its own."""
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenTables:
+    files: list[OpenTable]
+    assumed: dict[str, Assumed]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a query found, the file that holds it, and what was assumed of each table."""
+
+    answer: Answer
+    assumed: dict[str, Assumed]
+    file: SavedFile | None = None
+
+
 def run_query(
     sources: Mapping[str, TableInput], sql: str, max_rows: int, ctx: TaskContext
-) -> tuple[Answer, dict[str, Assumed]]:
-    """Return the first rows of what the query says of the tables, and what was assumed of these.
+) -> Result:
+    """Return the first rows of what the query says of the tables.
 
     Raises:
         Permanent: a table cannot be read or the query not be run, with the reason.
         Abandoned: the attempt is over.
     """
-    with opened(sources, ctx) as (tables, assumed), _one_slot(ctx):
+    with _opened(sources, ctx) as tables, _one_slot(ctx):
         ctx.progress(1, 2, "running the query")
-        return answer_of(_request(tables, sql, ctx) | {"rows": max_rows}, ctx), assumed
+        answer = answer_of(_request(tables, sql, ctx) | {"rows": max_rows}, ctx)
+    return Result(answer, tables.assumed)
 
 
 def write_query(
     sources: Mapping[str, TableInput], sql: str, to: TableFormat, ctx: TaskContext
-) -> tuple[Answer, dict[str, Assumed], SavedFile]:
-    """Save all that the query says of the tables as a file; return it last, after what it holds.
-
-    Between these is what was assumed of the tables.
+) -> Result:
+    """Save all that the query says of the tables as a file.
 
     Raises:
         Permanent: a table cannot be read or the query not be run, with the reason.
@@ -54,31 +69,29 @@ def write_query(
     """
     with TemporaryDirectory(prefix="result-") as folder:
         target = Path(folder, "result")
-        with opened(sources, ctx) as (tables, assumed), _one_slot(ctx):
+        with _opened(sources, ctx) as tables, _one_slot(ctx):
             ctx.progress(1, 3, "running the query")
             result = ReceivedFile(target, MAX_FILE_BYTES)
             request = _request(tables, sql, ctx) | {"output": {"format": to, "file": result.sender}}
             answer = answer_of(request, ctx, result)
         ctx.progress(2, 3, "saving the file")
         file = ctx.save_file(f"result.{to}", target, content_type=CONTENT_TYPES[to])
-        return answer, assumed, file
+    return Result(answer, tables.assumed, file)
 
 
 @contextmanager
-def opened(
-    sources: Mapping[str, TableInput], ctx: TaskContext
-) -> Iterator[tuple[list[OpenTable], dict[str, Assumed]]]:
-    """Return the tables, each as an open file that has no name any more, and how it is read."""
+def _opened(sources: Mapping[str, TableInput], ctx: TaskContext) -> Iterator[_OpenTables]:
+    """Return the tables as open files that have no names any more."""
     with ExitStack() as files:
-        tables: list[OpenTable] = []
-        assumed: dict[str, Assumed] = {}
+        tables = _OpenTables([], {})
         for name, source in sources.items():
             with open_table(source, ctx) as table:
-                file = os.open(table.file, os.O_RDONLY)
+                file = os.open(table.database.file, os.O_RDONLY)
                 files.callback(os.close, file)
-            tables.append({"name": name, "file": file, "relation": table.relation})
-            assumed[name] = table.assumed
-        yield tables, assumed
+                relation = table.database.relation
+            tables.files.append({"name": name, "file": file, "relation": relation})
+            tables.assumed[name] = table.assumed
+        yield tables
 
 
 @contextmanager
@@ -91,9 +104,9 @@ def _one_slot(ctx: TaskContext) -> Iterator[None]:
         _slots.release()
 
 
-def _request(tables: list[OpenTable], sql: str, ctx: TaskContext) -> Request:
+def _request(tables: _OpenTables, sql: str, ctx: TaskContext) -> Request:
     return {
-        "tables": tables,
+        "tables": tables.files,
         "sql": sql,
         "rows": 0,
         "output": None,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self, override
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
@@ -40,8 +40,8 @@ _UPLOAD: JsonDict = {
 }
 
 
-class TableInput(BaseModel):
-    """A table: rows in the request, or an upload."""
+class TableSource(BaseModel):
+    """Where a table is: rows in the request, or an upload."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -80,18 +80,14 @@ class TableInput(BaseModel):
         description="The upload's format; by default what its name's suffix or its content says.",
         examples=["csv"],
     )
-    options: ReadOptions = Field(
-        default=ReadOptions(),
-        description="What to take for granted of the table, where what is assumed is wrong.",
-        examples=[{"delimiter": ";", "decimal": ",", "types": {"zip": "text"}}],
-    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        self._check_source()
+        self.check_source()
         return self
 
-    def _check_source(self) -> None:
+    def check_source(self) -> None:
+        """Raise ValueError when not one source is given, or what does not go with it."""
         if (self.rows is None) == (self.upload is None):
             message = "give either rows or upload"
             raise ValueError(message)
@@ -103,6 +99,21 @@ class TableInput(BaseModel):
             if not 0 < width <= MAX_COLUMNS:
                 message = f"rows must have 1 to {MAX_COLUMNS} different columns, not {width}"
                 raise ValueError(message)
+
+
+class TableInput(TableSource):
+    """A table, and how it is to be read."""
+
+    options: ReadOptions = Field(
+        default=ReadOptions(),
+        description="What to take for granted of the table, where what is assumed is wrong.",
+        examples=[{"delimiter": ";", "decimal": ",", "types": {"zip": "text"}}],
+    )
+
+    @override
+    def check_source(self) -> None:
+        """Raise ValueError when not one source is given, or what does not go with it."""
+        super().check_source()
         kind = {"csv": "csv", "jsonl": "json"}.get(self.format or "", self.format)
         if unfit := self.options.unfit("rows" if self.rows is not None else kind or "csv"):
             message = f"options.{unfit} says nothing of {self.format or 'rows'}"
@@ -125,10 +136,6 @@ class Table:
     columns: list[Column]
     small: bool
     """Whether all its distinct values fit in memory."""
-    file: Path
-    """What the view reads."""
-    relation: str
-    """The SQL that reads it, with `getvariable('file')` in the place of its path."""
     assumed: Assumed
 
 
@@ -164,7 +171,7 @@ def open_table(
         ):  # its size says little: values may repeat at no cost
             rows = database.query("SELECT count(*) FROM data")[0][0]
             small = rows * len(columns) <= SMALL_TABLE_CELLS
-        yield Table(database, columns, small, database.file, database.relation, assumed)
+        yield Table(database, columns, small, assumed)
 
 
 def _check_names(names: list[str]) -> None:

@@ -57,6 +57,66 @@ def test_eight_are_the_most():
     assert rows_of(sql, uploads) == [[3**8]]
 
 
+def test_each_table_has_options_and_assumptions_of_its_own():
+    context = FakeContext(
+        uploads={"a": ("a.csv", b"id;zip\n1;0150\n"), "b": ("b.csv", b"id,n\n1,NA\n2,3\n")}
+    )
+    given = Input(
+        sql="SELECT zip, n FROM a JOIN b USING (id)",
+        uploads={"a": "a", "b": "b", "c": "b"},
+        options={"a": {"delimiter": ";", "types": {"zip": "text"}}, "b": {"infer": False}},
+    )
+    output = query_table.run(given, context)
+    assert output.rows == [["0150", "NA"]]
+    assert {name: one.delimiter for name, one in output.assumed.items()} == {
+        "a": ";", "b": ",", "c": ",",
+    }  # fmt: skip
+
+
+def test_an_upload_alone_has_options_as_elsewhere():
+    context = FakeContext(uploads={"a": ("a.csv", b"id;zip\n1;0150\n")})
+    for options in ({"delimiter": ";"}, {"types": {"zip": "text"}}, {}):
+        output = query_table.run(Input(sql="FROM data", upload="a", options=options), context)
+        assert output.assumed.delimiter == ";"
+        assert output.rows == [[1, "0150"]]
+
+
+@pytest.mark.parametrize(
+    "options", [{"delimiter": ";"}, {"types": {"zip": "text"}}, {"a": {"skip": 1}, "b": {}}, {}]
+)
+def test_what_is_kept_of_an_input_gives_the_same_input(options):
+    uploads = {"uploads": {"a": "x", "b": "y"}} if "a" in options else {"upload": "x"}
+    given = Input(sql="SELECT 1", options=options, **uploads)
+    assert Input.model_validate_json(given.model_dump_json(exclude_unset=True)) == given
+    assert Draft202012Validator(Input.model_json_schema()).is_valid(
+        given.model_dump(mode="json", exclude_unset=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("given_input", "place", "expected"),
+    [
+        ({"options": {"delimiter": "ab"}}, ("options", "delimiter"), "should match pattern"),
+        ({"options": {"nope": 1}}, ("options", "nope"), "Extra inputs"),
+        ({"options": 7}, ("options",), "valid dictionary or instance of ReadOptions"),
+        (
+            {"uploads": {"a": "x"}, "options": {"a": {"skip": -1}}},
+            ("options", "a", "skip"),
+            "equal",
+        ),
+        ({"uploads": {"a": "x"}, "options": {"b": {}}}, (), "options are given for 'b'"),
+        ({"uploads": {"a": "x"}, "options": {"skip": 1}}, (), "by the names in uploads"),
+        ({"options": {"a": {"skip": 1}}}, (), "options are given for 'a'"),
+        ({"format": "parquet", "options": {"skip": 1}}, (), "says nothing of parquet"),
+    ],
+)
+def test_options_say_what_is_wrong_and_where(given_input, place, expected):
+    source = {} if "uploads" in given_input else {"upload": "x"}
+    with pytest.raises(ValidationError, match=expected) as refused:
+        Input.model_validate({"sql": "SELECT 1"} | source | given_input)
+    assert [error["loc"] for error in refused.value.errors()] == [place]
+
+
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
