@@ -124,8 +124,13 @@ def _month_written(months: int, base: str) -> str:
 
 def bin_sql(c: str, bins: Bins, column_type: str) -> str:
     """Return SQL for the number of the bin that a value is in, from 0."""
-    edges = [f"CAST('{edge}' AS {column_type})" for edge in bins.edges]
+    edges = [edge_sql(bins, number, column_type) for number in range(len(bins.edges))]
     return _bin_sql(c, edges, 0, bins.count)
+
+
+def edge_sql(bins: Bins, number: int, column_type: str) -> str:
+    """Return SQL for an edge, which only one between two bins is sure to have."""
+    return f"CAST('{bins.edges[number]}' AS {column_type})"
 
 
 def _bin_sql(c: str, edges: Sequence[str], first: int, end: int) -> str:

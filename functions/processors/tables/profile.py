@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
-from processors.tables.counted_values import count_values
+from processors.tables.counting import count_values
 from processors.tables.figures import figures_sql, take_figures
+from processors.tables.frequent import find_frequent
 from processors.tables.plain_values import text_sql
 from processors.tables.profile_bounds import FIRST_ROWS, TEXT_CHARACTERS
 from processors.tables.profiled_column import ProfiledColumn, Query
@@ -43,6 +44,7 @@ def profile(table: Table) -> Profile:
         for column, figures in zip(some, found, strict=True):
             take_figures(column, figures)
     count_values(query, view, columns, rows)
+    find_frequent(query, view, [column for column in columns if not column.counted], rows)
     find_quartiles(query, view, columns)
     return Profile(rows, columns, _first_rows(query, view, columns))
 

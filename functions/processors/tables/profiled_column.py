@@ -1,11 +1,13 @@
 """A column that is profiled, and what is found of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Literal, Protocol
 
 from processors.tables.plain_values import json_sql, kind_of
+from processors.tables.profile_bounds import TOP_VALUES
 
 Group = Literal["integer", "decimal", "float", "text", "moment", "ordered", "other"]
 """What figures a type has: `ordered` has a least and a greatest value, and `other` has neither."""
@@ -104,6 +106,17 @@ class ProfiledColumn:
         return self.count - (self.non_finite or 0)
 
     @property
+    def is_number(self) -> bool:
+        """Whether it has a mean and quartiles."""
+        return self.group in {"integer", "decimal", "float"}
+
+    @property
+    def ranks(self) -> list[int]:
+        """The ranks, from 0, of the numbers below and above each quartile."""
+        last = self.finite_count - 1
+        return [rank for n in (1, 2, 3) for rank in (last * n // 4, -(-last * n // 4))]
+
+    @property
     def key(self) -> str:
         """SQL for what tells the values apart."""
         if self.group == "float":
@@ -119,3 +132,29 @@ class ProfiledColumn:
         """The type of what tells the values apart."""
         as_text = kind_of(self.type) == "nested" or self.base in {"ENUM", "INTERVAL", "NULL"}
         return "VARCHAR" if as_text else self.type
+
+    def take_top(self, counts: Iterable[tuple[str, int]]) -> None:
+        """Keep the most frequent of these values, and of those of one count the least."""
+        ranked = sorted(counts, key=lambda entry: (-entry[1], self._order(entry[0])))
+        self.top = ranked[:TOP_VALUES]
+
+    def _order(self, value: str) -> tuple[bool, Decimal | str]:
+        """Return what values are sorted by: NaN comes last, as in the database."""
+        if not self.is_number:
+            return False, value
+        return (True, Decimal(0)) if value == "nan" else (False, Decimal(value))
+
+    def take_bins(self, counts: Mapping[int | None, int]) -> None:
+        """Keep how many values each bin has."""
+        if self.bins:
+            self.bin_counts = [counts[number] for number in range(self.bins.count)]
+
+    def take_quartiles(self, numbers: Sequence[str]) -> None:
+        """Interpolate the quartiles between the numbers at the ranks."""
+        last = self.finite_count - 1
+        exact = [Fraction(number) for number in numbers]
+        first, second, third = (
+            float(below + (above - below) * Fraction(last * n % 4, 4))
+            for n, below, above in zip((1, 2, 3), exact[::2], exact[1::2], strict=True)
+        )
+        self.quartiles = (first, second, third)

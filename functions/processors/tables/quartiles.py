@@ -1,43 +1,55 @@
-"""Quartiles of numbers: exact where the numbers fit in memory, or have few different values."""
+"""Quartiles of numbers that were not found while the values were counted."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
+from dataclasses import dataclass
+from itertools import accumulate, batched
 
-from processors.tables.profiled_column import Number, ProfiledColumn, Query
+from processors.tables.bins import edge_sql
+from processors.tables.profiled_column import ProfiledColumn, Query
 
 MAX_SORTED_BYTES = 96 << 20
 """How much the numbers may take that one pass looks at: the database does not count this memory."""
-MAX_WEIGHED_VALUES = 2_000_000
-"""How many different values are sorted at most, when not all numbers are."""
+_COLUMNS_AT_ONCE = 50
 _BYTES = {"TINYINT": 1, "UTINYINT": 1, "SMALLINT": 2, "USMALLINT": 2, "FLOAT": 4, "INTEGER": 4}
 _BYTES |= {"UINTEGER": 4, "HUGEINT": 16, "UHUGEINT": 16, "DECIMAL": 16}
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Bins that hold the numbers on both sides of a quartile, from the first to the last."""
+
+    first: int
+    last: int
+    before: int
+    """How many numbers are below it."""
+    count: int
+    """How many it holds."""
+
+
 def find_quartiles(query: Query, view: str, columns: Sequence[ProfiledColumn]) -> None:
-    """Find the quartiles of each column of numbers, interpolated linearly between two of them."""
-    numbers = [
+    """Find the quartiles that are missing: exactly where what is around them fits in memory."""
+    missing = [
         column
         for column in columns
-        if column.group in {"integer", "decimal", "float"} and column.finite_count
+        if column.is_number and column.finite_count and not column.quartiles
     ]
-    sorted_whole = [column for column in numbers if _bytes(column) <= MAX_SORTED_BYTES]
-    for some in _batches(sorted_whole):
-        parts = ", ".join(_sorted_sql(column) for column in some)
-        [found] = query(f"SELECT {parts} FROM {view}")  # noqa: S608  # our names
-        for column, values in zip(some, found, strict=True):
-            _take(column, values)
-    for column in numbers:
-        if column in sorted_whole:
-            continue
-        if column.counted and column.distinct <= MAX_WEIGHED_VALUES:
-            [values] = query(_weighed_sql(column, view))
-            _take(column, values)
-        else:
-            _estimate(query, view, column)
-
-
-def _bytes(column: ProfiledColumn) -> int:
-    return column.finite_count * _BYTES.get(column.base, 8)
+    for some in _batches([one for one in missing if _bytes(one) <= MAX_SORTED_BYTES]):
+        parts = [part for column in some for part in _sorted_sql(column)]
+        [found] = query(f"SELECT {', '.join(parts)} FROM {view}")  # noqa: S608  # our names
+        numbers = iter([number for numbers in found for number in numbers])
+        for column in some:
+            column.take_quartiles([str(next(numbers)) for _ in column.ranks])
+    estimated = [column for column in missing if not column.quartiles]
+    for few in batched(estimated, _COLUMNS_AT_ONCE, strict=False):
+        estimates = ", ".join(
+            f"approx_quantile(CAST({column.number(column.c)} AS DOUBLE), [0.25, 0.5, 0.75]) "
+            f"FILTER ({column.is_finite(column.c)})"
+            for column in few
+        )
+        [found] = query(f"SELECT {estimates} FROM {view}")  # noqa: S608  # our names
+        for column, (q25, median, q75) in zip(few, found, strict=True):
+            column.quartiles, column.quartiles_exact = (q25, median, q75), False
 
 
 def _batches(columns: Sequence[ProfiledColumn]) -> Iterator[list[ProfiledColumn]]:
@@ -45,57 +57,42 @@ def _batches(columns: Sequence[ProfiledColumn]) -> Iterator[list[ProfiledColumn]
     batch: list[ProfiledColumn] = []
     size = 0
     for column in columns:
-        if batch and (size + _bytes(column) > MAX_SORTED_BYTES or len(batch) == 50):
+        needed = _bytes(column)
+        if batch and (size + needed > MAX_SORTED_BYTES or len(batch) == _COLUMNS_AT_ONCE):
             yield batch
             batch, size = [], 0
         batch.append(column)
-        size += _bytes(column)
+        size += needed
     if batch:
         yield batch
 
 
-def _ranks(column: ProfiledColumn) -> list[int]:
-    """Return the ranks, from 0, of the numbers below and above each quartile."""
-    last = column.finite_count - 1
-    return [rank for n in (1, 2, 3) for rank in (last * n // 4, -(-last * n // 4))]
+def _bytes(column: ProfiledColumn) -> int:
+    """Return the memory that the numbers around the quartiles take."""
+    return sum(span.count for span in _spans(column)) * _BYTES.get(column.base, 8)
 
 
-def _sorted_sql(column: ProfiledColumn) -> str:
-    """Return SQL for a list of the numbers at the ranks."""
-    at = ", ".join(repr((rank + 0.5) / column.finite_count) for rank in _ranks(column))
-    number, finite = column.number(column.c), column.is_finite(column.c)
-    sql = f"quantile_disc({number}, [{at}]) FILTER ({finite})"
-    return f"CAST({sql} AS VARCHAR[])" if column.type == "FLOAT" else sql
+def _spans(column: ProfiledColumn) -> dict[_Span, list[int]]:
+    """Return what is around the quartiles, and the ranks in each."""
+    counts = column.bin_counts or [column.finite_count]
+    ends = list(accumulate(counts))
+    spans: dict[_Span, list[int]] = {}
+    for below, above in batched(column.ranks, 2, strict=True):
+        first, last = bisect_right(ends, below), bisect_right(ends, above)
+        before = ends[first] - counts[first]
+        spans.setdefault(_Span(first, last, before, ends[last] - before), []).extend((below, above))
+    return spans
 
 
-def _weighed_sql(column: ProfiledColumn, view: str) -> str:
-    """Return SQL for the numbers at the ranks, from how often each different one comes."""
-    end = (
-        "CAST(min(v) FILTER (upto > {}) AS VARCHAR)"
-        if column.type == "FLOAT"
-        else ("min(v) FILTER (upto > {})")
-    )
-    return (
-        f"SELECT {', '.join(end.format(rank) for rank in _ranks(column))} FROM ("  # noqa: S608
-        f"SELECT v, sum(n) OVER (ORDER BY v) AS upto FROM (SELECT {column.number(column.c)} AS v, "
-        f"count(*) AS n FROM {view} WHERE {column.is_finite(column.c)} GROUP BY v))"
-    )
-
-
-def _estimate(query: Query, view: str, column: ProfiledColumn) -> None:
-    number = f"CAST({column.number(column.c)} AS DOUBLE)"
-    sql = f"approx_quantile({number}, [0.25, 0.5, 0.75]) FILTER ({column.is_finite(column.c)})"
-    [(found,)] = query(f"SELECT {sql} FROM {view}")  # noqa: S608  # our names
-    column.quartiles = tuple(found)
-    column.quartiles_exact = False
-
-
-def _take(column: ProfiledColumn, values: Sequence[Number | str]) -> None:
-    """Put the quartiles in their place, from the numbers below and above each."""
-    last = column.finite_count - 1
-    numbers = [Fraction(str(value)) for value in values]
-    first, second, third = (
-        float(low + (high - low) * Fraction(last * n % 4, 4))
-        for n, low, high in zip((1, 2, 3), numbers[::2], numbers[1::2], strict=True)
-    )
-    column.quartiles = (first, second, third)
+def _sorted_sql(column: ProfiledColumn) -> Iterator[str]:
+    """Yield SQL for the numbers at the ranks in each span."""
+    number = column.number(column.c)
+    kind = "DOUBLE" if column.type == "BIGNUM" else column.type
+    for span, ranks in _spans(column).items():
+        at = ", ".join(repr((rank - span.before + 0.5) / span.count) for rank in ranks)
+        within = column.is_finite(column.c)
+        if column.bins and span.first > 0:
+            within += f" AND {number} >= {edge_sql(column.bins, span.first, kind)}"
+        if column.bins and span.last < column.bins.count - 1:
+            within += f" AND {number} < {edge_sql(column.bins, span.last + 1, kind)}"
+        yield f"CAST(quantile_disc({number}, [{at}]) FILTER ({within}) AS VARCHAR[])"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.tables import counted_values, database, quartiles, table
+from processors.tables import counting, database, quartiles, table
 from processors.tables.summarize import ColumnSummary, Input, Output, summarize_table
 from tandem.testing import FakeContext
 
@@ -48,7 +48,8 @@ def summarize_select(tmp_path):
 def nothing_fits(monkeypatch):
     """No table is small, and no column's values fit in memory."""
     monkeypatch.setattr(table, "SMALL_FILE_BYTES", 0)
-    monkeypatch.setattr(counted_values, "MAX_COUNTED_BYTES", 0)
+    monkeypatch.setattr(counting, "MAX_SCANNED_CELLS", 0)
+    monkeypatch.setattr(counting, "MAX_COUNTED_BYTES", 1)
     monkeypatch.setattr(quartiles, "MAX_SORTED_BYTES", 0)
 
 
@@ -105,10 +106,11 @@ class TestTop:
         column = summarize("t.csv", "x\n" + "\n".join(texts) + "\n").columns[0]
         assert top(column) == [(f"tail-{n:04}", 400 - 5 * n) for n in range(10)]
 
-    def test_of_a_column_that_is_not_counted_shows_what_is_certain(self, nothing_fits):
-        texts = [f"once-{n}" for n in range(20_000)] + ["often"] * 300 + ["rare"] * 15
-        SHUFFLED.shuffle(texts)
-        column = summarize("t.csv", "x\n" + "\n".join(texts) + "\n").columns[0]
+    @pytest.mark.parametrize("first", [0, 9_000, 20_000])
+    def test_of_a_column_that_is_not_counted_shows_what_is_certain(self, nothing_fits, first):
+        texts = [f"once-{n}" for n in range(20_000)]
+        texts[first:first] = ["often", ""] * 300 + ["rare"] * 150
+        column = summarize("t.csv", "x,n\n" + "".join(f"{text},1\n" for text in texts)).columns[0]
         assert not column.exact
         assert top(column) == [("often", 300)]
         assert column.distinct == pytest.approx(20_002, rel=0.1)
@@ -123,7 +125,7 @@ class TestTop:
 
         monkeypatch.setattr(duckdb, "connect", connect_with_little)
         monkeypatch.setattr(database, "MEMORY_LIMIT", "64MiB")
-        monkeypatch.setattr(counted_values, "MAX_COUNTED_BYTES", 1 << 40)
+        monkeypatch.setattr(counting, "MAX_COUNTED_BYTES", 1 << 40)
         monkeypatch.setattr(table, "SMALL_FILE_BYTES", 0)
         lines = "".join(f"{n * 7919 % 1_000_003:060},{n % 3}\n" for n in range(600_000))
         many, few = summarize("t.csv", "a,b\n" + lines).columns
@@ -132,12 +134,12 @@ class TestTop:
 
 
 class TestQuartiles:
-    @pytest.mark.parametrize("limit", [quartiles.MAX_SORTED_BYTES, 0])
+    @pytest.mark.parametrize("weighed", [counting.MAX_WEIGHED_VALUES, 0])
     @settings(max_examples=20, deadline=None)
     @given(values=st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 9), min_size=1))
-    def test_are_exact_from_all_numbers_and_from_different_ones(self, limit, values):
+    def test_are_exact_from_different_numbers_and_from_all(self, weighed, values):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(quartiles, "MAX_SORTED_BYTES", limit)
+            patched.setattr(counting, "MAX_WEIGHED_VALUES", weighed)
             column = summarize_values(values)
         ordered = [Decimal(value) for value in sorted(values)]
         for figure, n in ((column.q25, 1), (column.median, 2), (column.q75, 3)):
@@ -149,6 +151,19 @@ class TestQuartiles:
     def test_of_floats_are_those_of_their_shortest_decimals(self, summarize_select):
         column = summarize_select("SELECT 0.1::FLOAT AS x FROM range(3)").columns[0]
         assert (column.min, column.q25, column.mean, column.max) == (0.1, 0.1, 0.1, 0.1)
+
+    @pytest.mark.parametrize(
+        ("sql_type", "expected"),
+        [("FLOAT", 0.3), ("DECIMAL(38,1)", 0.3), ("DOUBLE", 0.3), ("TINYINT", 0)],
+    )
+    @pytest.mark.parametrize("weighed", [counting.MAX_WEIGHED_VALUES, 0])
+    def test_are_there_for_every_number(
+        self, summarize_select, monkeypatch, weighed, sql_type, expected
+    ):
+        monkeypatch.setattr(counting, "MAX_WEIGHED_VALUES", weighed)
+        numbers = "(0.1), (0.2), (0.3), (0.4), (0.45)"
+        output = summarize_select(f"SELECT x::{sql_type} AS x FROM (VALUES {numbers}) t(x)")  # noqa: S608
+        assert output.columns[0].median == expected
 
     def test_are_estimated_where_nothing_fits(self, nothing_fits):
         column = summarize("t.csv", "x\n" + "".join(f"{n}\n" for n in range(30_000))).columns[0]
@@ -322,12 +337,14 @@ def test_a_wide_table_of_long_texts_has_a_bounded_profile():
     assert len(output.model_dump_json()) < 1_000_000
 
 
-def test_counts_agree_with_python_over_several_batches(monkeypatch):
-    monkeypatch.setattr(counted_values, "_COLUMNS_AT_ONCE", 2)
-    source = SHUFFLED
-    rows = [{f"x{n}": source.randrange(3**n) for n in range(1, 8)} for _ in range(500)]
+@pytest.mark.parametrize("fitting", [counting.MAX_COUNTED_BYTES, 3_000])
+def test_counts_agree_with_python_over_several_passes(monkeypatch, fitting):
+    monkeypatch.setattr(counting, "MAX_COUNTED_BYTES", fitting)
+    monkeypatch.setattr(counting, "_COLUMNS_AT_ONCE", 2)
+    rows = [{f"x{n}": SHUFFLED.randrange(3**n) for n in range(1, 8)} for _ in range(500)]
     for column in summarize_table.run(Input(rows=rows), FakeContext()).columns:
         counts = Counter(row[column.name] for row in rows)
         expected = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:10]
         assert top(column) == [(json.dumps(value), count) for value, count in expected]
-        assert column.distinct == len(counts)
+        assert (column.exact, column.distinct) == (True, len(counts))
+        assert sum(column.histogram.counts) == len(rows)
