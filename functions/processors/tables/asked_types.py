@@ -6,7 +6,7 @@ from processors.tables.assumed import Widened
 from processors.tables.column_types import TEXT
 from processors.tables.database import Database
 from processors.tables.forms import matches, number_sql
-from processors.tables.inference import Rules, find_widened, infer
+from processors.tables.inference import Rules, infer
 from processors.tables.options import ReadOptions
 from tandem.processing import Permanent
 
@@ -45,8 +45,9 @@ def found_columns(
     if not texts:
         return {}, []
     inferred = infer(database, relation, list(texts.values()), rules)
-    columns = {name: one.sql for name, one in zip(texts, inferred, strict=True)}
-    return columns, find_widened(database, relation, inferred, list(texts), rules)
+    by_name = dict(zip(texts, inferred, strict=True))
+    widened = [one.widened(name) for name, one in by_name.items()]
+    return {name: one.sql for name, one in by_name.items()}, [one for one in widened if one]
 
 
 def asked_columns(

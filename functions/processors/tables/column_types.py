@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from processors.tables.forms import (
     INSTANTS,
+    INTEGERS,
     MODIFIERS,
     MOMENTS,
+    NO_FORM,
     NUMBERS,
     SPELLINGS,
     TIMES,
@@ -17,6 +19,8 @@ from processors.tables.forms import (
 TEXT = "VARCHAR"
 _KINDS = (NUMBERS, Form.DATE, TIMES, MOMENTS, INSTANTS, *SPELLINGS)
 """Forms of one kind can share a column."""
+_BESIDE = Form.PADDED | Form.FAR | Form.NULL_WORD
+"""Forms that a value has beside its kind's, or that a column of any kind has."""
 
 
 _TYPES = {
@@ -103,3 +107,20 @@ def value_sql(x: str, column_type: str, forms: Form, *, comma: bool = False) -> 
     if Form.NULL_WORD in forms:
         value = f"CASE WHEN NOT {null_word_sql(x)} THEN {value} END"
     return f"CAST({value} AS {column_type})"
+
+
+def deciding(column_type: str, forms: Form, first: Form) -> Form:
+    """Return the forms of which one made a type wider than the first value's, if it is wider."""
+    plain = first & ~Form.INEXACT
+    if type_of(plain) in {TEXT, column_type}:
+        return NO_FORM
+    if column_type == TEXT:
+        if Form.OTHER in forms:
+            return Form.OTHER
+        others = forms & ~(kind_of(first) or NO_FORM) & ~_BESIDE
+        return others or forms & (Form.OVER_128_BITS | Form.INEXACT | Form.FAR | Form.NULL_WORD)
+    if column_type == "HUGEINT":
+        return Form.OVER_64_BITS
+    if column_type.startswith("DECIMAL"):
+        return Form.INEXACT
+    return forms & ~(plain | INTEGERS | Form.INEXACT | _BESIDE)

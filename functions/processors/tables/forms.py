@@ -54,7 +54,8 @@ SPELLINGS = (Form.LOWER, Form.TITLE, Form.UPPER)
 MODIFIERS = Form.INEXACT | Form.FAR | Form.PADDED | Form.OVER_64_BITS | Form.OVER_128_BITS
 """What is said of a value beside its form."""
 
-_INTEGER = "0|-?[1-9][0-9]{0,17}"
+_SHORT_INTEGER = "0|-?[1-9][0-9]{0,14}"
+"""A double holds its 15 digits."""
 _DECIMAL = "-?(0|[1-9][0-9]*)[.][0-9]+"
 _DECIMALS = "-?(0|[1-9][0-9]*)?[.][0-9]+|-?(0|[1-9][0-9]*)[.]|-0"
 _EXPONENT = "-?((0|[1-9][0-9]*)?[.][0-9]+|(0|[1-9][0-9]*)[.]?)[eE][+-]?[0-9]+"
@@ -87,24 +88,27 @@ def matches(value: str, pattern: str) -> str:
 def usual_sql(x: str, form: Form, *, comma: bool = False) -> str | None:
     """Return cheap SQL for whether a value has the usual look of a form, if there is such a look.
 
-    Whoever has it has the form: a column of nothing else needs no closer look.
+    What has it has the form, and neither `INEXACT` nor `FAR` beside it: it needs no closer look.
+    That of decimals is for integers among them, too. The SQL may be null for false.
     """
     number = number_sql(x, comma=comma)
     # In 16 characters there are 15 digits at most, which a double holds.
     decimal = (
         f"CASE WHEN strlen({x}) <= 16 "
-        f"THEN {matches(number, f'{_DECIMAL}|0|-?[1-9][0-9]{{0,14}}')} "
+        f"THEN {matches(number, f'{_DECIMAL}|{_SHORT_INTEGER}')} "
         f"ELSE CAST(TRY_CAST({number} AS DOUBLE) AS VARCHAR) = {number} END"
     )
+    near = f"{x} >= '1678' AND {x} < '2262'"
     looks = {
-        Form.INTEGER: matches(number, _INTEGER),
+        Form.INTEGER: matches(number, _SHORT_INTEGER),
         Form.DECIMAL: decimal,
         Form.DATE: (
             f"strlen({x}) = 10 AND {x} >= '1' AND CAST(TRY_CAST({x} AS DATE) AS VARCHAR) = {x}"
         ),
-        Form.MOMENT: f"{matches(x, _MOMENT)} AND TRY_CAST({x} AS TIMESTAMP) IS NOT NULL",
+        Form.MOMENT: f"{near} AND {matches(x, _MOMENT)} AND TRY_CAST({x} AS TIMESTAMP) IS NOT NULL",
         Form.INSTANT: (
-            f"{matches(x, _MOMENT + _OFFSET)} AND TRY_CAST({x} AS TIMESTAMPTZ) IS NOT NULL"
+            f"{near} AND {matches(x, _MOMENT + _OFFSET)} "
+            f"AND TRY_CAST({x} AS TIMESTAMPTZ) IS NOT NULL"
         ),
     } | {one: f"{x} IN {spelled}" for one, spelled in _SPELLED.items()}
     return looks.get(form)
@@ -122,6 +126,8 @@ def form_sql(x: str, *, words: bool, numbers: bool, comma: bool = False) -> str:
     """
     t = f"trim({x}, ' ')"
     branches = [f"WHEN {x} IS NULL THEN 0"]
+    if numbers:  # first what there is most of, in its usual look: the rest costs more to tell
+        branches += _usual_numbers(x, number_sql(x, comma=comma))
     if words:
         branches.append(f"WHEN {null_word_sql(x)} THEN {Form.NULL_WORD:d}")
     if numbers:
@@ -133,13 +139,20 @@ def form_sql(x: str, *, words: bool, numbers: bool, comma: bool = False) -> str:
             f"WHEN strlen({x}) <= 9 AND {matches(f'lower({t})', '-?(inf|infinity|nan)')} "
             f"THEN {Form.NOT_FINITE:d} | {_padded(x)}"
         )
-    branches.append(
-        f"WHEN {x} >= ':' THEN {Form.OTHER:d}"
-    )  # it starts with no digit, sign or blank
+    # What starts with no digit, sign, point or blank is a text.
+    branches.append(f"WHEN {x} >= ':' THEN {Form.OTHER:d}")
     if numbers:
         branches += _number_branches(x, number_sql(t, comma=comma))
     branches += _time_branches(x, t)
     return f"CASE {' '.join(branches)} ELSE {Form.OTHER:d} END"
+
+
+def _usual_numbers(x: str, number: str) -> list[str]:
+    same = f"CAST(TRY_CAST({number} AS DOUBLE) AS VARCHAR) = {number}"
+    return [
+        f"WHEN {matches(number, _SHORT_INTEGER)} THEN {Form.INTEGER:d}",
+        f"WHEN {matches(number, _DECIMAL)} AND (strlen({x}) <= 16 OR {same}) THEN {Form.DECIMAL:d}",
+    ]
 
 
 def null_word_sql(x: str) -> str:
@@ -159,16 +172,17 @@ def _number_branches(x: str, number: str) -> list[str]:
         f"WHEN TRY_CAST({number} AS HUGEINT) IS NOT NULL THEN {Form.OVER_64_BITS:d} "
         f"ELSE {Form.OVER_64_BITS | Form.OVER_128_BITS:d} END"
     )
+    double = f"TRY_CAST(TRY_CAST({number} AS DOUBLE) AS HUGEINT)"
+    inexact_integer = (
+        f"CASE WHEN {double} = TRY_CAST({number} AS HUGEINT) THEN 0 ELSE {Form.INEXACT:d} END"
+    )
     bare_exponent = matches(number, _BARE_EXPONENT)
     looks = (
-        (Form.INTEGER, matches(number, "0|-?[1-9][0-9]*"), size),
-        (Form.DECIMAL, matches(number, _DECIMALS), "0"),
-        (Form.EXPONENT, f"{matches(number, _EXPONENT)} AND NOT {bare_exponent}", "0"),
+        (Form.INTEGER, matches(number, "0|-?[1-9][0-9]*"), f"{size} | {inexact_integer}"),
+        (Form.DECIMAL, matches(number, _DECIMALS), inexact),
+        (Form.EXPONENT, f"{matches(number, _EXPONENT)} AND NOT {bare_exponent}", inexact),
     )
-    return [
-        f"WHEN {look} THEN {form:d} | {more} | {inexact} | {_padded(x)}"
-        for form, look, more in looks
-    ]
+    return [f"WHEN {look} THEN {form:d} | {more} | {_padded(x)}" for form, look, more in looks]
 
 
 def exact_sql(number: str) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import batched
 
 from processors.tables.assumed import VALUE_CHARACTERS, Widened
 from processors.tables.column_types import (
     TEXT,
     Digits,
-    kind_of,
+    deciding,
     needs_digits,
     only_text,
     type_of,
@@ -15,19 +16,22 @@ from processors.tables.column_types import (
 )
 from processors.tables.database import Database
 from processors.tables.forms import (
-    INTEGERS,
     NO_FORM,
-    NUMBERS,
     SPELLINGS,
     Form,
     form_sql,
+    null_word_sql,
     number_sql,
     usual_sql,
 )
 
-_SAMPLE_ROWS = 1000
-_BESIDE = Form.PADDED | Form.FAR | Form.NULL_WORD
-_USUAL = (Form.INTEGER, Form.DATE, Form.MOMENT, Form.INSTANT, *SPELLINGS)
+_SAMPLE_VALUES = 50_000
+_SAMPLE_ROWS = (100, 1000)
+"""The fewest and the most that are looked at before all are."""
+_COLUMNS_AT_ONCE = 125
+"""One pass looks at so many: the SQL of each takes memory."""
+_USUAL = (Form.DECIMAL, Form.INTEGER, Form.DATE, Form.MOMENT, Form.INSTANT, *SPELLINGS)
+_NUMBERED = "row_number() OVER () AS n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,42 @@ class Inferred:
 
     name: str
     """As SQL of the relation."""
-    forms: Form = NO_FORM
-    first: Form = NO_FORM
-    """The form of its first value, if that is among the first rows."""
+    firsts: dict[Form, tuple[int, str]] = field(default_factory=dict)
+    """The first row of each form that was met, and its value."""
+    usual: Form | None = None
+    """The form whose usual look its values may have."""
     type: str = TEXT
-    sql: str = field(default="")
+    sql: str = ""
     """Its values, as SQL."""
+
+    @property
+    def forms(self) -> Form:
+        """The forms of its values, all together."""
+        forms = NO_FORM
+        for form in self.firsts:
+            forms |= form
+        return forms
+
+    def usual_sql(self, rules: Rules) -> str | None:
+        """Return SQL for whether a value has the usual look of the column, if it has one."""
+        return usual_sql(self.name, self.usual, comma=rules.comma) if self.usual else None
+
+    def meet(self, form: Form, row: int, value: str) -> None:
+        """Note that a row has a value of a form."""
+        self.firsts[form] = min(self.firsts.get(form, (row, value)), (row, value))
+
+    def widened(self, name: str) -> Widened | None:
+        """Return which value made the type wider than the first value needs, if one did."""
+        values = {form: met for form, met in self.firsts.items() if form != Form.NULL_WORD}
+        if not values:
+            return None
+        first = min(values, key=values.__getitem__)
+        wanted = deciding(self.type, self.forms, first)
+        found = [met for form, met in self.firsts.items() if form & wanted]
+        if not found:
+            return None
+        row, value = min(found)
+        return Widened(column=name, type=self.type, row=row, value=value)
 
 
 def infer(database: Database, relation: str, names: Sequence[str], rules: Rules) -> list[Inferred]:
@@ -67,17 +101,9 @@ def infer(database: Database, relation: str, names: Sequence[str], rules: Rules)
         Unreadable: the relation cannot be read.
     """
     columns = [Inferred(name) for name in names]
-    _look_at_sample(database, relation, columns, rules)
-    doubtful = _look_at_all(database, relation, columns, rules)
-    if doubtful:
-        found = dict(
-            database.query(
-                f"SELECT c, bit_or({rules.form_sql('v')}) "  # noqa: S608  # our own names
-                f"FROM ({_unpivoted(relation, doubtful)}) GROUP BY c"
-            )
-        )
-        for column in doubtful:
-            column.forms = Form(found.get(column.name, 0))
+    _look_at_first_rows(database, relation, columns, rules)
+    if doubtful := _look_at_all(database, relation, columns, rules):
+        _meet(database, _unusual(relation, doubtful, rules), doubtful, rules)
     digits = _digits(database, relation, [one for one in columns if needs_digits(one.forms)], rules)
     for column in columns:
         column.type = type_of(column.forms, digits.get(column.name))
@@ -85,50 +111,59 @@ def infer(database: Database, relation: str, names: Sequence[str], rules: Rules)
     return columns
 
 
-def _unpivoted(relation: str, columns: Sequence[Inferred]) -> str:
-    """Return SQL for the values, a row each: one expression then serves any number of columns."""
-    listed = ", ".join(column.name for column in columns)
-    return f"UNPIVOT (SELECT {listed} FROM {relation}) ON {listed} INTO NAME c VALUE v"  # noqa: S608
-
-
-def _look_at_sample(
+def _look_at_first_rows(
     database: Database, relation: str, columns: Sequence[Inferred], rules: Rules
 ) -> None:
+    limit = min(max(_SAMPLE_ROWS[0], _SAMPLE_VALUES // len(columns)), _SAMPLE_ROWS[1])
     listed = ", ".join(column.name for column in columns)
-    rows = f"SELECT row_number() OVER () AS n, {listed} FROM (FROM {relation} LIMIT {_SAMPLE_ROWS})"  # noqa: S608
-    found = database.query(
-        f"SELECT c, bit_or(f), arg_min(f, n) FILTER (f <> {Form.NULL_WORD:d}) FROM ("  # noqa: S608
-        f"SELECT c, n, {rules.form_sql('v')} AS f FROM ("
-        f"UNPIVOT ({rows}) ON {listed} INTO NAME c VALUE v)) GROUP BY c"
-    )
-    by_name = {column.name: column for column in columns}
-    for name, forms, first in found:
-        by_name[name].forms, by_name[name].first = Form(forms), Form(first or 0)
+    rows = f"SELECT {_NUMBERED}, {listed} FROM (FROM {relation} LIMIT {limit})"  # noqa: S608
+    _meet(database, _values(rows, columns), columns, rules)
+    for column in columns:
+        column.usual = next((form for form in _USUAL if form in column.forms), None)
 
 
 def _look_at_all(
     database: Database, relation: str, columns: Sequence[Inferred], rules: Rules
 ) -> list[Inferred]:
-    """Return the columns that need a closer look: not all values have the look of the first."""
-    checks = []
+    """Return the columns that need a closer look: not all values have the usual look."""
+    doubtful = []
+    for some in batched(columns, _COLUMNS_AT_ONCE, strict=False):
+        counts = [f"count({column.name})" for column in some]
+        for number, column in enumerate(some):
+            if (usual := column.usual_sql(rules)) and not only_text(column.forms):
+                counts[number] += f" - count(*) FILTER ({usual})"
+        [(_, *found)] = database.query(f"SELECT count(*), {', '.join(counts)} FROM {relation}")  # noqa: S608
+        doubtful += [
+            column
+            for column, count in zip(some, found, strict=True)
+            if count and not only_text(column.forms)
+        ]
+    return doubtful
+
+
+def _unusual(relation: str, columns: Sequence[Inferred], rules: Rules) -> str:
+    """Return SQL for the values that have not the usual look of their columns, with their rows."""
+    values = []
     for column in columns:
-        sql = None if only_text(column.forms) else _usual_sql(column, rules)
-        counted = f"count({column.name})"
-        checks.append(counted if sql is None else f"count(*) FILTER (NOT ({sql}))")
-    [(_, *counts)] = database.query(f"SELECT count(*), {', '.join(checks)} FROM {relation}")  # noqa: S608
-    return [
-        column
-        for column, count in zip(columns, counts, strict=True)
-        if count and not only_text(column.forms)
-    ]
+        usual = column.usual_sql(rules)
+        value = f"CASE WHEN {usual} THEN NULL ELSE {column.name} END" if usual else column.name
+        values.append(f"{value} AS {column.name}")
+    return _values(f"SELECT {_NUMBERED}, {', '.join(values)} FROM {relation}", columns)  # noqa: S608
 
 
-def _usual_sql(column: Inferred, rules: Rules) -> str | None:
-    if column.forms & Form.DECIMAL and not column.forms & ~(Form.DECIMAL | Form.INTEGER):
-        return usual_sql(column.name, Form.DECIMAL, comma=rules.comma)
-    if column.forms in _USUAL:
-        return usual_sql(column.name, column.forms, comma=rules.comma)
-    return None
+def _values(rows: str, columns: Sequence[Inferred]) -> str:
+    """Return SQL for the values, a row each: one expression then serves any number of columns."""
+    listed = ", ".join(column.name for column in columns)
+    return f"UNPIVOT ({rows}) ON {listed} INTO NAME c VALUE v"
+
+
+def _meet(database: Database, values: str, columns: Sequence[Inferred], rules: Rules) -> None:
+    by_name = {column.name: column for column in columns}
+    for name, form, row, value in database.query(
+        f"SELECT c, f, min(n), arg_min(left(v, {VALUE_CHARACTERS}), n) FROM "  # noqa: S608
+        f"(SELECT c, n, v, {rules.form_sql('v')} AS f FROM ({values})) GROUP BY c, f"
+    ):
+        by_name[name].meet(Form(form), row, value)
 
 
 def _digits(
@@ -136,68 +171,12 @@ def _digits(
 ) -> dict[str, Digits]:
     if not columns:
         return {}
+    listed = ", ".join(column.name for column in columns)
+    values = _values(f"SELECT {listed} FROM {relation}", columns)  # noqa: S608  # our own names
     number = number_sql("trim(v, ' ')", comma=rules.comma)
-    numbers = f"{rules.form_sql('v')} & {NUMBERS:d} <> 0"
     found = database.query(
-        f"SELECT c, max(strlen(ltrim(split_part({number}, '.', 1), '-0'))) FILTER ({numbers}), "  # noqa: S608
-        f"max(strlen(rtrim(split_part({number}, '.', 2), '0'))) FILTER ({numbers}) "
-        f"FROM ({_unpivoted(relation, columns)}) GROUP BY c"
+        f"SELECT c, max(strlen(ltrim(split_part({number}, '.', 1), '-0'))), "  # noqa: S608
+        f"max(strlen(rtrim(split_part({number}, '.', 2), '0'))) "
+        f"FROM ({values}) WHERE NOT {null_word_sql('v')} GROUP BY c"
     )
     return {name: Digits(whole, decimals) for name, whole, decimals in found}
-
-
-def find_widened(
-    database: Database,
-    relation: str,
-    columns: Sequence[Inferred],
-    names: Sequence[str],
-    rules: Rules,
-) -> list[Widened]:
-    """Return the columns whose first value would do with a narrower type, and why they have not it.
-
-    `names` are those that the caller knows.
-    """
-    suspects = [
-        (column, name, deciding)
-        for column, name in zip(columns, names, strict=True)
-        if (deciding := _deciding(column))
-    ]
-    if not suspects:
-        return []
-    columns_sql = ", ".join(column.name for column, _, _ in suspects)
-    deciding_sql = ", ".join(f"('{column.name}', {forms:d})" for column, _, forms in suspects)
-    found = {
-        c: (row, value)
-        for c, row, value in database.query(
-            f"SELECT c, min(n), arg_min(left(v, {VALUE_CHARACTERS}), n) FROM "  # noqa: S608
-            f"(UNPIVOT (SELECT row_number() OVER () AS n, {columns_sql} FROM {relation}) "
-            f"ON {columns_sql} INTO NAME c VALUE v) JOIN (VALUES {deciding_sql}) AS d(c, forms) "
-            f"USING (c) WHERE ({rules.form_sql('v')}) & forms <> 0 GROUP BY c"
-        )
-    }
-    return [
-        Widened(column=name, type=column.type, row=row, value=value)
-        for column, name, _ in suspects
-        for row, value in [found[column.name]]
-    ]
-
-
-def _deciding(column: Inferred) -> Form | None:
-    """Return the forms of which one made the type wider than the first value's, if it is wider."""
-    first = column.first & ~Form.INEXACT
-    if type_of(first) in {TEXT, column.type}:
-        return None
-    if column.type == TEXT:
-        return _deciding_for_text(column.forms, first)
-    if column.type == "HUGEINT":
-        return Form.OVER_64_BITS
-    if column.type.startswith("DECIMAL"):
-        return Form.INEXACT
-    return column.forms & ~(first | INTEGERS | _BESIDE)
-
-
-def _deciding_for_text(forms: Form, first: Form) -> Form:
-    if Form.OTHER in forms:
-        return Form.OTHER
-    others = forms & ~(kind_of(first) or NO_FORM) & ~_BESIDE
-    return others or forms & (Form.OVER_128_BITS | Form.INEXACT | Form.FAR | Form.NULL_WORD)
