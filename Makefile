@@ -14,10 +14,11 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON PARAMETERS # a recipe that pastes a value gives it to the shell to read
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build deploy destroy test check audit bench soak fuzz docs openapi client lock clean
+.PHONY: help setup run token down build deploy destroy test check audit bench soak fuzz \
+	compare-tables docs openapi client lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready .venv-ministack/.ready .venv-sam/.ready ## Make the virtual environments (done on demand)
 
@@ -57,7 +58,7 @@ check: setup .venv-checkov/.passed ## Check style, types, the template, security
 	$(BIN)/python -m checks.vulnerabilities requirements.txt
 	$(BIN)/python -m artifact
 
-audit: setup ## Look for known vulnerabilities in all five lock files: what ships, and what makes it
+audit: setup ## Look for known vulnerabilities in all lock files: what ships, and what makes it
 	$(BIN)/python -m checks.vulnerabilities requirements*.txt local/requirements-*.txt checks/requirements-*.txt
 
 bench: setup ## Measure start-up, requests and throughput
@@ -69,6 +70,9 @@ soak: setup ## Kill functions under load, then audit (FAULTS="seed …": AWS cal
 fuzz: setup ## Look for minutes where the API breaks its OpenAPI document (SEED, EXAMPLES)
 	@$(BIN)/python -m contract.conformance $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
 
+compare-tables: .venv-tables/.ready ## Compare the table processors with pandas, on real tables (ONLY=part of their names)
+	@PYTHONPATH=functions .venv-tables/bin/python -m checks.tables $(if $(ONLY),--only $(ONLY))
+
 openapi: setup ## Write docs/openapi.json again from the application
 	@$(BIN)/python -m local openapi
 
@@ -78,15 +82,16 @@ docs: setup openapi ## Write docs/reference/api.md again from what a new stack a
 client: openapi ## Write the client's models again from docs/openapi.json
 	@$(BIN)/python client/generate.py
 
-lock: setup ## Resolve the five lock files again from both pyproject.toml
+lock: setup ## Resolve the lock files again from both pyproject.toml
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) pyproject.toml client/pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	$(LOCK) --group ministack -o local/requirements-ministack.txt
 	$(LOCK) --group sam -o local/requirements-sam.txt
 	$(LOCK) --group checkov -o checks/requirements-checkov.txt
+	$(LOCK) pyproject.toml --group tables -c requirements.txt -o checks/requirements-tables.txt
 
 clean: down ## Remove what was built and every virtual environment
-	rm -rf .aws-sam .local .tools .venv .venv-checkov .venv-ministack .venv-sam
+	rm -rf .aws-sam .local .tools .venv .venv-checkov .venv-ministack .venv-sam .venv-tables
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each environment holds exactly its lock file, and is made again when that changes.
@@ -114,6 +119,12 @@ clean: down ## Remove what was built and every virtual environment
 	@echo "Making .venv-checkov …"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-checkov
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python .venv-checkov/bin/python $<
+	@touch $@
+
+.venv-tables/.ready: checks/requirements-tables.txt | .venv/.ready
+	@echo "Making .venv-tables …"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-tables
+	@$(BIN)/uv pip sync --quiet --python .venv-tables/bin/python $<
 	@touch $@
 
 # It takes longest to start of all checks, and says the same of the same template.

@@ -25,6 +25,7 @@ WANTED = {
     "local/requirements-ministack.txt": GROUPS["ministack"],
     "local/requirements-sam.txt": GROUPS["sam"],
     "checks/requirements-checkov.txt": GROUPS["checkov"],
+    "checks/requirements-tables.txt": [*DOCUMENT["project"]["dependencies"], *GROUPS["tables"]],
 }
 HASHED = re.compile(
     r"^(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?==(?P<version>\S+)"
@@ -65,9 +66,10 @@ def test_what_is_asked_for_is_locked_in_a_version_that_was_asked_for(lock: str) 
         assert all(one in asked.specifier for one in found), f"{asked} in {lock}: make lock"
 
 
-def test_what_ships_is_tested_in_the_version_that_ships() -> None:
+@pytest.mark.parametrize("lock", ["requirements-dev.txt", "checks/requirements-tables.txt"])
+def test_what_ships_is_tested_in_the_version_that_ships(lock: str) -> None:
     shipped = locked((PROJECT / "requirements.txt").read_text())
-    tested = locked((PROJECT / "requirements-dev.txt").read_text())
+    tested = locked((PROJECT / lock).read_text())
     assert {name: tested.get(name) for name in shipped} == shipped
 
 

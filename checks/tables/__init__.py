@@ -1,0 +1,1 @@
+"""The table processors beside pandas, on the tables of some packages (`make compare-tables`)."""

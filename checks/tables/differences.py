@@ -1,0 +1,70 @@
+"""Differences between the processors and pandas, as differences.csv has them."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+TABLE = Path(__file__).with_name("differences.csv")
+NAMES = "a column without a name is column0 and a second a is a_1, not Unnamed: 0 and a.1"
+"""The reason of a difference in the names of a table's columns."""
+_HEADER = ("data set", "column", "differs", "reason")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """A column whose figures differ, by which of them, and why."""
+
+    data_set: str
+    column: str
+    differs: str
+    reason: str
+    """Empty if there is none."""
+
+
+def read_table(path: Path = TABLE) -> list[Difference]:
+    """Return the differences that are written down."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [Difference(*row) for row in list(csv.reader(file))[1:]]
+
+
+def write_table(differences: Iterable[Difference], path: Path = TABLE) -> None:
+    """Write differences down: one line for the names of all a package's tables."""
+    lines = {_for_package(one) for one in differences}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_HEADER)
+        writer.writerows(astuple(one) for one in sorted(lines))
+
+
+def unexplained(found: Sequence[Difference], written: Sequence[Difference]) -> list[str]:
+    """Return a line on each difference that is not written down, or has no reason.
+
+    A line that is written down and no longer found is stale, and is returned too.
+    """
+    lines = [
+        f"{one.data_set}, {one.column!r}: {one.differs} differ"
+        + (f"; written down with another reason than {one.reason!r}" if one.reason else "")
+        for one in found
+        if not one.reason or not any(_is_for(two, one) for two in written)
+    ]
+    return lines + [
+        f"{two.data_set}, {two.column!r}: {two.differs} no longer differ for {two.reason!r}"
+        for two in written
+        if not any(_is_for(two, one) for one in found)
+    ]
+
+
+def _is_for(written: Difference, found: Difference) -> bool:
+    """Return whether a line is about a difference; its data set may be a pattern."""
+    return fnmatchcase(found.data_set, written.data_set) and (
+        (written.column, written.differs, written.reason)
+        == (found.column, found.differs, found.reason)
+    )
+
+
+def _for_package(one: Difference) -> Difference:
+    if one.reason != NAMES:
+        return one
+    return replace(one, data_set=f"{one.data_set.partition('/')[0]}/*")
