@@ -21,9 +21,18 @@ from local.artifact import build, machine_architecture
 from local.errors import StackError
 from local.paths import PROJECT
 
-BENCHES = ("package", "cold", "warm", "frameworks", "snapstart", "worker", "throughput")
+BENCHES = ("package", "cold", "warm", "frameworks", "snapstart", "worker", "throughput", "tables")
 ON_REQUEST = ("reporting", "soak", "faults")
 """Measured only when they are named: they take some minutes."""
+OPTIONS: dict[str, tuple[str, type, str]] = {
+    "seeds": ("faults", int, "a run for each"),
+    "tasks": ("faults", int, "how many in each run"),
+    "minutes": ("faults", float, "then no further run is begun"),
+    "megabytes": ("tables", int, "the sizes of the CSV files"),
+}
+"""Options of single benches: whose each is, its type and what it means."""
+SINGLE = frozenset({"tasks", "minutes"})
+"""Those that take one value."""
 RESULTS = Path(__file__).with_name("results.json")
 PAGES = (PROJECT / "README.md", PROJECT / "docs" / "performance.md")
 QUOTED = re.compile(r"(?<=<!-- make bench -->\n).*?(?=<!-- end of make bench -->)", re.DOTALL)
@@ -34,18 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen benches and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "bench", nargs="?", choices=BENCHES + ON_REQUEST, help="which; by default the first seven"
+        "bench", nargs="?", choices=BENCHES + ON_REQUEST, help="which; by default the first eight"
     )
-    parser.add_argument("--seeds", type=int, nargs="+", help="of faults: a run for each")
-    parser.add_argument("--tasks", type=int, help="of faults: how many in each run")
-    parser.add_argument("--minutes", type=float, help="of faults: then no further run is begun")
+    for name, (of, kind, meaning) in OPTIONS.items():
+        number = None if name in SINGLE else "+"
+        parser.add_argument(f"--{name}", type=kind, nargs=number, help=f"of {of}: {meaning}")
     asked = parser.parse_args(arguments)
     bench: str | None = asked.bench
-    options = {
-        name: value for name in ("seeds", "tasks", "minutes") if (value := getattr(asked, name))
-    }
-    if options and bench != "faults":
-        parser.error("--seeds, --tasks and --minutes are for: faults")
+    options = {name: value for name in OPTIONS if (value := getattr(asked, name))}
+    for name in options:
+        if bench != OPTIONS[name][0]:
+            parser.error(f"--{name} is for: {OPTIONS[name][0]}")
     signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: what was started is stopped in order
     try:
         build(machine_architecture())

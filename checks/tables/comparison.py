@@ -1,6 +1,7 @@
 """A table given to the processors and to pandas, and where they differ."""
 
 import logging
+import os
 from dataclasses import dataclass, field, replace
 
 from checks.tables import processed, reference
@@ -24,8 +25,12 @@ class Compared:
 
 
 def be_quiet() -> None:
-    """Log nothing but errors: what is refused is told otherwise."""
+    """Print nothing: what is refused is told otherwise.
+
+    DuckDB takes a process that `multiprocessing` started for a person's, and shows its progress.
+    """
     logging.disable(logging.WARNING)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def compared(data_set: DataSet) -> Compared:
