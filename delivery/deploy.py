@@ -23,6 +23,9 @@ from local.paths import BUILD, PROJECT
 
 HEALTHY_WITHIN_SECONDS = 180
 
+PROTECTION = "DeletionProtection"
+"""The parameter that is off in a stack's first deployment, which could not be rolled back else."""
+
 
 def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
     """Deploy an environment, print the stack's outputs, and ask the API for its health.
@@ -49,7 +52,9 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
     with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
         template = pack(BUILD, Path(folder, "package"), compression=zipfile.ZIP_DEFLATED)
         template_url = upload(account, environment, template)
-    changes = ChangeSet.create(account, environment, kind, template_url, values)
+    unprotected = environment.production and kind == "CREATE"
+    first = values | ({PROTECTION: "false"} if unprotected else {})
+    changes = ChangeSet.create(account, environment, kind, template_url, first)
     if not changed(changes, ask=ask and environment.production):
         print("Nothing was changed.")
         return
@@ -58,6 +63,10 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
         print(f"{key:<20} {value}")
     url = f"{api_url(outputs)}/health"
     require_health(url)
+    if first != values:
+        print("Protecting what holds data …", flush=True)
+        protecting = ChangeSet.create(account, environment, "UPDATE", template_url, values)
+        changed(protecting, ask=False)
     print(f"{url} answers: {environment.stack_name} is up, revision {values['Revision'][:10]}.")
 
 
@@ -83,12 +92,13 @@ def require_committed(project: Path) -> None:
 
 
 def revision(built: str, parameters: Mapping[str, str]) -> str:
-    """Return a hash that changes with what was built and with every parameter's value.
+    """Return a hash that changes with what was built and with every parameter of the functions.
 
     Where it changes, new versions of the functions are published. SAM by itself does not look at
     parameters: a new LogLevel would reach no version, and so no alias.
     """
-    document = json.dumps([built, dict(sorted(parameters.items()))])
+    seen = {name: value for name, value in parameters.items() if name != PROTECTION}
+    document = json.dumps([built, dict(sorted(seen.items()))])
     return hashlib.sha256(document.encode()).hexdigest()
 
 

@@ -1,10 +1,12 @@
 """`make deploy` and `make destroy` for real, into the emulator instead of AWS."""
 
+import boto3
 import pytest
 
 from delivery import deploy as deploying
 from delivery.__main__ import main
 from delivery.aws import Account
+from local.errors import StackError
 from tests.stack.deployments import deployed, parameters, with_a_failing_resource
 
 
@@ -81,3 +83,44 @@ def test_a_first_deployment_that_fails_is_told_freed_and_made_again(
     assert deployed("tandem-dev") == before
     assert main(["destroy", "dev"]) == 0, capfd.readouterr()
     assert "aws dynamodb delete-table --table-name" in capfd.readouterr().out
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("emulator")
+def test_production_is_protected_when_its_first_deployment_has_succeeded(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deploying, "require_committed", lambda _: None)
+    given = parameters(AlarmEmail="ops@example.com")
+    with monkeypatch.context() as unhealthy:
+        unhealthy.setattr(deploying, "require_health", unanswered)
+        assert main(["deploy", "prod", "--parameters", given, "--yes"]) == 1
+    assert deployed("tandem-prod")["DeletionProtection"] == "false"
+    assert not protected()
+    assert main(["destroy", "prod", "--confirm", "tandem-prod"]) == 0, capfd.readouterr()
+
+    assert main(["deploy", "prod", "--parameters", given, "--yes"]) == 0, capfd.readouterr()
+    assert protected()
+    versions = published()
+    assert main(["deploy", "prod", "--parameters", given, "--yes"]) == 0, capfd.readouterr()
+    assert protected()
+    assert published() == versions  # protection is no new release
+
+
+def unanswered(url: str) -> None:
+    """Refuse a stack whose API does not answer."""
+    raise StackError(f"{url} does not answer", "Look at the log.")
+
+
+def protected() -> bool:
+    """Whether production's table refuses to be deleted."""
+    table = Account().outputs("tandem-prod")["TableName"]
+    description = boto3.client("dynamodb").describe_table(TableName=table)["Table"]
+    return description["DeletionProtectionEnabled"]
+
+
+def published() -> list[str]:
+    """Return the versions of production's API."""
+    name = Account().outputs("tandem-prod")["ApiFunctionName"]
+    found = boto3.client("lambda").list_versions_by_function(FunctionName=name)["Versions"]
+    return [one["Version"] for one in found]
