@@ -140,7 +140,9 @@ class Limits(Document):
 
     body_bytes: int
     inline_bytes: int
-    upload_bytes: int
+    upload_bytes: Annotated[
+        int, Field(description="Of one upload: the most that any processor takes.")
+    ]
     online_budget_seconds: float
     page_tasks: int
 
@@ -367,6 +369,13 @@ class UploadRequest(Document):
         str, Field(examples=["text/csv"], pattern="^[a-z]+/[A-Za-z0-9][A-Za-z0-9.+-]{0,100}$")
     ]
     size: Annotated[int, Field(description="Its exact size in bytes.", examples=[1024], ge=1)]
+    processor: Annotated[
+        str | None,
+        Field(
+            description="Which processor is to read it: a file that it does not take is refused here.",
+            examples=["summarize-table"],
+        ),
+    ] = None
 
 
 class UploadTicket(Document):
@@ -392,6 +401,22 @@ class UploadView(Document):
     size: Annotated[int, Field(description="In bytes.")]
     uploaded_at: AwareDatetime
     expires_at: Annotated[AwareDatetime, Field(description="From when it may be deleted.")]
+
+
+class UploadsTaken(Document):
+    """
+    How many bytes of uploads one task may read on this deployment, all of them together.
+
+    Null where the processor does not say; 0 where it takes none.
+    """
+
+    online: Annotated[
+        int | None,
+        Field(
+            description="By `POST /process-online`; where offline is more, the task goes on offline."
+        ),
+    ]
+    offline: Annotated[int | None, Field(description="By `POST /process-offline`.")]
 
 
 class Accepted(Document):
@@ -476,6 +501,7 @@ class ProcessorView(Document):
     summary: str
     time_limit_seconds: float
     online: Annotated[Online, Field(description="What `POST /process-online` does with it.")]
+    upload_bytes: UploadsTaken
     retry: RetryView
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]

@@ -25,6 +25,7 @@ from tandem.ports import (
     Once,
     upload_key,
 )
+from tandem.processing.processor import AnyProcessor
 from tandem.processing.upload import uploads_in
 from tandem.services.quota import QuotaExceeded
 from tandem.services.submit import NewTask
@@ -35,10 +36,23 @@ KEPT = "Task answered from a kept result"
 
 
 def new_task(
-    body: Submission, caller: Caller, services: Services, request: Request, once: Once | None
+    body: Submission,
+    caller: Caller,
+    services: Services,
+    request: Request,
+    once: Once | None,
+    *,
+    online: bool = False,
 ) -> NewTask:
-    """Return what a submission asks for."""
+    """Return what a submission asks for; 413 when its uploads are known to be too large.
+
+    They are known where the key of a kept result needs them. Else the attempt finds that out.
+    """
     processor = services.catalogue[body.processor]
+    sizes: dict[UploadId, int] = {}
+    cache_key = services.results.key_of(caller.tenant, processor, body.input, sizes)
+    if sizes:
+        _check_sizes(processor, sum(sizes.values()), services, online=online)
     return NewTask(
         tenant=caller.tenant,
         processor=processor,
@@ -47,7 +61,25 @@ def new_task(
         once=once,
         run_after=body.run_after,
         callback_url=body.callback_url,
-        cache_key=services.results.key_of(caller.tenant, processor, body.input),
+        cache_key=cache_key,
+    )
+
+
+def _check_sizes(
+    processor: AnyProcessor, size_bytes: int, services: Services, *, online: bool
+) -> None:
+    taken = services.capacity.most(processor) if online else services.capacity.offline(processor)
+    if taken is not None and size_bytes > taken:
+        raise upload_too_large(taken, services.capacity.refusal(processor, taken, size_bytes))
+
+
+def upload_too_large(taken_bytes: int, detail: str) -> Problem:
+    """Return the problem of uploads that are larger than this deployment takes."""
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "upload-too-large",
+        detail,
+        upload_bytes=taken_bytes,
     )
 
 

@@ -34,6 +34,11 @@ class UploadRequest(BaseModel):
         pattern=r"^[a-z]+/[A-Za-z0-9][A-Za-z0-9.+-]{0,100}$", examples=["text/csv"]
     )
     size: WholeNumber = Field(ge=1, description="Its exact size in bytes.", examples=[1024])
+    processor: str | None = Field(
+        None,
+        description="Which processor is to read it: a file that it does not take is refused here.",
+        examples=["summarize-table"],
+    )
 
 
 class UploadTicket(BaseModel):

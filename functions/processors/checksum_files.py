@@ -98,7 +98,7 @@ class Output(BaseModel):
     )
 
 
-@processor("checksum-files", time_limit=100)
+@processor("checksum-files", time_limit=100, upload_mib=lambda has: has.seconds * 64)
 def checksum_files(data: Input, ctx: TaskContext) -> Output:
     """Compute the SHA-256 of uploads, or of generated blocks, in parallel on the thread pool."""
     items: Sequence[str | int] = data.uploads or range(data.blocks or 0)

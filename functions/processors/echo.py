@@ -21,7 +21,7 @@ class Output(BaseModel):
     message: Any
 
 
-@processor("echo", time_limit=10)
+@processor("echo", time_limit=10, upload_mib=0)
 def echo(data: Input, ctx: TaskContext) -> Output:
     """Return the input."""
     return Output(message=data.message)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tandem.limits import SETTLE_SECONDS
 from tandem.notifying import Notifying
 from tandem.telemetry import PROCESSORS, logger
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from tandem.ports import TaskStore
     from tandem.processing.catalogue import Catalogue
     from tandem.processing.surroundings import Surroundings
+    from tandem.services.capacity import Capacity
     from tandem.services.dead_letters import DeadLetters
     from tandem.services.deletions import Deletions
     from tandem.services.deliver import Deliveries
@@ -154,6 +156,7 @@ class Wiring(Notifying):
             catalogue=self.catalogue,
             pool=self.pool,
             effects=self.effects,
+            capacity=lambda: self.capacity,
             surroundings=self.surroundings,
             logger=logger,
         )
@@ -163,6 +166,26 @@ class Wiring(Notifying):
         from tandem.services.effects import Effects
 
         return Effects(self.effect_store, self.clock, self.retention, task)
+
+    @cached_property
+    def capacity(self) -> "Capacity":
+        """How much of uploads tasks may read."""
+        from tandem.processing.resources import Resources
+        from tandem.services.capacity import Capacity
+
+        has = self.settings
+        return Capacity(
+            api=Resources(
+                memory_mib=has.api_memory_mb,
+                disk_mib=has.api_storage_mb,
+                seconds=has.online_budget_seconds,
+            ),
+            worker=Resources(
+                memory_mib=has.worker_memory_mb,
+                disk_mib=has.worker_storage_mb,
+                seconds=has.worker_timeout_seconds - SETTLE_SECONDS,
+            ),
+        )
 
     @cached_property
     def surroundings(self) -> "Surroundings":

@@ -17,9 +17,13 @@ from api.app import create_app
 from api.lambda_handler import LambdaHandler
 from callback import batch as callback_batch
 from local.paths import PROJECT
+from tandem.domain.ids import TenantId, new_upload_id
 from tandem.limits import LEASE
+from tandem.ports import upload_key
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue, installed
+from tandem.processing.resources import Resources
+from tandem.services.capacity import Capacity
 from tandem.services.online import Promoted
 from tandem.settings import Settings
 from tandem.testing import FakeClock, MemorySecretStore, MemorySender
@@ -33,6 +37,8 @@ from worker.batch import run_batch
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
 LARGE = {"processor": "echo", "input": {"message": "x" * 300_000}}
 KEY = {"Idempotency-Key": "order-4711"}
+type Json = dict[str, Any]
+
 STARTED, ENDED = "UpdateItem", "UpdateItem"
 PAGE = PROJECT / "docs" / "performance.md"
 
@@ -129,6 +135,33 @@ def test_an_offline_task_costs_four_writes_and_its_result_one_read(costs: Costs)
 def test_an_online_task_costs_two_writes(costs: Costs) -> None:
     costs.ask("POST", "/process-online", ECHO)
     assert costs.taken() == ["PutItem", "UpdateItem"] == stated("online")
+
+
+def table(costs: Costs, processor: str, **more: Any) -> Json:
+    """Return a task over an upload of 1 KiB."""
+    upload_id = new_upload_id(costs.clock.now())
+    key = upload_key(TenantId("acme"), upload_id)
+    costs.wiring.blobs.put(key, b"a\n" + b"1\n" * 511, content_type="text/csv")
+    costs.taken()
+    return {"processor": processor, "input": {"upload": upload_id} | more}
+
+
+def test_the_size_of_an_upload_costs_no_call(costs: Costs) -> None:
+    costs.ask("POST", "/process-offline", table(costs, "convert-table", to="parquet"))
+    assert costs.taken() == ["PutItem", "SendMessage"] == stated("offline: submit")
+    costs.ask("POST", "/process-offline", table(costs, "summarize-table"))
+    kept = ["HeadObject", "GetItem", "PutItem", "SendMessage"]
+    assert costs.taken() == kept == stated("offline: submit, of a pure processor, with an upload")
+
+
+def test_an_online_task_whose_upload_only_the_worker_takes_costs_a_promotion_and_its_look(
+    costs: Costs,
+) -> None:
+    small, large = (Resources(memory_mib=1024, disk_mib=disk, seconds=20) for disk in (192, 193))
+    costs.wiring.capacity = Capacity(api=small, worker=large)
+    costs.ask("POST", "/process-online", table(costs, "convert-table", to="parquet"))
+    promoted = ["PutItem", "GetObject", "UpdateItem", "SendMessage"]
+    assert costs.taken() == promoted == stated("online, its upload too large for the API")
 
 
 def test_an_attempt_that_is_tried_again_costs_its_start_its_end_and_a_postponement(

@@ -20,7 +20,7 @@ from tandem.domain.webhook import key_text
 from tandem.ports import Answered
 from tandem.processing.catalogue import Catalogue
 from tandem.services.submit import NewTask
-from tandem.testing import FakeClock, MemoryWiring
+from tandem.testing import FakeClock, FakeContext, MemoryWiring
 from tests.factories.deliveries import deliver_all, deliver_callbacks
 from tests.factories.processors import double, make_wiring, new_work
 from tests.factories.tasks import ACME
@@ -47,8 +47,39 @@ def test_the_how_to_on_processors_runs_as_it_is_written(monkeypatch: pytest.Monk
     run_as_module("its_test", its_test).test_words_are_counted()
 
 
+def test_the_how_to_on_uploads_takes_what_the_template_gives() -> None:
+    _, written, *_ = python_blocks("docs/how-to/write-a-processor.md")
+    count_lines = run_as_module("count_lines", written).count_lines
+    capacity = MemoryWiring().capacity
+    assert capacity.online(count_lines) == 1024 // 4 * 1024**2
+    assert capacity.offline(count_lines) == int(1769 / 4 * 1024**2)
+    context = FakeContext(uploads={"u": ("a.txt", b"1\n2\n")})
+    assert count_lines.run(count_lines.input(upload="u"), context).lines == 2
+    page = (PROJECT / "docs/how-to/write-a-processor.md").read_text()
+    stated = re.findall(r"`(\w+)`(?: less 3)?, (\d+) (?=\|)", page)
+    assert len(stated) == 6
+    for parameter, value in stated:
+        given = load_template()["Parameters"][parameter]["Default"]
+        assert int(value) == given - 3 * (parameter == "WorkerTimeoutSeconds"), parameter
+
+
+def test_the_page_on_sizes_says_what_the_samples_take() -> None:
+    page = (PROJECT / "docs/operations.md").read_text()
+    (section,) = re.findall(r"## Sizes of uploads\n(.*?)\n## ", page, re.DOTALL)
+    wiring = MemoryWiring()
+    for name in ("summarize-table", "query-table", "checksum-files"):
+        processor = wiring.catalogue[name]
+        for size in (wiring.capacity.online(processor), wiring.capacity.offline(processor)):
+            assert size is not None
+            assert f" {size // 1024**2} " in " ".join(section.split()).replace(".", " "), name
+    table, converted = (wiring.catalogue[name] for name in ("summarize-table", "convert-table"))
+    half = wiring.capacity.offline(converted)
+    assert half is not None
+    assert wiring.capacity.offline(table) == 2 * half
+
+
 def test_the_how_to_on_effects_charges_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, written, its_tests, _ = python_blocks("docs/how-to/write-a-processor.md")
+    *_, written, its_tests, _ = python_blocks("docs/how-to/write-a-processor.md")
     name = "processors.charge_customer"
     monkeypatch.setitem(sys.modules, name, ModuleType(name))
     module = sys.modules[name]

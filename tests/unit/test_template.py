@@ -491,4 +491,30 @@ def test_only_what_a_snapshot_can_hold_has_one() -> None:
     functions = of_type("AWS::Serverless::Function")
     with_snapshot = {name for name, one in functions.items() if "SnapStart" in one["Properties"]}
     assert with_snapshot == {"ApiFunction"}
-    assert "EphemeralStorage" not in properties("ApiFunction")
+    assert properties("ApiFunction")["EphemeralStorage"] == {"Size": {"Ref": "ApiStorageMb"}}
+    assert PARAMETERS["ApiStorageMb"]["Default"] == 512
+    (assertion,) = TEMPLATE["Rules"]["SnapshotsHaveTheSmallestDisk"]["Assertions"]
+    assert assertion["Assert"]["Fn::Or"] == [
+        {"Fn::Equals": [{"Ref": "SnapStart"}, "false"]},
+        {"Fn::Equals": [{"Ref": "ApiStorageMb"}, "512"]},
+    ]
+
+
+@pytest.mark.parametrize("function", ["ApiFunction", "WorkerFunction"])
+def test_who_runs_processors_knows_what_they_have(function: str) -> None:
+    known = {
+        "API_MEMORY_MB": ("ApiMemoryMb", properties("ApiFunction")["MemorySize"]),
+        "API_STORAGE_MB": ("ApiStorageMb", properties("ApiFunction")["EphemeralStorage"]["Size"]),
+        "WORKER_MEMORY_MB": ("WorkerMemoryMb", properties("WorkerFunction")["MemorySize"]),
+        "WORKER_STORAGE_MB": (
+            "WorkerStorageMb",
+            properties("WorkerFunction")["EphemeralStorage"]["Size"],
+        ),
+        "WORKER_TIMEOUT_SECONDS": ("WorkerTimeoutSeconds", properties("WorkerFunction")["Timeout"]),
+    }
+    variables = properties(function)["Environment"]["Variables"]
+    for variable, (parameter, used) in known.items():
+        assert used == {"Ref": parameter}
+        assert getattr(Settings(), variable.lower()) == PARAMETERS[parameter]["Default"]
+        if variable.startswith("WORKER") or function == "ApiFunction":
+            assert variables[variable] == used

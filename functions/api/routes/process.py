@@ -47,6 +47,7 @@ _TASK_ENDED: dict[int | str, dict[str, Any]] = {
     303: {"description": "Where its output is: it is large, or a file."},
     409: {"description": "The key's request is in flight, or its task was cancelled."},
     410: {"description": "The task made under the key, or waited for, is gone."},
+    413: {"description": "The body is, or its uploads are, too large."},
     422: {"description": "The request is not valid, or the task failed on its input."},
     500: {"description": "The task failed, or something went wrong on our side."},
 }
@@ -57,7 +58,10 @@ _TASK_ENDED: dict[int | str, dict[str, Any]] = {
     operation_id="process_online",
     responses={
         200: {"model": ProcessedOnline, "description": "Its output."},
-        202: {"model": Accepted, "description": "It takes longer, and goes on offline."},
+        202: {
+            "model": Accepted,
+            "description": "It takes longer, or more room, than the API has: it goes on offline.",
+        },
         **_TASK_ENDED,
     },
 )
@@ -66,8 +70,9 @@ async def process_online(
 ) -> Response:
     """Run the processor now and answer with its output.
 
-    When the time budget runs out, the task goes on offline: 202, with its `Location`. A processor
-    may be run by the worker alone while the request waits, or offline only (`GET /processors`).
+    When the time budget runs out, or its uploads are larger than the API takes and the worker
+    takes them, the task goes on offline: 202, with its `Location`. A processor may be run by the
+    worker alone while the request waits, or offline only (`GET /processors`).
     """
     if body.run_after is not None:
         raise invalid("/body/run_after", "An online task runs now.")
@@ -77,7 +82,7 @@ async def process_online(
         raise invalid("/body/processor", detail)
     check_callback_url(body.callback_url, "/body/callback_url", services)
     take_quota(services, caller.tenant)
-    new = new_task(body, caller, services, request, once)
+    new = new_task(body, caller, services, request, once, online=True)
     kept = kept_output(new, services, request)
     budget = within_time_left(request, services.settings.online_budget_seconds)
     try:

@@ -8,13 +8,13 @@ from api.idempotency import REPLAYED, IdempotencyKey, same_request
 from api.identity import Reader, Writer
 from api.negotiation import JSON_SPOKEN
 from api.owned import UploadIdPath, owned_upload
-from api.problems import Problem
+from api.problems import invalid
 from api.services import Services
 from api.strict_json import StrictJsonRoute
-from api.submitting import key_in_flight
+from api.submitting import key_in_flight, upload_too_large
 from api.upload_models import UploadRequest, UploadTicket, UploadView
 from tandem.domain.ids import UploadId, new_upload_id
-from tandem.limits import UPLOAD_BYTES, UPLOAD_LIFETIME
+from tandem.limits import UPLOAD_LIFETIME
 from tandem.ports import Contended, KeyUsed, upload_key
 
 router = APIRouter(
@@ -35,13 +35,12 @@ async def create_upload(
     once: IdempotencyKey,
     response: Response,
 ) -> UploadTicket:
-    """Answer with a form that uploads one file of that type and at most that size."""
-    if body.size > UPLOAD_BYTES:
-        raise Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            "upload-too-large",
-            f"An upload has {UPLOAD_BYTES} bytes at most.",
-        )
+    """Answer with a form that uploads one file of that type and at most that size.
+
+    With `processor`, a file that it does not take on this deployment is refused; without, one that
+    no processor takes (`GET /processors`).
+    """
+    _check_size(body, services)
     now = services.clock.now()
     upload_id = new_upload_id(now)
     if once is not None:
@@ -66,6 +65,23 @@ async def create_upload(
         fields=form.fields,
         expires_at=min(ends, form.session_ends_at or ends),
     )
+
+
+def _check_size(body: UploadRequest, services: Services) -> None:
+    """Answer 413 for a file that cannot be used, or 422 when there is no such processor."""
+    capacity, catalogue = services.capacity, services.catalogue
+    if body.processor is None:
+        largest = capacity.largest_upload(catalogue.values())
+        if body.size > largest:
+            detail = f"On this deployment no processor takes an upload above {largest} bytes."
+            raise upload_too_large(largest, detail)
+        return
+    processor = catalogue.get(body.processor)
+    if processor is None:
+        raise invalid("/body/processor", "There is no such processor.")
+    largest = capacity.largest_upload([processor])
+    if body.size > largest:
+        raise upload_too_large(largest, capacity.refusal(processor, largest, body.size))
 
 
 @router.get(

@@ -62,7 +62,11 @@ class Output(BaseModel):
     assumed: Assumed
 
 
-@processor("convert-table", time_limit=100)
+@processor(
+    "convert-table",
+    time_limit=100,
+    upload_mib=lambda has: min((has.disk_mib - 192) / 2, has.seconds * 20),
+)
 def convert_table(data: Input, ctx: TaskContext) -> Output:
     """Convert a table, or inline rows, to a CSV, JSON Lines or Parquet file."""
     from processors.tables.copying import copy_sql

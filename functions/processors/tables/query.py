@@ -211,7 +211,11 @@ class Output(BaseModel):
     )
 
 
-@processor("query-table", time_limit=100)
+@processor(
+    "query-table",
+    time_limit=100,
+    upload_mib=lambda has: min(has.disk_mib - 192, has.seconds * 20),
+)
 def query_table(data: Input, ctx: TaskContext) -> Output:
     """Run one SQL query over CSV, JSON Lines or Parquet tables, or over inline rows."""
     from processors.tables.query_runner import run_query, write_query

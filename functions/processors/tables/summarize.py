@@ -138,7 +138,12 @@ class Output(BaseModel):
     )
 
 
-@processor("summarize-table", time_limit=100, cache_for=3600)
+@processor(
+    "summarize-table",
+    time_limit=100,
+    cache_for=3600,
+    upload_mib=lambda has: min(has.disk_mib - 192, has.seconds * 20),
+)
 def summarize_table(data: Input, ctx: TaskContext) -> Output:
     """Profile each column of a CSV, JSON Lines or Parquet table, or of inline rows."""
     from processors.tables.profile import profile

@@ -3,12 +3,15 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel
 
 from tandem.domain.retry import Retry
 from tandem.processing.context import TaskContext
+
+if TYPE_CHECKING:
+    from tandem.processing.resources import Resources
 
 MAX_TIME_LIMIT_SECONDS = 840
 """Below Lambda's longest timeout of 900 s, with room to record the end."""
@@ -20,6 +23,10 @@ MAX_CACHE_SECONDS = 24 * 60 * 60
 
 OnlineMode = Literal["promote", "wait", "never"]
 """What `POST /process-online` does with a processor."""
+
+
+type UploadMib = float | Callable[[Resources], float] | None
+"""How much of uploads a task may read: a figure, or one that the deployment's functions give."""
 
 
 class NotAProcessor(TypeError):
@@ -42,6 +49,8 @@ class Processor[I: BaseModel, O: BaseModel]:
     version: int = 1
     """Counts up when the same input may give another output: what is cached is then void."""
     online: OnlineMode = "promote"
+    upload_mib: UploadMib = None
+    """How many MiB of uploads a task may read in all; None where the processor does not say."""
 
 
 AnyProcessor = Processor[Any, Any]
@@ -55,6 +64,7 @@ def processor[I: BaseModel, O: BaseModel](
     cache_for: float = 0,
     version: int = 1,
     online: OnlineMode = "promote",
+    upload_mib: UploadMib = None,
 ) -> Callable[[Callable[[I, TaskContext], O | Awaitable[O]]], Processor[I, O]]:
     """Make a function of an input model and a `TaskContext` a processor.
 
@@ -69,11 +79,17 @@ def processor[I: BaseModel, O: BaseModel](
             processor; past the request's time budget, or after the API's process died, the worker
             starts it again. With "wait" only the worker runs it, and the request waits for its end
             as long as the budget lasts. With "never" such a request is refused.
+        upload_mib: how many MiB of uploads a task may read, all of them together: a figure, or a
+            function of the `Resources` that it has, which is asked for the API's and for the
+            worker's. 0 says that it reads none. A task that needs more than the API's goes on
+            offline, and one that needs more than the worker's fails before it reads a byte.
 
     Raises:
         NotAProcessor: the name, a limit, or the function's annotations do not fit.
 
     Example:
+        @processor("load-table", upload_mib=lambda has: min(has.memory_mib / 5, has.disk_mib))
+
         @processor("count-words", retry=Retry(attempts=5), time_limit=60)
         def count_words(data: Input, ctx: TaskContext) -> Output:
             return Output(words=len(data.text.split()))
@@ -81,6 +97,7 @@ def processor[I: BaseModel, O: BaseModel](
 
     def decorate(function: Callable[[I, TaskContext], O | Awaitable[O]]) -> Processor[I, O]:
         _check(name, time_limit, cache_for, online)
+        _check_upload_mib(name, upload_mib)
         input_model, output_model = _models(name, function)
         summary = (inspect.getdoc(function) or name).partition("\n")[0]
         return Processor(
@@ -94,6 +111,7 @@ def processor[I: BaseModel, O: BaseModel](
             cache_seconds=cache_for,
             version=version,
             online=online,
+            upload_mib=upload_mib,
         )
 
     return decorate
@@ -112,6 +130,12 @@ def _check(name: str, time_limit: float, cache_for: float, online: str) -> None:
         raise NotAProcessor(message)
     if online not in get_args(OnlineMode):
         message = f"{name}: online must be one of {', '.join(get_args(OnlineMode))}"
+        raise NotAProcessor(message)
+
+
+def _check_upload_mib(name: str, upload_mib: Any) -> None:
+    if upload_mib is not None and not callable(upload_mib) and not upload_mib >= 0:
+        message = f"{name}: upload_mib must be 0 or more, or a function of what an attempt has"
         raise NotAProcessor(message)
 
 

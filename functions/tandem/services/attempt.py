@@ -28,6 +28,7 @@ from tandem.ports import (
     upload_key,
 )
 from tandem.processing.context import Abandoned, Logger, Pool, SavedFile
+from tandem.services.outcomes import NoRoomHere
 from tandem.trace import described
 
 if TYPE_CHECKING:
@@ -57,11 +58,15 @@ class Attempt:
         pool: Pool,
         effects: "Callable[[Task], Effects]",
         logger: Logger,
+        check_size: Callable[[int], None],
+        in_api: bool = False,
     ) -> None:
         self.task = task
         self.deadline = deadline
         self.pool = pool
         self.logger = logger
+        self.in_api = in_api
+        """Whether the API runs it: the worker may have what this process has not."""
         self.file: StoredPayload | None = None
         self.time_taken: Callable[[], timedelta] = timedelta
         """For how long its process stood still since it started."""
@@ -72,6 +77,8 @@ class Attempt:
         self._effects: Effects | None = None
         self.uploads_read: dict[UploadId, set[str]] = {}
         """Which versions of which uploads were opened: a file may be replaced at any time."""
+        self._upload_bytes: dict[UploadId, int] = {}
+        self._check_size = check_size
         self._writing = Lock()
         self._noting = Lock()
         self._closed = False
@@ -106,8 +113,12 @@ class Attempt:
     def crowded_out(self) -> bool:
         """Whether it may have what its neighbours took of its time, at no cost: a few times."""
         taken = self.time_taken()
-        in_time = bool(taken) and self._clock.now() - taken < self.deadline
-        return in_time and self.task.in_company and self.task.crashes < self.task.max_crashes
+        return bool(taken) and self._clock.now() - taken < self.deadline and self.had_company
+
+    @property
+    def had_company(self) -> bool:
+        """Whether its neighbours may be at fault, at no cost to the task: a few times."""
+        return self.task.in_company and self.task.crashes < self.task.max_crashes
 
     @property
     def cancel_requested(self) -> bool:
@@ -225,7 +236,7 @@ class Attempt:
         """Return one of the tenant's uploads as a local file, removed afterwards."""
         with TemporaryDirectory(prefix="upload-") as folder:
             with self._opened(upload_id) as source:
-                _check_room(source.info.size_bytes, Path(folder))
+                self._check_disk(source.info.size_bytes, Path(folder))
                 path = Path(folder, "upload" + _suffix(source.info.filename))
                 with path.open("wb") as target:
                     while chunk := source.stream.read(_CHUNK_BYTES):
@@ -262,13 +273,18 @@ class Attempt:
                 raise _no_upload(upload_id) from None
             with self._noting:
                 self.uploads_read.setdefault(UploadId(known), set()).add(blob.info.version)
+                self._upload_bytes[UploadId(known)] = blob.info.size_bytes
+                size_bytes = sum(self._upload_bytes.values())
+            self._check_size(size_bytes)
             yield blob
 
-
-def _check_room(size_bytes: int, folder: Path) -> None:
-    """Raise Permanent for a file that no attempt could hold, however empty the disk is."""
-    room_bytes = shutil.disk_usage(folder).total
-    if size_bytes > room_bytes:
+    def _check_disk(self, size_bytes: int, folder: Path) -> None:
+        """Refuse a file that no attempt here could hold, however empty the disk is."""
+        room_bytes = shutil.disk_usage(folder).total
+        if size_bytes <= room_bytes:
+            return
+        if self.in_api:
+            raise NoRoomHere
         message = f"the upload has {size_bytes} bytes, and the function's disk {room_bytes}"
         raise Permanent(message)
 

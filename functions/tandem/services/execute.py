@@ -31,6 +31,7 @@ from tandem.services.outcomes import (
     TIMED_OUT,
     CrowdedOut,
     Failed,
+    NoRoomHere,
     Outcome,
     Postponed,
     Succeeded,
@@ -39,6 +40,7 @@ from tandem.services.payloads import Payloads
 from tandem.trace import described
 
 if TYPE_CHECKING:
+    from tandem.services.capacity import Capacity
     from tandem.services.effects import Effects
 
 UNKNOWN_PATIENCE = timedelta(hours=24)
@@ -46,6 +48,7 @@ UNKNOWN_PATIENCE = timedelta(hours=24)
 and one that took a processor away by mistake is taken back."""
 
 _UNKNOWN_LONGEST = timedelta(minutes=15)
+NO_ROOM = TaskError("NoRoom", "it needs more than the API has; the task goes on offline")
 NOT_HELD = TaskError("NotHeld", "its time could not be recorded; it is started again")
 
 UNKNOWN_SECONDS = 10
@@ -68,6 +71,7 @@ class Execution:
         catalogue: Catalogue,
         pool: Pool,
         effects: "Callable[[Task], Effects]",
+        capacity: "Callable[[], Capacity]",
         surroundings: Surroundings,
         logger: Logger,
     ) -> None:
@@ -78,6 +82,7 @@ class Execution:
         self._catalogue = catalogue
         self._pool = pool
         self._effects = effects
+        self._capacity = capacity
         self._surroundings = surroundings
         self._logger = logger
 
@@ -133,7 +138,7 @@ class Execution:
                 hand_back(task, now=now, not_before=now, due_at=due_at, why=NOT_HELD),
             )
 
-    def begin(self, task: Task, *, until: datetime) -> Attempt:
+    def begin(self, task: Task, *, until: datetime, in_api: bool = False) -> Attempt:
         """Return the attempt that holds a task."""
         return Attempt(
             task,
@@ -144,7 +149,15 @@ class Execution:
             pool=self._pool,
             effects=self._effects,
             logger=self._logger,
+            check_size=partial(self._check_size, task.processor, in_api=in_api),
+            in_api=in_api,
         )
+
+    def _check_size(self, name: str, size_bytes: int, *, in_api: bool) -> None:
+        """Refuse uploads that the processor does not take here, where it says what it takes."""
+        processor = self._catalogue.get(name)
+        if processor is not None and processor.upload_mib is not None:
+            self._capacity().check(processor, size_bytes, in_api=in_api)
 
     def time_limit(self, task: Task) -> timedelta:
         """Return how long an attempt at a task may take."""
@@ -171,6 +184,8 @@ class Execution:
             return STOPPED if attempt.cancel_requested else self.timed_out(attempt)
         except BaseException as error:  # noqa: BLE001 - a Rust extension's panic, `sys.exit`, …: it
             # ends this attempt and no more, not the function with the rest of its batch.
+            if isinstance(error, NoRoomHere):
+                return Postponed(NO_ROOM, timedelta(0))
             return self._failed(processor, attempt, error)
 
     def _input_of(self, task: Task) -> bytes:

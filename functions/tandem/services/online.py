@@ -17,7 +17,7 @@ from tandem.processing.pool import BoundedPool
 from tandem.services.attempt import Attempt
 from tandem.services.dispatch import Dispatch
 from tandem.services.execute import Execution
-from tandem.services.outcomes import TIMED_OUT, Failed, Outcome
+from tandem.services.outcomes import TIMED_OUT, Failed, Outcome, Postponed
 from tandem.services.settle import Settlement
 from tandem.services.submit import NewTask, Submissions
 from tandem.trace import described
@@ -37,7 +37,8 @@ class Answered:
 class Promoted:
     """This process does not run the task any more: it goes on offline, or has ended elsewhere.
 
-    The budget ran out, another attempt has taken it, or its end could not be recorded.
+    The budget ran out, this function had no room for it, another attempt has taken it, or its end
+    could not be recorded.
     """
 
     task: Task
@@ -47,7 +48,7 @@ class Online:
     """Runs tasks whose callers wait for the answer.
 
     An attempt that fails ends the task: its caller is there to try again. A task that runs out of
-    the caller's time, or whose process dies, goes on offline.
+    the caller's time, needs more than this function has, or whose process dies, goes on offline.
     """
 
     def __init__(
@@ -90,11 +91,13 @@ class Online:
         """
         until = self._clock.now() + timedelta(seconds=budget_seconds)
         task = self._submissions.online(new, lease_until=until + LEASE_MARGIN)
-        attempt = self._execution.begin(task, until=until)
+        attempt = self._execution.begin(task, until=until, in_api=True)
         outcome = await self._run(attempt, data)
         try:
             if _out_of_time(outcome) and attempt.deadline == until:
-                return self._promoted(attempt)
+                return self._promoted(attempt, OUT_OF_BUDGET)
+            if isinstance(outcome, Postponed):
+                return self._promoted(attempt, outcome.why)
             if isinstance(outcome, Failed):
                 outcome = replace(outcome, retry_in=None)
             return Answered(self._settlement.settle(attempt, outcome), outcome)
@@ -105,8 +108,8 @@ class Online:
             self._logger.error("end not recorded", task_id=task.task_id, **described(error))
             return Promoted(attempt.task)
 
-    def _promoted(self, attempt: Attempt) -> Promoted:
-        task = self._settlement.hand_back(attempt, OUT_OF_BUDGET)
+    def _promoted(self, attempt: Attempt, why: TaskError) -> Promoted:
+        task = self._settlement.hand_back(attempt, why)
         if task.state is State.QUEUED:
             self._dispatch.send(task)
         return Promoted(task)

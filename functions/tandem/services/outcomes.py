@@ -24,7 +24,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The attempt could not start its work, and costs the task none."""
+    """The attempt could not do its work where it ran, and costs the task none."""
 
     why: TaskError
     retry_in: timedelta
@@ -40,6 +40,10 @@ class CrowdedOut:
 @dataclass(frozen=True, slots=True)
 class Stopped:
     """The processor stopped because its owner asked."""
+
+
+class NoRoomHere(Exception):
+    """The API's function has not what the task needs, and the worker may have it."""
 
 
 Outcome = Succeeded | Failed | Postponed | CrowdedOut | Stopped

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
@@ -47,26 +47,43 @@ class Results:
         self._catalogue = catalogue
         self._logger = logger
 
-    def key_of(self, tenant: TenantId, processor: AnyProcessor, data: BaseModel) -> str | None:
+    def key_of(
+        self,
+        tenant: TenantId,
+        processor: AnyProcessor,
+        data: BaseModel,
+        sizes: MutableMapping[UploadId, int] | None = None,
+    ) -> str | None:
         """Return the key of an input; None when its result is not to be kept.
 
         Two inputs are the same when their values are, whatever the order of their members, and
         when the uploads that they name have the same content.
+
+        Args:
+            tenant: whose input it is.
+            processor: whose input it is.
+            data: the input.
+            sizes: is given the bytes of each upload that was looked at for this.
         """
         if not processor.cache_seconds:
             return None
         try:
-            return self._key(tenant, processor, data, {})
+            return self._key(tenant, processor, data, {}, {} if sizes is None else sizes)
         except Exception as error:  # noqa: BLE001 - as the class says
             self._logger.error("no key of a result", **described(error))
             return None
 
     def _key(
-        self, tenant: TenantId, processor: AnyProcessor, data: BaseModel, read: UploadsRead
+        self,
+        tenant: TenantId,
+        processor: AnyProcessor,
+        data: BaseModel,
+        read: UploadsRead,
+        sizes: MutableMapping[UploadId, int],
     ) -> str | None:
         document = json.dumps(data.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         for upload in uploads_in(data):
-            content = self._content_of(tenant, upload, read)
+            content = self._content_of(tenant, upload, read, sizes)
             if content is None:
                 return None
             document = document.replace(json.dumps(str(upload)), content)
@@ -123,9 +140,15 @@ class Results:
         declared = {parse_uuid(upload) for upload in uploads_in(data)}
         if not declared.issuperset(read) or any(len(versions) > 1 for versions in read.values()):
             return None
-        return self._key(task.tenant, processor, data, read)
+        return self._key(task.tenant, processor, data, read, {})
 
-    def _content_of(self, tenant: TenantId, upload: Upload, read: UploadsRead) -> str | None:
+    def _content_of(
+        self,
+        tenant: TenantId,
+        upload: Upload,
+        read: UploadsRead,
+        sizes: MutableMapping[UploadId, int],
+    ) -> str | None:
         """Return what stands for an upload's content, as it was read or is; None without one."""
         known = parse_uuid(upload)
         if known is None:
@@ -133,9 +156,11 @@ class Results:
         for version in read.get(UploadId(known), ()):
             return version
         try:
-            return self._blobs.info(upload_key(tenant, UploadId(known))).version
+            info = self._blobs.info(upload_key(tenant, UploadId(known)))
         except BlobMissing:
             return None
+        sizes[UploadId(known)] = info.size_bytes
+        return info.version
 
 
 def _stored_bytes(result: CachedResult) -> int:

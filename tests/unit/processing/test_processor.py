@@ -70,6 +70,15 @@ def test_a_processor_is_promoted_unless_it_says_otherwise() -> None:
     assert processor("work", online="wait")(work).online == "wait"
 
 
+@pytest.mark.parametrize("size", [-1, float("nan")])
+def test_a_size_of_uploads_below_nothing_is_refused(size: float) -> None:
+    def work(data: Input, ctx: TaskContext) -> Output:
+        return Output(words=0)
+
+    with pytest.raises(NotAProcessor, match="upload_mib must be 0 or more"):
+        processor("work", upload_mib=size)(work)
+
+
 def untyped(data, ctx):  # type: ignore[no-untyped-def]
     return None
 

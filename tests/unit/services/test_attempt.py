@@ -13,6 +13,8 @@ from tandem.ports import upload_key
 from tandem.processing import Permanent
 from tandem.processing.context import Abandoned
 from tandem.services.attempt import Attempt
+from tandem.services.capacity import TooLarge
+from tandem.services.outcomes import NoRoomHere
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import double, make_wiring, new_work
 from tests.factories.tasks import make_task, start
@@ -190,6 +192,60 @@ def test_copying_an_upload_stops_with_its_attempt(wiring: MemoryWiring, attempt:
     attempt.close()
     with pytest.raises(Abandoned), attempt.fetch_upload(upload_id):
         pass
+
+
+def begin(wiring: MemoryWiring, *, in_api: bool = False) -> Attempt:
+    now = wiring.clock.now()
+    task = make_task(now, processor="work")
+    return wiring.execution.begin(task, until=now + timedelta(seconds=30), in_api=in_api)
+
+
+def in_all(mib: float) -> MemoryWiring:
+    return make_wiring(double, upload_mib=mib)
+
+
+@pytest.mark.parametrize("way", ["open_upload", "fetch_upload"])
+def test_uploads_above_what_the_processor_takes_are_refused_before_a_byte_is_read(way: str) -> None:
+    wiring = in_all(10 / 1024**2)
+    attempt = begin(wiring)
+    with getattr(attempt, way)(put_upload(wiring, "acme", b"0123456789")):
+        pass
+    with (
+        pytest.raises(TooLarge, match="work takes uploads of 10 bytes in all at most, and not 11"),
+        getattr(attempt, way)(put_upload(wiring, "acme", b"x")),
+    ):
+        pytest.fail("it was read")
+
+
+def test_an_upload_that_is_read_again_counts_once() -> None:
+    wiring = in_all(10 / 1024**2)
+    attempt = begin(wiring)
+    upload_id = put_upload(wiring, "acme", b"0123456789")
+    for _ in range(3):
+        with attempt.open_upload(upload_id) as stream:
+            assert stream.read() == b"0123456789"
+
+
+def test_a_processor_that_takes_no_uploads_reads_none() -> None:
+    wiring = in_all(0)
+    with (
+        pytest.raises(TooLarge),
+        begin(wiring).open_upload(put_upload(wiring, "acme", b"x")),
+    ):
+        pytest.fail("it was read")
+
+
+def test_what_the_disk_of_the_api_cannot_hold_may_go_to_the_worker(
+    wiring: MemoryWiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id = put_upload(wiring, "acme", b"0123456789")
+    disk = shutil.disk_usage("/")._replace(total=9)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: disk)
+    with (
+        pytest.raises(NoRoomHere),
+        begin(wiring, in_api=True).fetch_upload(upload_id),
+    ):
+        pytest.fail("it was copied")
 
 
 def test_an_upload_larger_than_the_disk_is_refused_before_it_is_copied(
