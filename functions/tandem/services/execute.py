@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from errno import ENOSPC
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ and one that took a processor away by mistake is taken back."""
 
 _UNKNOWN_LONGEST = timedelta(minutes=15)
 NO_ROOM = TaskError("NoRoom", "it needs more than the API has; the task goes on offline")
+DISK_FULL = TaskError("DiskFull", "others had filled the function's disk; it is started again")
 NOT_HELD = TaskError("NotHeld", "its time could not be recorded; it is started again")
 
 UNKNOWN_SECONDS = 10
@@ -184,8 +186,8 @@ class Execution:
             return STOPPED if attempt.cancel_requested else self.timed_out(attempt)
         except BaseException as error:  # noqa: BLE001 - a Rust extension's panic, `sys.exit`, …: it
             # ends this attempt and no more, not the function with the rest of its batch.
-            if isinstance(error, NoRoomHere):
-                return Postponed(NO_ROOM, timedelta(0))
+            if _no_room(error):
+                return self._without_room(processor, attempt, error)
             return self._failed(processor, attempt, error)
 
     def _input_of(self, task: Task) -> bytes:
@@ -217,6 +219,24 @@ class Execution:
             return CrowdedOut(error)
         return Failed(error, retry.delay(_counted(attempt)))
 
+    def _without_room(
+        self, processor: AnyProcessor, attempt: Attempt, error: BaseException
+    ) -> Outcome:
+        """Return how an attempt ends that found too little room; its own files are gone by now.
+
+        Others may have held the room. When there were none, the next attempt would end as well.
+        """
+        if attempt.in_api:
+            return Postponed(NO_ROOM, timedelta(0))
+        if attempt.had_company:
+            return CrowdedOut(DISK_FULL)
+        if not attempt.task.in_company:
+            from tandem.services.full_disk import DiskTooSmall, empty_disk_bytes
+
+            if size_bytes := empty_disk_bytes():
+                error = DiskTooSmall(size_bytes)
+        return self._failed(processor, attempt, error)
+
     def _failed(self, processor: AnyProcessor, attempt: Attempt, error: BaseException) -> Failed:
         permanent = isinstance(error, ValidationError) or not processor.retry.allows(error)
         self._logger.warning(
@@ -231,6 +251,11 @@ class Execution:
             error_type(error), error_text(error, ERROR_CHARACTERS), permanent=permanent, own=own
         )
         return Failed(failure, retry_in)
+
+
+def _no_room(error: BaseException) -> bool:
+    full = isinstance(error, OSError) and error.errno == ENOSPC
+    return full or isinstance(error, NoRoomHere)
 
 
 def _counted(attempt: Attempt) -> int:
