@@ -183,10 +183,15 @@ class Tandem(Operations):
         with self.get_task_result(task_id) as result:
             return result.save(Path(path))
 
-    def upload(self, path: Path | str, *, content_type: str | None = None) -> str:
-        """Send a file, and return the id by which an input names it."""
+    def upload(
+        self, path: Path | str, *, content_type: str | None = None, processor: str | None = None
+    ) -> str:
+        """Send a file, and return the id by which an input names it.
+
+        With a processor's name, a file that it does not take is refused before it is sent.
+        """
         file = Path(path)
-        ticket = self.create_upload(described(file, content_type))
+        ticket = self.create_upload(described(file, content_type, processor))
         send_file(self._connection, ticket, file)
         return ticket.upload_id
 

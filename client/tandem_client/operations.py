@@ -144,7 +144,7 @@ class Operations(OperatorOperations):
         self, upload: UploadRequest, *, idempotency_key: str | None = None
     ) -> UploadTicket:
         """Return a form that uploads one file."""
-        body = upload.model_dump(mode="json")
+        body = upload.model_dump(mode="json", exclude_none=True)
         return parsed(self._api.create("/uploads", json=body, key=idempotency_key), UploadTicket)
 
     def get_upload(self, upload_id: str) -> UploadView:

@@ -17,13 +17,16 @@ _TYPES = {
 _ANY = "application/octet-stream"
 
 
-def described(path: Path, content_type: str | None) -> UploadRequest:
+def described(path: Path, content_type: str | None, processor: str | None) -> UploadRequest:
     """Return what the API wants to know of a file; its type is guessed from its name."""
     guessed = _TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
     size = path.stat().st_size
     # Whatever the API does not accept, it says so itself.
     return UploadRequest.model_construct(
-        filename=path.name, content_type=content_type or guessed or _ANY, size=size
+        filename=path.name,
+        content_type=content_type or guessed or _ANY,
+        size=size,
+        processor=processor,
     )
 
 

@@ -95,6 +95,17 @@ def test_an_upload_is_sent_looked_at_and_deleted(
     assert refused.value.kind == "not-found"
 
 
+def test_an_upload_that_its_processor_does_not_take_is_not_sent(
+    tandem: Tandem, service: Service, tmp_path: Path
+) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("id\n1\n")
+    with pytest.raises(TandemError) as refused:
+        tandem.upload(file, processor="echo")
+    assert (refused.value.status, refused.value.kind) == (413, "upload-too-large")
+    assert service.requests("/store") == []
+
+
 def test_a_large_result_comes_from_the_store_which_never_sees_the_token(
     working: Service, tandem: Tandem
 ) -> None:

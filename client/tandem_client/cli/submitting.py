@@ -53,7 +53,7 @@ def submit(
     with calling(profile, as_json=as_json) as tandem:
         if upload:
             field = _upload_field(tandem, processor, len(upload))
-            ids = [tandem.upload(file) for file in upload]
+            ids = [tandem.upload(file, processor=processor) for file in upload]
             given[field] = ids if field == "uploads" else ids[0]
         asked = Submission(processor, given, not_before, callback_url)
         send = tandem.process_online if online else tandem.process_offline
