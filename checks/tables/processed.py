@@ -8,7 +8,7 @@ from typing import Any
 
 from checks.tables.figures import Column, Figures, Kind, moment
 from processors.tables import convert, query, summarize
-from processors.tables.files import TableFormat
+from processors.tables.limits import TableFormat
 from tandem.testing import FakeContext
 
 _AT_ONCE = 20

@@ -6,8 +6,8 @@ import httpx2
 import pytest
 
 from local import sample
-from tests.factories.table_cases import Case, Outcome, read_output
 from tests.factories.asked_tables import CASES
+from tests.factories.table_cases import Case, Outcome, read_output
 from tests.stack.stack import DeployedApp
 
 

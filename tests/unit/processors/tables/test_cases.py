@@ -6,8 +6,8 @@ from pydantic import BaseModel
 from processors.tables import convert, query, summarize
 from tandem.processing import Permanent
 from tandem.testing import FakeContext
-from tests.factories.table_cases import Case, Outcome, read_output
 from tests.factories.asked_tables import CASES
+from tests.factories.table_cases import Case, Outcome, read_output
 
 PROCESSORS = {
     "summarize-table": (summarize.summarize_table, summarize.Input),
