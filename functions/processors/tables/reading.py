@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from processors.tables import files, texts
+from processors.tables import files, texts, zstd
 from processors.tables.assumed import Assumed
 from processors.tables.csv_view import view_csv
 from processors.tables.database import Database
@@ -47,7 +47,11 @@ def local_file(source: "TableInput", folder: Path, ctx: TaskContext) -> Iterator
         return
     with ctx.fetch_upload(source.upload or "") as upload:
         ctx.progress(0, None, "reading the table")
-        unpacked, compression = files.unpacked(upload, folder, ctx)
+        if zstd.is_packed(upload):
+            unpacked = zstd.unpack(upload, folder, ctx)
+            compression: files.Compression | None = "zstd"
+        else:
+            unpacked, compression = files.unpacked(upload, folder, ctx)
         path.symlink_to(unpacked.resolve())
         if path.stat().st_size == 0:
             message = "the file is empty"

@@ -44,7 +44,7 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"\x1f\x9d", "packed with compress", _REPACK),
     (rb"\xff\x06\x00\x00sNaPpY", "packed with Snappy", _REPACK),
     (rb"\x1f\x8b", "packed with gzip twice", "pack it once or not at all"),
-    (rb"\x28\xb5\x2f\xfd", "packed with zstd", _REPACK),
+    (rb"\x28\xb5\x2f\xfd", "packed with zstd twice", "pack it once or not at all"),
     (rb"\x89HDF\r\n\x1a\n", "an HDF5 file", _EXPORT),
     (rb"CDF[\x01\x02\x05]", "a NetCDF file", _EXPORT),
     (rb"RD[AX][23]\n", "an R data file", _EXPORT),

@@ -65,8 +65,8 @@ class TableSource(BaseModel):
         max_length=64,
         description=(
             "Id of an upload that holds the table in CSV, JSON (one object a line, an array of "
-            "objects, or one after another) or Parquet, the first two also packed with gzip "
-            f"({MAX_UNPACKED_BYTES >> 20} MiB unpacked at most). The first line of a CSV file "
+            "objects, or one after another) or Parquet, the first two also packed with gzip or "
+            f"zstd ({MAX_UNPACKED_BYTES >> 20} MiB unpacked at most). The first line of a CSV file "
             "names its columns; comma, semicolon, tab or bar delimit them, unless `options` say "
             "otherwise. "
             "The type of a column is the narrowest that keeps all its values, in whatever order. "
