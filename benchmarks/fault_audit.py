@@ -22,9 +22,10 @@ from benchmarks.fault_tasks import (
 )
 from benchmarks.soak_audit import Audit, audit_reports
 from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
-from tandem.domain.task import Mode, State, Task
+from tandem.domain.task import Mode, State, Task, TaskError
 from tandem.domain.window import WINDOW
 from tandem.services.deliver import read_task_id
+from tandem.services.outcomes import TIMED_OUT
 from tests.stack.stack import DeployedApp
 
 _TASK = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -253,6 +254,14 @@ def _audit_failure(found: Audit, task: Task, planned: Planned, name: str) -> Non
     found.require(crashed or foreseen or planned.kind in NEVER_DONE, f"{name} failed: {task.error}")
 
 
+def _had_none(error: TaskError | None) -> bool:
+    """Whether an attempt with this end says that it had no effect.
+
+    One whose time was over had it before, or was still at it.
+    """
+    return error is None or error.type != TIMED_OUT
+
+
 def _audit_effects(found: Audit, seen: Seen, chains: _Chains) -> None:
     """Require one effect of each success, none twice, and none of what says that it had none."""
     effects = Counter((one.task_id, one.attempt) for one in read_effects(seen.ground))
@@ -270,7 +279,7 @@ def _audit_effects(found: Audit, seen: Seen, chains: _Chains) -> None:
             name = f"attempt {record.number} of {task.task_id}"
             if succeeded:
                 found.require(times == 1, f"{name} succeeded with {times} effects")
-            elif record.ended_at is not None and task.state is not State.CANCELLED:
+            elif _had_none(record.error) and record.ended_at and task.state is not State.CANCELLED:
                 found.require(not times, f"{name} ended with {record.error}, and had an effect")
 
 

@@ -63,7 +63,10 @@ def counts_of_attempts(found: Audit, task: Task) -> None:
     crashes = errors.count(CRASHED)
     # One that a neighbour crowded out counts as a crash, too.
     crowded_out = errors.count(TIMED_OUT)
-    handed_back = sum(error in _FREE for error in errors)
+    # What would have handed back the last attempt of a task that was cancelled ended it.
+    of_end = task.history[-1:] if task.state is State.CANCELLED else ()
+    ended_by = sum(record.error is not None and record.error.type in _FREE for record in of_end)
+    handed_back = sum(error in _FREE for error in errors) - ended_by
     free = task.uncounted - handed_back
     by_crash = task.state is State.CANCELLED and task.history and errors[-1:] == [CRASHED]
     found.require(
