@@ -135,6 +135,29 @@ def test_untrusted_sql_runs_on_the_worker_and_cannot_leave_its_table(app: Deploy
         assert (task["state"], task["error"]["type"]) == ("failed", "Permanent")
 
 
+def test_a_query_joins_uploads_into_a_file_and_cannot_leave_them(app: DeployedApp) -> None:
+    tables = {name: sample.send_upload(app.machine, TABLE) for name in ("sales", "again")}
+    joined = {
+        "uploads": tables,
+        "sql": "SELECT count(*) AS n FROM sales JOIN again USING (quantity); -- all",
+        "to": "csv",
+    }
+    task_id = app.submit("query-table", joined)
+    task = app.finished(task_id)
+    assert task["state"] == "succeeded"
+    answer = app.machine.get(f"/tasks/{task_id}/result")
+    assert answer.status_code == 303
+    name, count = httpx2.get(answer.headers["location"]).text.split()
+    assert (name, int(count) >= 22) == ("n", True)
+    for sql, reason in (
+        ("FROM sales, read_blob('/proc/self/fd/4')", "may only read its tables"),
+        ("FROM duckdb_settings()", "may only read its tables"),
+        ("FROM data", 'there is no table "data": the query has "again" and "sales"'),
+    ):
+        task = app.finished(app.submit("query-table", {"uploads": tables, "sql": sql}))
+        assert (task["state"], reason in task["error"]["message"]) == ("failed", True)
+
+
 def test_a_file_result_is_downloaded_from_where_the_answer_points(app: DeployedApp) -> None:
     source = {"upload": sample.send_upload(app.machine, TABLE), "to": "jsonl"}
     task_id = app.submit("convert-table", source)

@@ -352,7 +352,7 @@ def test_no_function_that_a_query_may_name_says_where_its_files_are(connection):
     ],
 )
 def test_an_endless_query_is_ended(sql, monkeypatch):
-    monkeypatch.setattr(runner, "MAX_SECONDS", 1)
+    monkeypatch.setattr(runner, "QUERY_SECONDS", 1)
     started = time.monotonic()
     assert reason(sql) == "the query took longer than 1 s"
     assert time.monotonic() - started < 5
@@ -373,7 +373,7 @@ def test_an_endless_query_is_ended(sql, monkeypatch):
     ],
 )
 def test_a_greedy_query_is_ended(sql, monkeypatch):
-    monkeypatch.setattr(runner, "MAX_SECONDS", 20)
+    monkeypatch.setattr(runner, "QUERY_SECONDS", 20)
     started = time.monotonic()
     assert reason(sql) == TOO_LARGE
     assert time.monotonic() - started < 15
@@ -406,7 +406,7 @@ def test_deep_nesting_is_refused(sql):
     ],
 )
 def test_other_nesting_ends_with_an_answer_or_a_reason(sql, monkeypatch):
-    monkeypatch.setattr(runner, "MAX_SECONDS", 10)
+    monkeypatch.setattr(runner, "QUERY_SECONDS", 10)
     try:
         assert rows_of(sql)
     except Permanent as refused:

@@ -7,8 +7,10 @@ import duckdb
 import pytest
 from pydantic import ValidationError
 
+from processors.tables import convert
 from processors.tables import query_process as process
 from processors.tables import query_runner as runner
+from processors.tables.convert import convert_table
 from processors.tables.query import Input, Output, query_table
 from tandem.processing import Permanent
 from tandem.testing import FakeContext
@@ -55,6 +57,26 @@ def test_it_holds_the_whole_result(to, expected):
     assert output.file.size_bytes == len(content)
 
 
+TYPES = """SELECT DATE '2024-01-05' AS day, TIMESTAMPTZ '2024-01-05 10:00:00+02' AS instant,
+    0.5::DECIMAL(18, 18) AS share, 0.1::FLOAT AS f, 'nan'::DOUBLE AS d, '\\xAA'::BLOB AS b,
+    {'a': [1.10, 2.25], 'b': '"'} AS o, 'x,"' || chr(10) AS t, NULL::TEXT AS none,
+    9007199254740993 AS large, INTERVAL '1 day' AS i,
+    UUID '4ab35305-b33a-443b-ad4b-3f494ba5ee6b' AS u
+"""
+
+
+@pytest.mark.parametrize("to", ["csv", "jsonl", "parquet"])
+def test_values_are_written_as_convert_table_writes_them(to, tmp_path):
+    path = tmp_path / "t.parquet"
+    duckdb.sql(TYPES).write_parquet(str(path))
+    converted, queried = (
+        FakeContext(uploads={"it": ("t.parquet", path.read_bytes())}) for _ in range(2)
+    )
+    convert_table.run(convert.Input(upload="it", to=to), converted)
+    query_table.run(Input(upload="it", sql="FROM data", to=to), queried)
+    assert queried.saved[f"result.{to}"] == converted.saved[f"table.{to}"]
+
+
 def test_parquet_keeps_types(tmp_path):
     context = FakeContext()
     query(SQL, context, to="parquet")
@@ -85,7 +107,7 @@ def test_it_may_hold_no_row(to):
 @pytest.mark.parametrize("to", ["csv", "jsonl", "parquet"])
 def test_it_is_bounded(to, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(runner, "MAX_FILE_BYTES", 3 << 20)
+    monkeypatch.setattr(runner, "QUERY_FILE_BYTES", 3 << 20)
     context = FakeContext()
     begun = time.monotonic()
     with pytest.raises(Permanent, match="the result is larger than 3 MiB"):

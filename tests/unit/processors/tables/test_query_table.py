@@ -159,7 +159,9 @@ class TestBounds:
     def test_rows_over_the_size_are_cut_and_it_says_so(self):
         output = query("SELECT repeat('é', 50000) FROM range(1000)")  # 100 kB each
         assert output.truncated
-        assert 2_500_000 < len(output.model_dump_json().encode()) <= runner.MAX_RESULT_BYTES + 1000
+        assert (
+            2_500_000 < len(output.model_dump_json().encode()) <= runner.QUERY_RESULT_BYTES + 1000
+        )
         assert output.row_count == len(output.rows)
 
     def test_a_row_that_alone_is_too_large_is_refused(self):
