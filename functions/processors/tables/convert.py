@@ -10,7 +10,6 @@ from processors.tables.assumed import Assumed
 from processors.tables.database import MAX_WRITTEN_BYTES
 from processors.tables.limits import TableFormat
 from processors.tables.table import TableInput, open_table
-from processors.tables.writing import CONTENT_TYPES
 from tandem.processing import SavedFile, TaskContext, processor
 
 FileName = Annotated[
@@ -70,6 +69,7 @@ class Output(BaseModel):
 def convert_table(data: Input, ctx: TaskContext) -> Output:
     """Convert a table, or inline rows, to a CSV, JSON Lines or Parquet file."""
     from processors.tables.copying import copy_sql
+    from processors.tables.writing import CONTENT_TYPES
 
     with TemporaryDirectory(prefix="converted-") as folder:
         target = Path(folder, "table")

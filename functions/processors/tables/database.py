@@ -12,8 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from processors.tables.plain_values import quoted
-from processors.tables.writing import NON_FINITE
+from processors.tables.plain_values import NON_FINITE, quoted
 from tandem.processing import Permanent, TaskContext
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from processors.tables.type_names import TypeName
 
+NON_FINITE = "a nested value is NaN or infinite, which JSON has not"
+
 Kind = Literal[
     "as is", "float", "decimal", "large integer", "instant", "moment", "blob", "nested", "text"
 ]

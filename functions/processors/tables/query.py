@@ -7,21 +7,21 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    TypeAdapter,
     WrapValidator,
     model_validator,
 )
 from pydantic.config import JsonDict
 
 from processors.tables.assumed import Assumed
-from processors.tables.limits import MAX_COLUMNS, TableFormat
-from processors.tables.options import ReadOptions
-from processors.tables.query_limits import (
-    MAX_FILE_BYTES,
-    MAX_RESULT_BYTES,
-    MAX_SECONDS,
-    MEMORY_LIMIT,
+from processors.tables.limits import (
+    MAX_COLUMNS,
+    QUERY_FILE_BYTES,
+    QUERY_MEMORY,
+    QUERY_RESULT_BYTES,
+    QUERY_SECONDS,
+    TableFormat,
 )
+from processors.tables.options import ReadOptions
 from processors.tables.table import TableInput, TableSource
 from tandem.processing import SavedFile, TaskContext, Upload, WholeNumber, processor
 
@@ -33,18 +33,17 @@ MAX_TABLES = 8
 TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 
 
-_EACH = TypeAdapter(dict[TableName, ReadOptions])
-
-
 def _read_options(value: Any, _: object) -> ReadOptions | dict[str, ReadOptions]:
     """Return the options of one table, or of each by name: then all that is there are objects.
 
     Pydantic would try both, and say what is wrong with each.
     """
+    from pydantic import TypeAdapter
+
     if isinstance(value, dict) and value and value.keys() != {"types"}:
         parts = value.values()
         if all(isinstance(part, dict | ReadOptions) for part in parts):
-            return _EACH.validate_python(value)
+            return TypeAdapter(dict[TableName, ReadOptions]).validate_python(value)
     return ReadOptions.model_validate(value)
 
 
@@ -101,7 +100,7 @@ class Input(TableSource):
         description=(
             "One SELECT in DuckDB's SQL, over the table `data` or those that `uploads` names. It "
             "sees no files, network, extensions or settings, and has "
-            f"{MEMORY_LIMIT} of memory and {MAX_SECONDS} s."
+            f"{QUERY_MEMORY} of memory and {QUERY_SECONDS} s."
         ),
         examples=["SELECT city, sum(amount) AS total FROM data GROUP BY city ORDER BY total DESC"],
     )
@@ -116,7 +115,7 @@ class Input(TableSource):
         None,
         description=(
             "The format of a file to write the whole result to, "
-            f"{MAX_FILE_BYTES >> 20} MiB at most, in place of rows in the output. Values are "
+            f"{QUERY_FILE_BYTES >> 20} MiB at most, in place of rows in the output. Values are "
             "written as `convert-table` writes them, but integers beyond 64 bits are refused in "
             "`parquet`."
         ),
@@ -201,7 +200,7 @@ class Output(BaseModel):
     row_count: int = Field(description="How many rows are returned, or written to the file.")
     truncated: bool = Field(
         description="Whether the result has more rows than are returned: more than `limit`, or "
-        f"more than fit in {MAX_RESULT_BYTES >> 20} MiB of JSON. A file always has all."
+        f"more than fit in {QUERY_RESULT_BYTES >> 20} MiB of JSON. A file always has all."
     )
     file: SavedFile | None = Field(
         None, description="With `to`: the file, which is the task's result."

@@ -9,15 +9,16 @@ from tempfile import TemporaryDirectory
 from threading import BoundedSemaphore
 
 from processors.tables.assumed import Assumed
-from processors.tables.limits import MAX_COLUMNS, TableFormat
-from processors.tables.query_child import Answer, OpenTable, Request
-from processors.tables.query_limits import (
-    MAX_FILE_BYTES,
-    MAX_RESULT_BYTES,
-    MAX_SECONDS,
-    MEMORY_LIMIT,
-    PROCESS_BYTES,
+from processors.tables.limits import (
+    MAX_COLUMNS,
+    QUERY_FILE_BYTES,
+    QUERY_MEMORY,
+    QUERY_PROCESS_BYTES,
+    QUERY_RESULT_BYTES,
+    QUERY_SECONDS,
+    TableFormat,
 )
+from processors.tables.query_child import Answer, OpenTable, Request
 from processors.tables.query_process import ReceivedFile, answer_of
 from processors.tables.table import TableInput, open_table
 from processors.tables.writing import CONTENT_TYPES
@@ -71,7 +72,7 @@ def write_query(
         target = Path(folder, "result")
         with _opened(sources, ctx) as tables, _one_slot(ctx):
             ctx.progress(1, 3, "running the query")
-            result = ReceivedFile(target, MAX_FILE_BYTES)
+            result = ReceivedFile(target, QUERY_FILE_BYTES)
             request = _request(tables, sql, ctx) | {"output": {"format": to, "file": result.sender}}
             answer = answer_of(request, ctx, result)
         ctx.progress(2, 3, "saving the file")
@@ -111,9 +112,9 @@ def _request(tables: _OpenTables, sql: str, ctx: TaskContext) -> Request:
         "rows": 0,
         "output": None,
         "columns": MAX_COLUMNS,
-        "result_bytes": MAX_RESULT_BYTES,
-        "memory": MEMORY_LIMIT,
-        "process_bytes": PROCESS_BYTES,
+        "result_bytes": QUERY_RESULT_BYTES,
+        "memory": QUERY_MEMORY,
+        "process_bytes": QUERY_PROCESS_BYTES,
         "threads": min(ctx.pool.size, os.process_cpu_count() or 1),
-        "seconds": MAX_SECONDS,
+        "seconds": QUERY_SECONDS,
     }

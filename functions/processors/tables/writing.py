@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from processors.tables.plain_values import (
+    NON_FINITE,
     Kind,
     decimal_sql,
     decimal_starts_with_a_point,
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from processors.tables.limits import TableFormat
-
-NON_FINITE = "a nested value is NaN or infinite, which JSON has not"
 
 CONTENT_TYPES: "dict[TableFormat, str]" = {
     "csv": "text/csv; charset=utf-8; header=present",
