@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackResourceSummaryTypeDef, StackTypeDef
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
 
@@ -24,6 +25,11 @@ class Account:
     def cloudformation(self) -> "CloudFormationClient":
         """CloudFormation."""
         return boto3.client("cloudformation")
+
+    @cached_property
+    def functions(self) -> "LambdaClient":
+        """Lambda."""
+        return boto3.client("lambda")
 
     @cached_property
     def s3(self) -> "S3Client":

@@ -15,6 +15,7 @@ from delivery.aws import Account, api_url
 from delivery.changes import ChangeSet, upload
 from delivery.environments import Environment
 from delivery.parameters import pairs
+from delivery.quotas import require_room
 from delivery.stacks import kind_of_change
 from local.artifact import build, fingerprint
 from local.deployment import pack
@@ -45,6 +46,7 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
     account = Account()
     print(f"{environment.stack_name}: {account.identity()}")
     kind = kind_of_change(account, environment, account.stack(environment.stack_name))
+    require_room(account, values)
     architecture = values["Architecture"]
     print(f"Building for {architecture} …", flush=True)
     build(architecture)

@@ -49,6 +49,7 @@ def deploy(
     outputs = stack_outputs(aws)
     follow_latest(aws, (outputs[f"{name}Name"] for name in FUNCTIONS))
     mend_event_sources(aws, outputs["WorkerFunctionName"])
+    mend_event_sources(aws, outputs["CallbackFunctionName"])
     mend_cors(aws, outputs["ApiId"], parameters.get("CorsOrigins", ""))
     return outputs
 

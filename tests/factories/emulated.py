@@ -1,5 +1,6 @@
 """The emulator in AWS's place, for programs that take their account from the environment."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from local.ports import free_port
 @contextmanager
 def emulated_account(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Start an emulator and make it this process's account for as long as the block runs."""
+    if "LAMBDA_ACCOUNT_CONCURRENCY" not in os.environ:  # else it depends on this machine's memory
+        monkeypatch.setenv("LAMBDA_ACCOUNT_CONCURRENCY", "1000")
     running = Emulator(folder, free_port())
     running.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint_url)
