@@ -115,6 +115,9 @@ class _OnFirstUse:
 
             config = config.merge(Config(s3=_addressing()))
             return Session(botocore_session=_session()).client("s3", config=config)
+        if self._service == "dynamodb" and os.environ.get("AWS_SAM_LOCAL"):
+            # `sam local` names an account that is none, and the SDK would call that one's endpoint.
+            config = config.merge(Config(account_id_endpoint_mode="disabled"))
         client = _session().create_client(self._service, config=config)
         if self._service == "dynamodb":
             client.meta.events.register_last("after-call.dynamodb", refuse_damaged)
