@@ -1,7 +1,9 @@
 """What the canary asks of AWS: to run a version of a function, and CodeDeploy to go on or not."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +11,22 @@ from canary.trial import CheckFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import InvocationResponseTypeDef
 
 LONGEST_ANSWER_SECONDS = 310
 """No function runs for longer: the report has 300 s, the worker is given next to nothing to do."""
+
+WAITS_SECONDS = (1, 2, 4, 8, 15, 30)
+"""Before a call is made again that Lambda had no room for: a minute in all."""
 
 _REASON_CHARACTERS = 300
 
 
 class LambdaFunctions:
     """Runs versions of functions."""
+
+    def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
 
     @cached_property
     def _client(self) -> "LambdaClient":
@@ -40,14 +49,23 @@ class LambdaFunctions:
             event: what it is called with.
 
         Raises:
-            CheckFailed: it ended with an error.
+            CheckFailed: it ended with an error, or Lambda had no room for it.
         """
-        answer = self._client.invoke(FunctionName=version, Payload=json.dumps(event).encode())
+        answer = self._answer(version, json.dumps(event).encode())
         document: dict[str, Any] = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
             said = f"{document.get('errorType')}: {document.get('errorMessage')}"
             raise CheckFailed(said[:_REASON_CHARACTERS])
         return document
+
+    def _answer(self, version: str, payload: bytes) -> "InvocationResponseTypeDef":
+        """Call a function until there is room for it: a throttled call was not made."""
+        for wait in (0, *WAITS_SECONDS):
+            self._sleep(wait)
+            with suppress(self._client.exceptions.TooManyRequestsException):
+                return self._client.invoke(FunctionName=version, Payload=payload)
+        message = f"Lambda had no room for it for {sum(WAITS_SECONDS)} s"
+        raise CheckFailed(message)
 
 
 def tell_codedeploy(event: Mapping[str, Any], *, passed: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from canary import app, aws
@@ -92,3 +93,34 @@ def test_a_function_that_ends_with_an_error_failed_the_check(clients: dict[str, 
     with pytest.raises(CheckFailed, match=r"Runtime\.ImportModuleError: no module") as failed:
         aws.LambdaFunctions().invoke("api", {})
     assert len(str(failed.value)) == 300
+
+
+def throttle(clients: dict[str, Stubber], times: int) -> None:
+    for _ in range(times):
+        clients["lambda"].add_client_error(
+            "invoke", "TooManyRequestsException", "Rate Exceeded.", http_status_code=429
+        )
+
+
+def test_a_call_that_lambda_has_no_room_for_is_made_again(clients: dict[str, Stubber]) -> None:
+    throttle(clients, 3)
+    clients["lambda"].add_response("invoke", answer({"statusCode": 200}))
+    waits: list[float] = []
+    assert aws.LambdaFunctions(sleep=waits.append).invoke("api", {}) == {"statusCode": 200}
+    assert waits == [0, 1, 2, 4]
+
+
+def test_a_release_that_gets_no_room_for_a_minute_is_refused(clients: dict[str, Stubber]) -> None:
+    throttle(clients, 7)
+    waits: list[float] = []
+    with pytest.raises(CheckFailed, match="no room for it for 60 s"):
+        aws.LambdaFunctions(sleep=waits.append).invoke("api", {})
+    assert sum(waits) == 60
+
+
+def test_another_refusal_of_lambda_is_not_tried_again(clients: dict[str, Stubber]) -> None:
+    clients["lambda"].add_client_error("invoke", "AccessDeniedException")
+    waits: list[float] = []
+    with pytest.raises(ClientError):
+        aws.LambdaFunctions(sleep=waits.append).invoke("api", {})
+    assert waits == [0]
