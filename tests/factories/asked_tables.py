@@ -45,15 +45,14 @@ TYPES: dict[str, Case] = {
         [["210012.9", "12.5", "0.4"]],
     ),
     "a decimal in a late row of whole numbers is written": conversion(
-        "t.csv.gz", LATE_DECIMAL, "csv", "\r\n12.5\r\n0.4\r\n",
-        seen=lambda file: file[-13:].decode(),
+        "t.csv.gz", LATE_DECIMAL, "csv", ["12.5", "0.4"], seen=files.last_fields
     ),
     "a leading zero in a late row keeps the column text": query(
         "t.csv.gz", LATE_ZIP, "SELECT min(zip), typeof(any_value(zip)) FROM data",
         [["02134", "VARCHAR"]],
     ),
     "a leading zero in a late row is written": conversion(
-        "t.csv.gz", LATE_ZIP, "csv", "30999\r\n02134\r\n", seen=lambda file: file[-14:].decode()
+        "t.csv.gz", LATE_ZIP, "csv", ["30999", "02134"], seen=files.last_fields
     ),
     "an offset in a late row is kept": query(
         "t.csv.gz", LATE_OFFSET, "SELECT t, typeof(t) FROM data OFFSET 21000",
