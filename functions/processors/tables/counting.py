@@ -21,7 +21,7 @@ MAX_SCANNED_CELLS = 1_000_000_000
 """How many values all passes may read together, so that a large table is profiled in its time."""
 MAX_WEIGHED_VALUES = 200_000
 """How many different numbers are sorted, to find the quartiles from how often each one comes."""
-_COLUMNS_AT_ONCE = 25
+_COLUMNS_AT_ONCE = 50
 _GROUP_BYTES = 32
 _TEXT_GROUP_BYTES = 80
 _ESTIMATE_ERROR = 1.15

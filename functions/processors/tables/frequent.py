@@ -8,7 +8,7 @@ from processors.tables.counting import bin_of_sql, shown_sql
 from processors.tables.profile_bounds import CERTAIN_SHARE, TOP_VALUES
 from processors.tables.profiled_column import ProfiledColumn, Query
 
-_COLUMNS_AT_ONCE = 25
+_COLUMNS_AT_ONCE = 50
 
 
 def find_frequent(query: Query, view: str, columns: Sequence[ProfiledColumn], rows: int) -> None:

@@ -225,8 +225,11 @@ def test_types_with_nanoseconds_have_ends(summarize_select):
 
 
 values = st.lists(
-    st.tuples(st.integers(-5, 5) | st.none(), st.floats(allow_nan=False, width=32) | st.none(),
-              st.sampled_from(["a", "b", " ", "", "é"]) | st.none()),
+    st.tuples(
+        st.integers(-5, 5) | st.none(),
+        st.floats(allow_nan=False, allow_infinity=False, width=32) | st.none(),
+        st.sampled_from(["a", "b", " ", "", "é"]) | st.none(),
+    ),
     min_size=2, max_size=30,
 )  # fmt: skip
 
