@@ -89,6 +89,28 @@ def test_bad_json_lines_are_refused_with_the_reason(content, expected):
     assert expected in reason("t.jsonl", content)
 
 
+@pytest.mark.parametrize(
+    ("filename", "first", "second", "expected"),
+    [
+        (
+            "t.csv",
+            b"3\n",
+            b"caf\xe9,1\n",
+            "a line has 1 columns where the first has 2 (line 500002)",
+        ),
+        ("t.csv", b"caf\xe9,1\n", b"3\n", "the file is not UTF-8 text (line 500002)"),
+        ("t.csv", b"3\n", b"1,2\r\n", "a line has 1 columns where the first has 2 (line 500002)"),
+        ("t.jsonl", b"5\n", b"{x\n", "record 500001 is not a JSON object"),
+        ("t.jsonl", b"{x\n", b"5\n", "a line is not valid JSON (line 500001)"),
+        ("t.jsonl", b'{"a": 1, "a": 2}\n', b"{x\n", "a line is not valid JSON (line 1000002)"),
+    ],
+)
+def test_of_two_faults_the_same_is_named_in_every_run(filename, first, second, expected):
+    start, line = (b"a,b\n", b"1,2\n") if filename == "t.csv" else (b"", b'{"a": 1}\n')
+    content = start + line * 500_000 + first + line * 500_000 + second
+    assert [reason(filename, content).partition(";")[0] for _ in range(2)] == [expected] * 2
+
+
 def test_parquet_cut_short_or_damaged_is_refused(parquet):
     damaged = bytearray(parquet)
     damaged[1000:3000] = b"\xff" * 2000
