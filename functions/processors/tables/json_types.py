@@ -42,6 +42,16 @@ def type_of(structure: Any, *, long_numbers: bool, exact: bool = True, depth: in
     return "JSON"
 
 
+def has_double(structure: Any) -> bool:
+    """Return whether a value of the structure may have doubles in it."""
+    match structure:
+        case dict():
+            return any(has_double(value) for value in structure.values())
+        case [element]:
+            return has_double(element)
+    return bool(structure == "DOUBLE")
+
+
 def _leaf(structure: str, *, long_numbers: bool, exact: bool) -> str:
     if structure in INTEGERS and not long_numbers:
         return "BIGINT"

@@ -1,7 +1,7 @@
 """How DuckDB reads JSON: one object a line, an array of them, or one after another."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from processors.tables.files import check_width
 from processors.tables.forms import text
 from processors.tables.inference import Rules
 from processors.tables.json_faults import first_fault
-from processors.tables.json_types import INTEGERS, type_of
+from processors.tables.json_types import INTEGERS, has_double, type_of
 from processors.tables.limits import MAX_COLUMNS
 from processors.tables.names import folded, numbered
 from processors.tables.options import ReadOptions
@@ -37,6 +37,8 @@ class _Objects:
     long_numbers: bool
     exact: bool
     """Whether a double holds each number that is no integer."""
+    inexact_keys: set[str]
+    """Keys of nested values with integers that would be doubles, and no double holds."""
 
 
 def view_json(
@@ -115,7 +117,15 @@ def _objects(database: Database, layout: Layout) -> _Objects:
         message = f"the objects must have 1 to {MAX_COLUMNS} different keys, none of them empty"
         raise Permanent(message)
     check_width(len(keys))
-    return _Objects(layout, keys, bool(long_numbers), not long_numbers or _exact(database, layout))
+    if not long_numbers:
+        return _Objects(layout, keys, long_numbers=False, exact=True, inexact_keys=set())
+    return _Objects(
+        layout,
+        keys,
+        long_numbers=True,
+        exact=_exact(database, layout),
+        inexact_keys=_inexact_keys(database, layout, keys),
+    )
 
 
 def _exact(database: Database, layout: Layout) -> bool:
@@ -133,6 +143,26 @@ def _exact(database: Database, layout: Layout) -> bool:
     return not inexact
 
 
+def _inexact_keys(database: Database, layout: Layout, keys: Mapping[str, Any]) -> set[str]:
+    """Return the keys of nested values with integers that would be doubles, and no double holds."""
+    nested = [
+        key for key, value in keys.items() if not isinstance(value, str) and has_double(value)
+    ]
+    if not nested:
+        return set()
+    same = "TRY_CAST(TRY_CAST(n AS DOUBLE) AS HUGEINT) = TRY_CAST(n AS HUGEINT)"
+    lost = f"strlen(n) > 15 AND regexp_full_match(n, '-?[0-9]+') AND NOT coalesce({same}, false)"
+    checks = []
+    for key in nested:
+        bare = f"regexp_replace(CAST(json -> {_pointer(key)} AS VARCHAR), '{_STRING}', '', 'g')"
+        found = f"list_filter(regexp_extract_all({bare}, '{_NUMBER}'), lambda n: {lost})"
+        checks.append(f"bool_or(len({found}) > 0)")
+    [row] = database.query(
+        f"SELECT {', '.join(checks)} FROM {_read(layout)} WHERE regexp_matches(json, '{_LONG}')"  # noqa: S608
+    )
+    return {key for key, found in zip(nested, row, strict=True) if found}
+
+
 def _view(database: Database, objects: _Objects, options: ReadOptions) -> list[Widened]:
     keys = list(objects.structure)
     names = dict(zip(keys, numbered(keys), strict=True))
@@ -147,11 +177,27 @@ def _view(database: Database, objects: _Objects, options: ReadOptions) -> list[W
         and objects.structure[key] in (*INTEGERS, "DOUBLE")
     ]
     types = {
-        key: type_of(value, long_numbers=objects.long_numbers, exact=objects.exact)
+        key: type_of(
+            value,
+            long_numbers=objects.long_numbers,
+            exact=objects.exact and key not in objects.inexact_keys,
+        )
         for key, value in objects.structure.items()
     } | dict.fromkeys(asked + strings + numbers, "VARCHAR")
-    as_written = not objects.exact or any(objects.structure[key] != "VARCHAR" for key in asked)
-    relation = _relation(objects.layout, types, strings, options, as_written=as_written)
+    null_keys = strings if options.nulls else []
+    if not objects.exact or any(objects.structure[key] != "VARCHAR" for key in asked):
+        _refuse_same_keys(database, objects.layout)
+        values = _values_as_written(types, exact=objects.exact)
+        numbers_quoted = f"CAST({_numbers_quoted('json')} AS JSON)"
+        source = f"(SELECT json, {numbers_quoted} AS quoted FROM {_read(objects.layout)})"  # noqa: S608
+    elif len({folded(key) for key in keys}) < len(keys):
+        _refuse_same_keys(database, objects.layout)
+        values = _values_as_written(types, exact=True)
+        source = f"(SELECT json, json AS quoted FROM {_read(objects.layout)})"  # noqa: S608
+    else:
+        values = {key: quoted(key) for key in keys}
+        source = _read_columns(objects.layout, types)
+    relation = _relation(source, values, null_keys, options.nulls or ())
     texts = {key: f"c{number}" for number, key in enumerate(keys)}
 
     def named(some: list[str]) -> dict[str, str]:
@@ -170,50 +216,58 @@ def _view(database: Database, objects: _Objects, options: ReadOptions) -> list[W
 
 
 def _relation(
-    layout: Layout,
-    types: Mapping[str, str],
-    strings: list[str],
-    options: ReadOptions,
-    *,
-    as_written: bool,
+    source: str, values: Mapping[str, str], null_keys: Collection[str], nulls: Sequence[str]
 ) -> str:
-    """Return SQL for the objects' values: columns `c0`, `c1` and so on.
-
-    `as_written`: numbers that are read as text keep all their digits.
-    """
-    nulls = ", ".join(text(word) for word in options.nulls or ())
-
-    def null_in(value: str, key: str) -> str:
-        if key in strings and nulls:
-            return f"CASE WHEN {value} NOT IN ({nulls}) THEN {value} END"
-        return value
-
-    if as_written or len({folded(key) for key in types}) < len(types):
-        source = _numbers_quoted("json") if as_written else "json"
-        values = [null_in(_extracted(key, kind), key) for key, kind in types.items()]
-        listed = ", ".join(f"{value} AS c{number}" for number, value in enumerate(values))
-        objects = f"SELECT json, CAST({source} AS JSON) AS quoted FROM {_read(layout)}"  # noqa: S608
-        return f"(SELECT {listed} FROM ({objects}))"  # noqa: S608
-    columns = ", ".join(f"{text(key)}: {text(kind)}" for key, kind in types.items())
+    """Return SQL for the objects' values: columns `c0`, `c1` and so on."""
+    words = ", ".join(text(word) for word in nulls)
     listed = ", ".join(
-        f"{null_in(quoted(key), key)} AS c{number}" for number, key in enumerate(types)
+        (f"CASE WHEN {value} NOT IN ({words}) THEN {value} END" if key in null_keys else value)
+        + f" AS c{number}"
+        for number, (key, value) in enumerate(values.items())
     )
+    return f"(SELECT {listed} FROM {source})"  # noqa: S608  # keys and words are quoted
+
+
+def _read_columns(layout: Layout, types: Mapping[str, str]) -> str:
+    columns = ", ".join(f"{text(key)}: {text(kind)}" for key, kind in types.items())
     return (
-        f"(SELECT {listed} FROM read_json(getvariable('file'), auto_detect = false, "  # noqa: S608
-        f"columns = {{{columns}}}, format = '{layout}', records = true, "
-        "compression = 'uncompressed', hive_partitioning = false))"
+        f"read_json(getvariable('file'), auto_detect = false, columns = {{{columns}}}, "
+        f"format = '{layout}', records = true, compression = 'uncompressed', "
+        "hive_partitioning = false)"
     )
 
 
-def _extracted(key: str, column_type: str) -> str:
-    """Return SQL for the value of a key, of `json` or of `quoted`, whose numbers are texts."""
-    pointer = text("/" + key.replace("~", "~0").replace("/", "~1"))
-    if column_type == "JSON":
-        return f"json -> {pointer}"
-    if column_type == "VARCHAR":
-        nested = f"json_type(json, {pointer}) IN ('OBJECT', 'ARRAY')"
-        return f"CASE WHEN {nested} THEN json ->> {pointer} ELSE quoted ->> {pointer} END"
-    return f"CAST(quoted -> {pointer} AS {column_type})"
+def _refuse_same_keys(database: Database, layout: Layout) -> None:
+    """Raise Permanent when an object has a key twice: of both, one would be taken."""
+    keys = "json_keys(json)"
+    [(twice,)] = database.query(
+        f"SELECT bool_or(len({keys}) <> len(list_distinct({keys}))) FROM {_read(layout)}"  # noqa: S608
+    )
+    if twice:
+        message = "an object has the same key twice"
+        raise Permanent(message)
+
+
+def _pointer(key: str) -> str:
+    return text("/" + key.replace("~", "~0").replace("/", "~1"))
+
+
+def _values_as_written(types: Mapping[str, str], *, exact: bool) -> dict[str, str]:
+    """Return SQL for the values of `json`, and of `quoted`, whose numbers are texts."""
+    source = "json" if exact else "quoted"
+    values = {}
+    for key, kind in types.items():
+        pointer = _pointer(key)
+        if kind == "VARCHAR":
+            nested = f"json_type(json, {pointer}) IN ('OBJECT', 'ARRAY')"
+            values[key] = (
+                f"CASE WHEN {nested} THEN {source} ->> {pointer} ELSE quoted ->> {pointer} END"
+            )
+        elif kind == "JSON":
+            values[key] = f"{source} -> {pointer}"
+        else:
+            values[key] = f"CAST({source} -> {pointer} AS {kind})"
+    return values
 
 
 def _numbers_quoted(source: str) -> str:

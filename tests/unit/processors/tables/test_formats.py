@@ -74,6 +74,45 @@ class TestNestedJson:
         assert types_of("t.jsonl", lines) == {"v": "DOUBLE"}
         assert rows_of("t.jsonl", lines) == [(0.30000000000000004,), (1e-7,), (1e300,), (7.0,)]
 
+    def test_nested_integers_keep_their_digits_among_doubles(self):
+        lines = (
+            '{"id": 1234567890123456789, "o": {"n": 12345678901234567890123}, "p": {"x": 1.5},'
+            ' "q": [9007199254740993, 0.5]}\n'
+        )
+        assert types_of("t.jsonl", lines) == {
+            "id": "BIGINT", "o": "STRUCT(n VARCHAR)", "p": "STRUCT(x DOUBLE)", "q": "VARCHAR[]",
+        }  # fmt: skip
+        assert rows_of("t.jsonl", lines) == [
+            (
+                1234567890123456789,
+                {"n": "12345678901234567890123"},
+                {"x": 1.5},
+                ["9007199254740993", "0.5"],
+            )
+        ]
+
+    def test_a_column_asked_for_as_text_leaves_the_others_as_they_are(self):
+        lines = '{"zip": 2134, "m": [1, "x"], "o": {"k": 5}}\n{"zip": 1.50, "o": {"k": "y"}}\n'
+        assert rows_of("t.jsonl", lines, options={"types": {"zip": "text"}}) == [
+            ("2134", ["1", '"x"'], {"k": "5"}), ("1.50", None, {"k": '"y"'}),
+        ]  # fmt: skip
+
+    def test_a_mixture_keeps_all_digits_as_text(self):
+        lines = '{"m": [1234567890123456.78, "x"]}\n'
+        assert rows_of("t.jsonl", lines) == [(['"1234567890123456.78"', '"x"'],)]
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            '{"a": 1, "a": 2}',
+            '{"A": 1, "a": 2, "a": 3}',
+            '{"a": 1234567890123456.78, "b": 1, "b": 2}',
+            '{"o": {"a": 1, "a": 2}}',
+        ],
+    )
+    def test_a_key_that_comes_twice_is_refused(self, line):
+        assert "the same key twice" in refusal("t.jsonl", line + "\n")
+
     def test_overflow_is_text(self):
         assert rows_of("t.jsonl", '{"v": 1.5e400}\n{"v": 1}\n') == [("1.5e400",), ("1",)]
 
