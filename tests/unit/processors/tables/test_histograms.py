@@ -108,9 +108,11 @@ class TestHistogram:
         | st.timedeltas(timedelta(0), timedelta(days=3)).map(lambda time: SOME_DAY + time),
         min_size=1, max_size=30,
     ))  # fmt: skip
-    def test_each_moment_is_in_its_bin(self, moments):
-        lines = "x\n" + "".join(f"{moment.isoformat()}\n" for moment in moments)
-        histogram = summarize("t.csv", lines).columns[0].histogram
+    def test_each_moment_is_in_its_bin(self, tmp_path_factory, moments):
+        path = tmp_path_factory.mktemp("made") / "t.parquet"
+        values = ", ".join(f"(TIMESTAMP '{moment.isoformat()}')" for moment in moments)
+        duckdb.sql(f"COPY (FROM (VALUES {values}) t(x)) TO '{path}'")
+        histogram = summarize("t.parquet", path.read_bytes()).columns[0].histogram
         # Python has no year 10000, which the last edge may be in.
         edges = [datetime.fromisoformat(edge) for edge in histogram.edges[:-1]]
         from_edge = [sum(edge <= moment for moment in moments) for edge in edges]
