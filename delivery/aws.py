@@ -2,7 +2,7 @@
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,6 +25,11 @@ class Account:
     def cloudformation(self) -> "CloudFormationClient":
         """CloudFormation."""
         return boto3.client("cloudformation")
+
+    @cached_property
+    def alarms(self) -> Any:
+        """CloudWatch."""
+        return boto3.client("cloudwatch")
 
     @cached_property
     def functions(self) -> "LambdaClient":
@@ -83,6 +88,14 @@ class Account:
         """
         found = self.need_stack(stack_name).get("Outputs", [])
         return {one["OutputKey"]: one["OutputValue"] for one in found}
+
+    def physical_ids(self, stack_name: str) -> dict[str, str]:
+        """Return what AWS calls each resource of a stack, by the template's names."""
+        return {
+            one["LogicalResourceId"]: one["PhysicalResourceId"]
+            for one in self._resources(stack_name)
+            if "PhysicalResourceId" in one
+        }
 
     def failed_resources(self, stack_id: str) -> dict[str, str]:
         """Return the resources of a stack whose last change failed, each with its reason."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx2
 
+from delivery.alarms import require_quiet
 from delivery.aws import Account, api_url
 from delivery.changes import ChangeSet, upload
 from delivery.environments import Environment
@@ -21,6 +22,7 @@ from local.artifact import build, fingerprint
 from local.deployment import pack
 from local.errors import StackError
 from local.paths import BUILD, PROJECT
+from local.template import load_template
 
 HEALTHY_WITHIN_SECONDS = 180
 
@@ -47,6 +49,8 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
     print(f"{environment.stack_name}: {account.identity()}")
     kind = kind_of_change(account, environment, account.stack(environment.stack_name))
     require_room(account, values)
+    if kind == "UPDATE" and values["DeploymentType"] != "Direct":
+        require_quiet(account, environment.stack_name, load_template())
     architecture = values["Architecture"]
     print(f"Building for {architecture} …", flush=True)
     build(architecture)

@@ -30,14 +30,31 @@ def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_dat
     second = deployed("tandem-dev")
     assert second.pop("Revision") != first.pop("Revision")
     assert second == first | {"AlarmEmail": "", "JwtAudience": ""}
-    table = Account().outputs("tandem-dev")["TableName"]
 
+    # An alarm of its traffic is on: a release would be taken back, if it is not moved at once.
+    ring("tandem-dev", "DeadLettersAlarm")
+    ring("tandem-dev", "ApiLatencyAlarm")  # which takes back none
+    capfd.readouterr()
+    assert main(["deploy", "dev", "--parameters", parameters(DeploymentType="AllAtOnce")]) == 1
+    said = capfd.readouterr()
+    assert "Building" not in said.out
+    assert "DeadLettersAlarm" in said.err
+    assert "ApiLatencyAlarm" not in said.err
+    assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 0
+
+    table = Account().outputs("tandem-dev")["TableName"]
     capfd.readouterr()
     assert main(["destroy", "dev"]) == 0, capfd.readouterr()
     said = capfd.readouterr().out
     assert f"aws dynamodb delete-table --table-name {table}" in said
     assert main(["destroy", "dev"]) == 1
     assert "There is no stack tandem-dev" in capfd.readouterr().err
+
+
+def ring(stack_name: str, alarm: str) -> None:
+    """Turn an alarm of a stack on."""
+    name = Account().physical_ids(stack_name)[alarm]
+    Account().alarms.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
 
 
 def fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from delivery.__main__ import main
+from delivery.alarms import require_quiet
 from delivery.aws import Account
 from delivery.changes import ROLE_VARIABLE
 from local.paths import PROJECT
+from local.template import load_template
 from tests.stack.deployments import parameters
 from tests.stack.issuer import unsigned_token
 
@@ -79,6 +81,7 @@ def test_a_job_deploys_in_its_role_and_cannot_write_another_environments_code(
     monkeypatch.setenv(ROLE_VARIABLE, roles["CloudFormationRoleArn"])
     again = parameters(LogLevel="DEBUG")
     assert main(["deploy", "dev", "--parameters", again, "--yes"]) == 0, capfd.readouterr()
+    require_quiet(Account(), "tandem-dev", load_template())  # Direct does not ask
     s3, cloudformation = Account().s3, Account().cloudformation
     for refused in (
         partial(s3.put_object, Bucket=bucket, Key="tandem-prod/code", Body=b"of a job"),

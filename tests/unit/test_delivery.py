@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from delivery.alarms import gates
 from local.template import Node, load_template
 from tests.factories.transformed import transformed
 
@@ -80,6 +81,15 @@ def alarms_of(group: Node) -> Node:
         assert condition == "OnAws"
     assert found["Enabled"]
     return found["Alarms"]
+
+
+def test_make_deploy_looks_at_the_alarms_that_codedeploy_looks_at() -> None:
+    groups = resources_of(deployed()["canary"], "AWS::CodeDeploy::DeploymentGroup").values()
+    watched = {
+        str(one["Name"]["Ref"]) for group in groups for one in alarms_of(group["Properties"])
+    }
+    assert watched
+    assert gates(TEMPLATE) == watched
 
 
 # AWSCodeDeployRoleForLambda, version 3: the actions, each on every resource.
