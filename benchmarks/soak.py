@@ -155,7 +155,10 @@ def kill_child(emulator: int, process_id: int) -> bool:
     )
     if asked.stdout.strip() != str(emulator):
         return False
-    os.kill(process_id, signal.SIGKILL)
+    try:
+        os.kill(process_id, signal.SIGKILL)
+    except ProcessLookupError:  # it ended by itself since
+        return False
     return True
 
 

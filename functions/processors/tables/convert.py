@@ -36,9 +36,8 @@ class Input(TableInput):
             "dates and times are ISO 8601, instants in UTC with a Z, and blobs hexadecimal, in "
             "nested values too; years before Christ are written `0044-03-15 (BC)`. "
             "A CSV upload has no types, so each column is given the narrowest "
-            "that all its values have: `1.50` comes out as `1.5`, `007` as it is, and a column of "
-            "`yes` and `no`, or `t` and `f`, as booleans; an empty field is null, quoted or not. "
-            "Integers beyond 64 bits in JSON are read as DOUBLE."
+            "that keeps all its values: `1.50` comes out as `1.5`, `007` as it is, and a column of "
+            "`true` and `false` as booleans; an empty field is null, quoted or not."
         ),
         examples=["parquet"],
     )

@@ -172,7 +172,6 @@ def open_database(
             "threads": 1 if writes_to else min(ctx.pool.size, os.process_cpu_count() or 1),
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": str(spill),
-            "max_temp_directory_size": SPILL_LIMIT,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
@@ -184,6 +183,8 @@ def open_database(
     database = Database(connection, file, ctx, writes_to)
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        # Given to connect(), it has no effect (DuckDB 2.0).
+        connection.execute(f"SET max_temp_directory_size = '{SPILL_LIMIT}'")
         connection.execute("SET VARIABLE file = ?", [str(file)])
         connection.execute("SET allowed_paths = ?", [[str(file), str(rewritten(file))]])
         if writes_to:

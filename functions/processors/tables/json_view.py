@@ -219,9 +219,10 @@ def _relation(
     source: str, values: Mapping[str, str], null_keys: Collection[str], nulls: Sequence[str]
 ) -> str:
     """Return SQL for the objects' values: columns `c0`, `c1` and so on."""
-    words = ", ".join(text(word) for word in nulls)
+    words = " ".join(f"WHEN {text(word)} THEN NULL" for word in nulls)
     listed = ", ".join(
-        (f"CASE WHEN {value} NOT IN ({words}) THEN {value} END" if key in null_keys else value)
+        # Not IN: DuckDB makes a join of every list, and each join takes memory.
+        (f"CASE {value} {words} ELSE {value} END" if key in null_keys else value)
         + f" AS c{number}"
         for number, (key, value) in enumerate(values.items())
     )
