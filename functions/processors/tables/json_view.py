@@ -99,11 +99,13 @@ def _objects(database: Database, layout: Layout) -> _Objects:
         Permanent: they are not, or have too many keys.
         Unreadable: the file is no JSON.
     """
+    # The aggregate keeps memory for every object that it is given: it is given one of each kind.
     [(stray, structure, long_numbers)] = database.query(
-        "SELECT min(n) FILTER (json_type(json) <> 'OBJECT'), "  # noqa: S608  # our own SQL
-        "json_group_structure(json), "
-        f"bool_or(regexp_matches(json, '{_LONG}')) "
-        f"FROM (SELECT row_number() OVER () AS n, json FROM {_read(layout)})"
+        "SELECT min(stray), json_group_structure(json), bool_or(long) FROM ("  # noqa: S608  # ours
+        "SELECT min(n) FILTER (json_type(json) <> 'OBJECT') AS stray, first(json) AS json, "
+        f"bool_or(regexp_matches(json, '{_LONG}')) AS long "
+        f"FROM (SELECT row_number() OVER () AS n, json FROM {_read(layout)}) "
+        "GROUP BY json_structure(json))"
     )
     if stray is not None:
         message = f"record {stray} is not a JSON object"
