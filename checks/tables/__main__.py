@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     differences = [one for table in found for one in table.differences]
     if asked.write:
         write_table(differences)
-    written = [one for one in read_table() if not asked.only or asked.only in one.data_set]
+    names = [one.name for one in sets]
+    written = [one for one in read_table() if not asked.only or one.is_of_any(names)]
     wrong = unexplained(differences, written)
     for line in wrong:
         print(line, file=sys.stderr)

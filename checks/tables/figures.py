@@ -43,6 +43,8 @@ def _equal(name: str, one: Column, other: Column) -> bool:
     if name == "kind":
         return a == b or {a, b} == {"text", "moment"}  # CSV and JSON have no dates
     if name in {"min", "max"} and isinstance(a, str) and isinstance(b, str):
+        if "moment" in {one.kind, other.kind}:
+            return moment(a) == moment(b)
         return a[:TEXT_CHARACTERS] == b[:TEXT_CHARACTERS]
     if name in {"mean", "sum"} and a is not None and b is not None:
         extremes = [abs(x) for x in (one.min, one.max) if isinstance(x, int | float)]

@@ -26,9 +26,11 @@ class Reason:
     kind: Kind
     """What pandas takes the column for."""
     values: re.Pattern[str]
-    """What at least one of the column's values is."""
+    """What at least one of the column's values is, or every one."""
     read: Callable[[pd.Series], pd.Series]
     """Makes the column from its text, in which only empty fields are null."""
+    every: bool = False
+    """Whether all values have to be so."""
 
 
 def _as_it_is(values: pd.Series) -> pd.Series:
@@ -47,6 +49,9 @@ REASONS = {
     "words such as NA are text among other text, and pandas takes them for null": Reason(
         "text", _one_of(PANDAS_NULLS), _as_it_is
     ),
+    "NA alone says nothing of a column's type and is text, and pandas takes it for null": Reason(
+        "number", _one_of(PANDAS_NULLS), _as_it_is, every=True
+    ),
     "a number with zeros before it is a code and stays text, and pandas drops the zeros": Reason(
         "number", re.compile(r"[+-]?0[0-9].*"), _as_it_is
     ),
@@ -62,11 +67,17 @@ REASONS = {
 def same_names(ours: Sequence[str], theirs: Sequence[str]) -> bool:
     """Return whether names are the same but for how columns without one, and twins, are called."""
     return len(ours) == len(theirs) and all(
-        one == other
-        or (other == f"Unnamed: {number}" and one.startswith("column"))
-        or (re.sub(r"_([0-9]+)$", r".\1", one) == other and re.search(r"\.[0-9]+$", other))
+        one == other or _same_name(one, other, number, theirs[:number])
         for number, (one, other) in enumerate(zip(ours, theirs, strict=True))
     )
+
+
+def _same_name(ours: str, theirs: str, number: int, before: Sequence[str]) -> bool:
+    if theirs == f"Unnamed: {number}":
+        return ours == f"column{number}"
+    stem = re.sub(r"_[0-9]+$", "", ours)
+    twin = stem.lower() in (name.lower() for name in before)
+    return twin and theirs in {stem, ours[: len(stem)] + ours[len(stem) :].replace("_", ".")}
 
 
 def reason_for(ours: Column, theirs: Column, values: pd.Series) -> str:
@@ -79,9 +90,10 @@ def reason_for(ours: Column, theirs: Column, values: pd.Series) -> str:
     """
     present = values.dropna().str
     for name, reason in REASONS.items():
+        fit = present.fullmatch(reason.values)
         if (
             reason.kind == theirs.kind
-            and present.fullmatch(reason.values).any()
+            and (fit.all() if reason.every else fit.any())
             and not differing(ours, reference.column(reason.read(values)))
         ):
             return name

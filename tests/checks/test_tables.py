@@ -47,6 +47,11 @@ def test_a_sum_near_zero_may_have_the_error_of_its_terms_and_no_more() -> None:
 def test_dates_are_text_for_pandas_and_numbers_are_not() -> None:
     dates = Column("moment", 0, 1, "2024-01-05", "2024-01-05")
     assert differing(dates, Column("text", 0, 1, "2024-01-05", "2024-01-05")) == ()
+    times = [f"2024-01-05{between}10:00:00" for between in "T "]
+    one, other = (
+        Column(kind, 0, 1, time, time) for kind, time in zip(("moment", "text"), times, strict=True)
+    )
+    assert differing(one, other) == ()
     assert "kind" in differing(dates, Column("boolean", 0, 1, "2024-01-05", "2024-01-05"))
 
 
