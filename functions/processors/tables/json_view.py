@@ -224,8 +224,7 @@ def _relation(
     words = " ".join(f"WHEN {text(word)} THEN NULL" for word in nulls)
     listed = ", ".join(
         # Not IN: DuckDB makes a join of every list, and each join takes memory.
-        (f"CASE {value} {words} ELSE {value} END" if key in null_keys else value)
-        + f" AS c{number}"
+        (f"CASE {value} {words} ELSE {value} END" if key in null_keys else value) + f" AS c{number}"
         for number, (key, value) in enumerate(values.items())
     )
     return f"(SELECT {listed} FROM {source})"  # noqa: S608  # keys and words are quoted
