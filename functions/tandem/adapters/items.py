@@ -12,7 +12,6 @@ what reports count.
 
 from dataclasses import fields
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -167,21 +166,20 @@ def to_item(task: Task, shards: int) -> Item:
     return item
 
 
-def encode(field: str, value: Any) -> "Attribute":  # noqa: PLR0911 - one for each kind of value
+def encode(field: str, value: Any) -> "Attribute":
     """Return the attribute for a field's value."""
-    if field == "expires_at":
-        # DynamoDB's time to live reads whole seconds since 1970.
-        return {"N": str(int(value.timestamp()))}
-    if isinstance(value, datetime):
-        return {"S": to_text(value)}
-    if isinstance(value, StrEnum | str):
+    if isinstance(value, str):
         return {"S": str(value)}
+    if isinstance(value, datetime):
+        # DynamoDB's time to live reads whole seconds since 1970.
+        seconds = field == "expires_at"
+        return {"N": str(int(value.timestamp()))} if seconds else {"S": to_text(value)}
     if isinstance(value, bool):
         return {"BOOL": value}
     if isinstance(value, int):
         return {"N": str(value)}
     if isinstance(value, tuple):
         return {"L": [encode("", part) for part in value]}
-    parts = {name.name: getattr(value, name.name) for name in fields(value)}
+    parts = {name: getattr(value, name) for name in value.__slots__}
     held = {name: part for name, part in parts.items() if part is not None and part is not False}
     return {"M": {name: encode(name, part) for name, part in held.items()}}

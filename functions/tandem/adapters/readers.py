@@ -128,7 +128,7 @@ def finished_from_item(item: Mapping[str, Any]) -> FinishedTask:
 
 
 def _plain(attribute: Mapping[str, Any]) -> Any:
-    kind, value = next(iter(attribute.items()))
+    [(kind, value)] = attribute.items()
     if kind == "N":
         return int(value)
     if kind == "M":

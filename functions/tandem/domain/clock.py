@@ -28,9 +28,8 @@ def whole_milliseconds(moment: datetime) -> datetime:
 
 def to_text(moment: datetime) -> str:
     """Return RFC 3339 in UTC with milliseconds: of one length, so that it sorts as it reads."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
-        f"{moment.microsecond // 1000:03d}Z"
-    )
+    # Without its zone a moment is written in a third of the time.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def from_text(text: str) -> datetime:
