@@ -17,10 +17,14 @@ def round_trips(file: str, content: bytes, ours: Figures) -> Iterator[str]:
         yield from changed_fields(content, written, list(ours.columns), kinds)
     else:
         yield from changed_records(content, lines)
-    yield from _changed_figures("JSON Lines", ours, reference.figures(reference.read_lines(lines)))
+    if lines:
+        read = reference.figures(reference.read_lines(lines))
+        yield from _changed_figures("JSON Lines", ours, read)
     read = reference.figures(reference.read_parquet(parquet))
     yield from _changed_figures("Parquet", ours, read)
     for to, middle in (("jsonl", lines), ("parquet", parquet)):
+        if not middle:  # JSON Lines of a table without rows say nothing of its columns
+            continue
         if processed.converted(f"table.{to}", middle, "csv") != written:
             yield f"csv → {to} → csv is not csv → csv"
 
