@@ -14,7 +14,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON PARAMETERS # a recipe that pastes a value gives it to the shell to read
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build deploy destroy test check audit bench soak fuzz \
+.PHONY: help setup run token down build deploy destroy stored test check audit bench soak fuzz \
 	compare-tables docs openapi client lock clean
 
 help: ## Show this list
@@ -40,6 +40,9 @@ deploy: setup ## Deploy to AWS (ENV=dev, staging or prod; PARAMETERS="Name=value
 destroy: setup ## Delete a deployment (ENV; prod: CONFIRM=tandem-prod), and say what stays
 	@$(BIN)/python -m delivery destroy $(ENV) --confirm "$(CONFIRM)"
 
+stored: setup ## Compare what stacks keep with the last release (RECORD=1: write it down as the last release's)
+	@$(BIN)/python -m delivery stored $(if $(RECORD),--record)
+
 # Files are spread over one process more than there are processors: the stack tests mostly wait.
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --durations 25
@@ -56,6 +59,7 @@ check: setup .venv-checkov/.passed ## Check style, types, the template, security
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
 		--configfile pyproject.toml functions artifact checks local delivery
 	$(BIN)/python -m checks.vulnerabilities requirements.txt
+	$(BIN)/python -m delivery stored
 	$(BIN)/python -m artifact
 
 audit: setup ## Look for known vulnerabilities in all lock files: what ships, and what makes it

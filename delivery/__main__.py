@@ -11,6 +11,7 @@ from delivery.costs import table
 from delivery.deploy import deploy
 from delivery.destroy import destroy
 from delivery.environments import NAMES
+from delivery.stored import check, write
 from local.errors import StackError
 
 
@@ -50,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     remove.add_argument("environment", choices=NAMES)
     remove.add_argument("--confirm", default="", help="the stack's name, for production")
     remove.set_defaults(command=lambda chosen: destroy(chosen.environment, chosen.confirm))
+
+    keep = commands.add_parser("stored", help="compare what stacks keep with the last release")
+    keep.add_argument("--record", action="store_true", help="write the last release's record")
+    keep.set_defaults(command=lambda chosen: write() if chosen.record else check())
 
     count = commands.add_parser("costs", help="print what a million tasks cost")
     count.set_defaults(command=lambda _: print(table()))

@@ -10,7 +10,7 @@ from local.errors import StackError
 from tests.stack.deployments import deployed, parameters, with_a_failing_resource
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("emulator")
 def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_data(
     capfd: pytest.CaptureFixture[str],
@@ -65,7 +65,7 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("emulator")
 def test_a_first_deployment_that_fails_is_told_freed_and_made_again(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -102,7 +102,7 @@ def test_a_first_deployment_that_fails_is_told_freed_and_made_again(
     assert "aws dynamodb delete-table --table-name" in capfd.readouterr().out
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("emulator")
 def test_production_is_protected_when_its_first_deployment_has_succeeded(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

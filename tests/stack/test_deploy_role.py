@@ -60,7 +60,7 @@ def credentials(role_arn: str, environment: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("emulator")
 def test_a_job_deploys_in_its_role_and_cannot_write_another_environments_code(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
