@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import httpx2
+from botocore.exceptions import ClientError
 
 from delivery.alarms import require_quiet
 from delivery.aws import Account, api_url
@@ -18,6 +19,7 @@ from delivery.environments import Environment
 from delivery.parameters import pairs
 from delivery.quotas import require_room
 from delivery.stacks import kind_of_change
+from delivery.versions import delete_old_versions
 from local.artifact import build, fingerprint
 from local.deployment import pack
 from local.errors import StackError
@@ -73,7 +75,19 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
         print("Protecting what holds data …", flush=True)
         protecting = ChangeSet.create(account, environment, "UPDATE", template_url, values)
         changed(protecting, ask=False)
+    tidy(account, outputs)
     print(f"{url} answers: {environment.stack_name} is up, revision {values['Revision'][:10]}.")
+
+
+def tidy(account: Account, outputs: Mapping[str, str]) -> None:
+    """Delete old versions of the stack's functions; the release stands whether that goes well."""
+    functions = [value for name, value in outputs.items() if name.endswith("FunctionName")]
+    try:
+        deleted = delete_old_versions(account, functions)
+    except ClientError as error:
+        print(f"Old versions of functions were left: {error}")
+    else:
+        print(f"{deleted} old versions of functions are deleted.")
 
 
 def require_committed(project: Path) -> None:

@@ -1,12 +1,17 @@
 """`make deploy` and `make destroy` for real, into the emulator instead of AWS."""
 
+import os
+from typing import Any
+
 import boto3
+import httpx2
 import pytest
 
 from delivery import deploy as deploying
 from delivery.__main__ import main
-from delivery.aws import Account
+from delivery.aws import Account, api_url
 from local.errors import StackError
+from local.tokens import request_token
 from tests.stack.deployments import deployed, parameters, with_a_failing_resource
 
 
@@ -24,6 +29,7 @@ def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_dat
     assert first["CallbackRetrySeconds"] == "5,300,1800,7200,18000,36000"
     assert first["Revision"][:10] in said
     assert {name: first[name] for name in strange} == strange
+    assert answer_to_a_first_task() == {"message": "hello"}
 
     # What is not said again is as the template has it, an empty value too.
     assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 0
@@ -49,6 +55,23 @@ def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_dat
     assert f"aws dynamodb delete-table --table-name {table}" in said
     assert main(["destroy", "dev"]) == 1
     assert "There is no stack tandem-dev" in capfd.readouterr().err
+
+
+def answer_to_a_first_task() -> Any:
+    """Return the output of a task, submitted with the machine's client as docs/deploy.md says."""
+    outputs = Account().outputs("tandem-dev")
+    pool, client = outputs["UserPoolId"], outputs["MachineClientId"]
+    found = boto3.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client)
+    secret = found["UserPoolClient"]["ClientSecret"]
+    token_url = f"{os.environ['AWS_ENDPOINT_URL']}/oauth2/token"  # TokenUrl is a host of AWS's
+    token = request_token(token_url, client, secret).value
+    answer = httpx2.post(
+        f"{api_url(outputs)}/process-online",
+        headers={"Authorization": f"Bearer {token}"},
+        json={"processor": "echo", "input": {"message": "hello"}},
+        timeout=60,
+    )
+    return answer.raise_for_status().json()["output"]
 
 
 def ring(stack_name: str, alarm: str) -> None:

@@ -12,6 +12,7 @@ from delivery.aws import Account
 from delivery.changes import ROLE_VARIABLE
 from local.paths import PROJECT
 from local.template import load_template
+from tests.factories.published import publish, versions_of
 from tests.stack.deployments import parameters
 from tests.stack.issuer import unsigned_token
 
@@ -71,6 +72,8 @@ def test_a_job_deploys_in_its_role_and_cannot_write_another_environments_code(
     [bucket] = [one["Name"] for one in buckets if "sam-cli-managed" in one["Name"]]
     Account().s3.delete_bucket_policy(Bucket=bucket)  # it refuses calls without TLS
     Account().s3.put_object(Bucket=bucket, Key="tandem-prod/code", Body=b"of production")
+    function = Account().outputs("tandem-dev")["WorkerFunctionName"]
+    publish(function, 5)
 
     role = roles["DeployRoleArn"]
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -81,6 +84,8 @@ def test_a_job_deploys_in_its_role_and_cannot_write_another_environments_code(
     monkeypatch.setenv(ROLE_VARIABLE, roles["CloudFormationRoleArn"])
     again = parameters(LogLevel="DEBUG")
     assert main(["deploy", "dev", "--parameters", again, "--yes"]) == 0, capfd.readouterr()
+    # The emulator publishes no version for a revision: `live` is still on the first.
+    assert versions_of(function) == ["$LATEST", "1", "4", "5", "6"]
     require_quiet(Account(), "tandem-dev", load_template())  # Direct does not ask
     s3, cloudformation = Account().s3, Account().cloudformation
     for refused in (
@@ -89,6 +94,7 @@ def test_a_job_deploys_in_its_role_and_cannot_write_another_environments_code(
         partial(s3.list_objects_v2, Bucket=bucket, Prefix="tandem-prod/"),
         partial(cloudformation.describe_stacks, StackName="tandem-prod"),
         partial(cloudformation.delete_stack, StackName="tandem-dev"),
+        partial(Account().functions.delete_function, FunctionName=function),
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             refused()
