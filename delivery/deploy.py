@@ -8,6 +8,7 @@ import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2
 from botocore.exceptions import ClientError
@@ -25,6 +26,9 @@ from local.deployment import pack
 from local.errors import StackError
 from local.paths import BUILD, PROJECT
 from local.template import load_template
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 HEALTHY_WITHIN_SECONDS = 180
 
@@ -49,14 +53,17 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
         require_committed(PROJECT)
     account = Account()
     print(f"{environment.stack_name}: {account.identity()}")
-    kind = kind_of_change(account, environment, account.stack(environment.stack_name))
+    stack = account.stack(environment.stack_name)
+    kind = kind_of_change(account, environment, stack)
     require_room(account, values)
     if kind == "UPDATE" and values["DeploymentType"] != "Direct":
         require_quiet(account, environment.stack_name, load_template())
     architecture = values["Architecture"]
     print(f"Building for {architecture} …", flush=True)
     build(architecture)
-    values["Revision"] = revision(fingerprint(PROJECT, architecture), values)
+    values["Revision"] = revision(
+        fingerprint(PROJECT, architecture), values, failed_at=failed_at(stack)
+    )
     with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
         template = pack(BUILD, Path(folder, "package"), compression=zipfile.ZIP_DEFLATED)
         template_url = upload(account, environment, template)
@@ -111,15 +118,28 @@ def require_committed(project: Path) -> None:
         )
 
 
-def revision(built: str, parameters: Mapping[str, str]) -> str:
+def revision(built: str, parameters: Mapping[str, str], *, failed_at: str = "") -> str:
     """Return a hash that changes with what was built and with every parameter of the functions.
 
     Where it changes, new versions of the functions are published. SAM by itself does not look at
     parameters: a new LogLevel would reach no version, and so no alias.
+
+    Args:
+        built: what the artifact is made of, as a hash.
+        parameters: a value for each of the template's.
+        failed_at: when the deployment before failed. Its versions are still there, and Lambda
+            publishes none that is the same as the last.
     """
     seen = {name: value for name, value in parameters.items() if name != PROTECTION}
-    document = json.dumps([built, dict(sorted(seen.items()))])
+    document = json.dumps([built, dict(sorted(seen.items())), failed_at])
     return hashlib.sha256(document.encode()).hexdigest()
+
+
+def failed_at(stack: "StackTypeDef | None") -> str:
+    """Return when a stack's last deployment failed and was rolled back; empty when it did not."""
+    if stack is None or stack["StackStatus"] != "UPDATE_ROLLBACK_COMPLETE":
+        return ""
+    return stack["LastUpdatedTime"].isoformat()
 
 
 def changed(changes: ChangeSet | None, *, ask: bool) -> bool:

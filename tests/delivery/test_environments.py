@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,17 @@ def test_another_artifact_or_another_value_is_another_revision() -> None:
     assert first != deploying.revision("b", {"LogLevel": "INFO", "IndexShards": "4"})
     assert first != deploying.revision("a", {"LogLevel": "DEBUG", "IndexShards": "4"})
     assert len(first) == 64
+
+
+def test_protection_is_no_part_of_a_revision_and_a_failed_attempt_is() -> None:
+    first = deploying.revision("a", {"DeletionProtection": "true"})
+    assert first == deploying.revision("a", {"DeletionProtection": "false"})
+    moment = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
+    stack: Any = {"StackStatus": "UPDATE_ROLLBACK_COMPLETE", "LastUpdatedTime": moment}
+    failed = deploying.failed_at(stack)
+    assert first != deploying.revision("a", {"DeletionProtection": "true"}, failed_at=failed)
+    assert deploying.failed_at(stack | {"StackStatus": "UPDATE_COMPLETE"}) == ""
+    assert deploying.failed_at(None) == ""
 
 
 @pytest.mark.parametrize("word", ["", "yes", "prod"])

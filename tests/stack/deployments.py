@@ -1,8 +1,13 @@
 """Deployments by `make deploy`, into the emulator instead of AWS."""
 
+import re
 import shlex
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from delivery import deploy as deploying
 from delivery.aws import Account
 from local.artifact import machine_architecture
 
@@ -48,3 +53,32 @@ Resources:
         )
     )
     return packed
+
+
+def transform_with_the_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let SAM's transform see each deployment's revision, as it does on AWS.
+
+    The emulator's sees the parameters' defaults alone, and so publishes no later version.
+    """
+    revisions: list[str] = []
+    pack, revision = deploying.pack, deploying.revision
+
+    def known_revision(*args: Any, **kwargs: Any) -> str:
+        revisions.append(revision(*args, **kwargs))
+        return revisions[-1]
+
+    def pack_for_it(*args: Any, **kwargs: Any) -> Path:
+        packed = pack(*args, **kwargs)
+        found = packed.read_text()
+        asked = re.sub(
+            r"(?ms)(^  Revision:.*?\n    Default: ).*?$",
+            rf"\g<1>'{revisions[-1]}'",
+            found,
+            count=1,
+        )
+        assert asked != found
+        packed.write_text(asked)
+        return packed
+
+    monkeypatch.setattr(deploying, "revision", known_revision)
+    monkeypatch.setattr(deploying, "pack", pack_for_it)

@@ -12,7 +12,13 @@ from delivery.__main__ import main
 from delivery.aws import Account, api_url
 from local.errors import StackError
 from local.tokens import request_token
-from tests.stack.deployments import deployed, parameters, with_a_failing_resource
+from tests.factories.published import versions_of
+from tests.stack.deployments import (
+    deployed,
+    parameters,
+    transform_with_the_revision,
+    with_a_failing_resource,
+)
 
 
 @pytest.mark.timeout(900)
@@ -164,3 +170,24 @@ def published() -> list[str]:
     name = Account().outputs("tandem-prod")["ApiFunctionName"]
     found = boto3.client("lambda").list_versions_by_function(FunctionName=name)["Versions"]
     return [one["Version"] for one in found]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("emulator")
+def test_a_release_publishes_versions_and_the_newest_three_stay(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    transform_with_the_revision(monkeypatch)
+    assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 0, capfd.readouterr()
+    function = Account().outputs("tandem-dev")["WorkerFunctionName"]
+    assert versions_of(function) == ["$LATEST", "1"]
+    for number, address in enumerate(("a@example.com", "b@example.com", ""), start=2):
+        given = parameters(AlarmEmail=address) if address else parameters()
+        assert main(["deploy", "dev", "--parameters", given, "--yes"]) == 0, capfd.readouterr()
+        assert versions_of(function)[-1] == str(number)
+        live = Account().functions.get_alias(FunctionName=function, Name="live")
+        assert live["FunctionVersion"] == str(number)
+    assert versions_of(function) == ["$LATEST", "2", "3", "4"]
+    # The same again is no release.
+    assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 0, capfd.readouterr()
+    assert "nothing to change" in capfd.readouterr().out

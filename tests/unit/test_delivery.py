@@ -54,6 +54,14 @@ def test_a_new_version_is_published_for_another_revision_of_code_or_parameters()
     assert all(RESOURCES[name]["Properties"]["AutoPublishAliasAllProperties"] for name in SERVING)
 
 
+def test_a_revision_changes_each_function_that_it_publishes_a_version_of() -> None:
+    # CloudFormation fails where a function is as its last version: "A version for this Lambda
+    # function exists". A parameter such as AlarmEmail changes the revision, and else no function.
+    made = deployed()["canary"]["Resources"]
+    for name in SERVING:
+        assert f"Revision {'a' * 64}" in str(made[name]["Properties"]["Description"])
+
+
 def test_traffic_moves_after_the_canary_and_back_on_an_alarm() -> None:
     made = deployed()["canary"]
     groups = resources_of(made, "AWS::CodeDeploy::DeploymentGroup")
