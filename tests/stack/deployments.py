@@ -29,17 +29,7 @@ def deployed(stack_name: str) -> dict[str, str]:
     return {one["ParameterKey"]: one["ParameterValue"] for one in found}
 
 
-def with_a_failing_resource(packed: Path) -> Path:
-    """Add to a packed template a resource that CloudFormation makes last, and cannot make.
-
-    Args:
-        packed: the template.
-    """
-    packed.write_text(
-        packed.read_text().replace(
-            "\nResources:\n",
-            """
-Resources:
+REFUSED = """
   NobodySignals:
     Type: AWS::CloudFormation::WaitConditionHandle
   Refused:
@@ -48,11 +38,35 @@ Resources:
     Properties:
       Handle: !Ref NobodySignals
       Timeout: "1"
-""",
-            1,
+"""
+"""A resource that CloudFormation makes last, and cannot make."""
+
+NETWORK = """
+  Network:
+    Type: AWS::EC2::VPC
+    Properties:
+      CidrBlock: 10.0.0.0/24
+"""
+"""A resource that can be deleted as long as nobody has put another into it."""
+
+
+def add_to_the_template(monkeypatch: pytest.MonkeyPatch, resources: str) -> None:
+    """Deploy more than the template says.
+
+    Args:
+        monkeypatch: until it is undone.
+        resources: the further resources as the template would have them.
+    """
+    pack = deploying.pack
+
+    def pack_more(*args: Any, **kwargs: Any) -> Path:
+        packed = pack(*args, **kwargs)
+        packed.write_text(
+            packed.read_text().replace("\nResources:\n", f"\nResources:{resources}", 1)
         )
-    )
-    return packed
+        return packed
+
+    monkeypatch.setattr(deploying, "pack", pack_more)
 
 
 def transform_with_the_revision(monkeypatch: pytest.MonkeyPatch) -> None:

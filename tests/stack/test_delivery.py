@@ -14,10 +14,12 @@ from local.errors import StackError
 from local.tokens import request_token
 from tests.factories.published import versions_of
 from tests.stack.deployments import (
+    NETWORK,
+    REFUSED,
+    add_to_the_template,
     deployed,
     parameters,
     transform_with_the_revision,
-    with_a_failing_resource,
 )
 
 
@@ -86,21 +88,13 @@ def ring(stack_name: str, alarm: str) -> None:
     Account().alarms.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
 
 
-def fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let deployments fail when nearly everything is made."""
-    pack = deploying.pack
-    monkeypatch.setattr(
-        deploying, "pack", lambda *args, **kwargs: with_a_failing_resource(pack(*args, **kwargs))
-    )
-
-
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("emulator")
 def test_a_first_deployment_that_fails_is_told_freed_and_made_again(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as failing:
-        fail(failing)
+        add_to_the_template(failing, REFUSED)
         assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 1
     said = capfd.readouterr().err
     assert "failed and was rolled back" in said
@@ -120,7 +114,7 @@ def test_a_first_deployment_that_fails_is_told_freed_and_made_again(
     # A later one that fails leaves the stack as it was.
     before = deployed("tandem-dev")
     with monkeypatch.context() as failing:
-        fail(failing)
+        add_to_the_template(failing, REFUSED)
         changed = parameters(LogLevel="DEBUG")
         assert main(["deploy", "dev", "--parameters", changed, "--yes"]) == 1
     said = capfd.readouterr().err
@@ -129,6 +123,34 @@ def test_a_first_deployment_that_fails_is_told_freed_and_made_again(
     assert deployed("tandem-dev") == before
     assert main(["destroy", "dev"]) == 0, capfd.readouterr()
     assert "aws dynamodb delete-table --table-name" in capfd.readouterr().out
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("emulator")
+def test_a_deletion_that_fails_names_what_stays_in_its_way(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add_to_the_template(monkeypatch, NETWORK)
+    assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 0, capfd.readouterr()
+    network = Account().physical_ids("tandem-dev")["Network"]
+    ec2: Any = boto3.client("ec2")
+    subnet = ec2.create_subnet(VpcId=network, CidrBlock="10.0.0.0/28")["Subnet"]["SubnetId"]
+    capfd.readouterr()
+
+    assert main(["destroy", "dev"]) == 1
+    said = capfd.readouterr().err
+    assert "(DELETE_FAILED)" in said
+    assert "Network: " in said
+    assert "--retain-resources Network" in said
+    assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 1
+    said = capfd.readouterr().err
+    assert "(DELETE_FAILED)" in said
+    assert "Network: " in said
+
+    ec2.delete_subnet(SubnetId=subnet)
+    assert main(["destroy", "dev"]) == 0, capfd.readouterr()
+    assert main(["destroy", "dev"]) == 1
+    assert "There is no stack" in capfd.readouterr().err
 
 
 @pytest.mark.timeout(900)
