@@ -35,6 +35,13 @@ _BEYOND_JSON_SCHEMA = re.compile(
     r"|Value error, a (file name|content type) must .*"
     r"|Value error, blocks x block_mb must be at most \d+"
     r"|Value error, rows must have 1 to \d+ different columns, not \d+"
+    r"|Value error, a type must be one of .*"
+    r"|Value error, \w+ and \w+ must be different characters"
+    r"|Value error, escape (must be another character than|needs) .*"
+    r"|Value error, options\.\w+ says nothing of \w+"
+    r"|Value error, (options are given for .*|give options by the names in uploads)"
+    r"|Value error, names of uploads must differ in more than case"
+    r"|Value error, limit goes without to: .*"
 )
 """Rules for valid data that the document tells in words only."""
 

@@ -91,6 +91,9 @@ class Scene(Ground):
             if path.name != "processors":
                 (folder / path.name).symlink_to(path)
         (folder / "processors").mkdir()
-        for path in [*(BUILD / name / "processors").glob("*.py"), *PROCESSORS.glob("*.py")]:
+        built = [
+            path for path in (BUILD / name / "processors").iterdir() if path.stem != "__pycache__"
+        ]
+        for path in [*built, *PROCESSORS.glob("*.py")]:
             (folder / "processors" / path.name).symlink_to(path)
         return folder

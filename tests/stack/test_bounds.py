@@ -72,7 +72,7 @@ TABLES: dict[str, tuple[Callable[[], bytes], str]] = {
     "100,000 columns": (wide, "more than 500 columns"),
     "a row of 20 MB": (lambda: b"a\n" + b"x" * 20_000_000, "a line is too long"),
     "a gzip file cut short": (lambda: gzip.compress(b"a\n1\n" * 999)[:20], "cut short"),
-    "another format": (lambda: b"PAR1\x00\xff\x00PAR1", "not UTF-8"),
+    "another format": (lambda: b"PAR1\x00\xff\x00PAR1", "not of its format"),
     "no names": (lambda: b"\n\n", "must name the columns"),
 }
 

@@ -23,7 +23,8 @@ from processors.tables.limits import (
 )
 from processors.tables.options import ReadOptions
 from processors.tables.table import TableInput, TableSource
-from tandem.processing import SavedFile, TaskContext, Upload, WholeNumber, processor
+from tandem.processing import SavedFile, TaskContext, Upload, processor
+from tandem.processing.numbers import NUMBERS_ONLY
 
 MAX_SQL_CHARACTERS = 10_000
 MAX_RESULT_ROWS = 10_000
@@ -31,6 +32,8 @@ DEFAULT_ROWS = 1000
 MAX_TABLES = 8
 
 TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+_NO_OTHER_NAMES = Field(json_schema_extra={"additionalProperties": False})
+"""Pydantic's schema says what names of the pattern hold, and nothing of others."""
 
 
 def _read_options(value: Any, _: object) -> ReadOptions | dict[str, ReadOptions]:
@@ -68,7 +71,7 @@ class Input(TableSource):
         },
     )
 
-    uploads: dict[TableName, Upload] | None = Field(
+    uploads: Annotated[dict[TableName, Upload], _NO_OTHER_NAMES] | None = Field(
         None,
         min_length=1,
         max_length=MAX_TABLES,
@@ -84,15 +87,16 @@ class Input(TableSource):
             }
         ],
     )
-    options: Annotated[ReadOptions | dict[TableName, ReadOptions], WrapValidator(_read_options)] = (
-        Field(
-            ReadOptions(),
-            description=(
-                "What to take for granted of the table, where what is assumed is wrong. With "
-                "`uploads`, such options by the names of their tables."
-            ),
-            examples=[{"delimiter": ";"}, {"orders": {"delimiter": ";"}, "customers": {}}],
-        )
+    options: Annotated[
+        ReadOptions | Annotated[dict[TableName, ReadOptions], _NO_OTHER_NAMES],
+        WrapValidator(_read_options),
+    ] = Field(
+        ReadOptions(),
+        description=(
+            "What to take for granted of the table, where what is assumed is wrong. With "
+            "`uploads`, such options by the names of their tables."
+        ),
+        examples=[{"delimiter": ";"}, {"orders": {"delimiter": ";"}, "customers": {}}],
     )
     sql: str = Field(
         min_length=1,
@@ -104,10 +108,8 @@ class Input(TableSource):
         ),
         examples=["SELECT city, sum(amount) AS total FROM data GROUP BY city ORDER BY total DESC"],
     )
-    limit: WholeNumber | None = Field(
+    limit: Annotated[int, Field(ge=1, le=MAX_RESULT_ROWS), NUMBERS_ONLY] | None = Field(
         None,
-        ge=1,
-        le=MAX_RESULT_ROWS,
         description=f"How many rows to return at most; {DEFAULT_ROWS} by default. Not with `to`.",
         examples=[100],
     )

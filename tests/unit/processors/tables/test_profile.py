@@ -113,14 +113,7 @@ class TestTop:
         assert column.distinct == pytest.approx(20_002, rel=0.1)
 
     def test_of_a_column_that_memory_does_not_hold_is_as_if_not_counted(self, monkeypatch):
-        connect = duckdb.connect
-
-        def connect_with_little(**settings):
-            connection = connect(**settings)
-            connection.execute("SET max_temp_directory_size = '1MiB'")
-            return connection
-
-        monkeypatch.setattr(duckdb, "connect", connect_with_little)
+        monkeypatch.setattr(database, "SPILL_LIMIT", "8MiB")
         monkeypatch.setattr(database, "MEMORY_LIMIT", "64MiB")
         monkeypatch.setattr(counting, "MAX_COUNTED_BYTES", 1 << 40)
         monkeypatch.setattr(table, "SMALL_FILE_BYTES", 0)

@@ -183,7 +183,11 @@ def test_a_few_bytes_that_stand_for_gigabytes_end_in_time_and_for_good(parquet_b
     assert len(parquet_bomb) < 1 << 20
     monkeypatch.setattr("processors.tables.database.MAX_SECONDS", 1.0)
     started = time.monotonic()
-    assert reason("t.parquet", parquet_bomb) == "the table takes longer than 1 s"
+    # Which of its bounds it meets first depends on the machine.
+    assert reason("t.parquet", parquet_bomb) in {
+        "the table takes longer than 1 s",
+        "the table needs more than the 384MiB that a task may use",
+    }
     assert time.monotonic() - started < 15
 
 
