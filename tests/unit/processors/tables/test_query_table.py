@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import subprocess
 import sys
 import time
@@ -252,7 +253,9 @@ class TestProcess:
             process.command(), env=process.environment(), check=False,
             input=json.dumps(request).encode(), stdout=subprocess.PIPE,
         )  # fmt: skip
-        assert (ended.returncode, ended.stdout) == (-14, b"")
+        # By its alarm, or by its bound of CPU time, whichever is first.
+        assert ended.returncode in {-signal.SIGALRM, -signal.SIGKILL}
+        assert ended.stdout == b""
         assert time.monotonic() - begun < 10
 
     def test_its_environment_holds_no_secret(self, monkeypatch):
