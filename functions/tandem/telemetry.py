@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from functools import cached_property
 from io import FileIO, TextIOWrapper
 from typing import TextIO, cast
 
@@ -12,6 +13,7 @@ from tandem.startup import without
 # where there is none: a request that needs no AWS service need not import its SDK.
 with without("botocore"):
     from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 
 PROCESSORS = "processors"
 """The logger of a processor's module, `logging.getLogger(__name__)`, is below this one."""
@@ -52,7 +54,16 @@ class _WithoutText(logging.Filter):
         return True
 
 
-logger = Logger(stream=cast("TextIO", _Output(sys.stdout)), use_rfc3339=True, utc=True)
+class _Logger(Logger):
+    """A logger that puts ids on its lines whatever a processor beside them does to its handler."""
+
+    @cached_property
+    def registered_formatter(self) -> BasePowertoolsFormatter:
+        """Return the formatter that it was made with, which has the ids."""
+        return super().registered_formatter
+
+
+logger = _Logger(stream=cast("TextIO", _Output(sys.stdout)), use_rfc3339=True, utc=True)
 """Writes JSON lines; its level and the service's name are read from POWERTOOLS_* variables."""
 
 

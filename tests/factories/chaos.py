@@ -244,6 +244,15 @@ def _tell_logging(_ctx: TaskContext) -> Any:
     logging.disable(logging.CRITICAL)
 
 
+def _take_formatter(_ctx: TaskContext) -> Any:
+    """Leave the handler without its formatter while the mates begin and end."""
+    handler = logging.getLogger().handlers[0]
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    time.sleep(0.2)
+    handler.setFormatter(None)
+    time.sleep(0.2)
+
+
 def _change_environment(_ctx: TaskContext) -> Any:
     os.environ["PATH"] = os.environ["LEFT_OVER"] = "x"
     os.environ["TZ"] = "Pacific/Auckland"
@@ -277,6 +286,7 @@ PROCESS_CHANGES: dict[str, Callable[[TaskContext], Any]] = {
     "socket-timeout": lambda _ctx: socket.setdefaulttimeout(0.001),
     "warnings": lambda _ctx: warnings.simplefilter("error"),
     "logging": _tell_logging,
+    "formatter": _take_formatter,
     "decimal-context": _set_decimals,
     "context-variable": lambda _ctx: LEFT_OVER.set("left"),
 }

@@ -1,11 +1,13 @@
 """Whatever a processor does ends its own attempt, and harms no mate and no later task."""
 
 import json
+import logging
 import os
 import sys
 from io import FileIO, StringIO, TextIOWrapper
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from tandem.domain.clock import SystemClock
 from tandem.domain.task import State, Task
 from tandem.processing.catalogue import Catalogue
+from tandem.telemetry import logger
 from tandem.testing import MemoryWiring
 from tests.factories import chaos
 from tests.factories.chaos import ATTEMPT_ENDS, NO_OUTPUT, PROCESS_CHANGES, SECRET, SUCCEEDS
@@ -107,6 +110,25 @@ def test_what_a_processor_does_to_its_process_harms_no_later_task(
     lines = [json.loads(text) for text in log.getvalue().replace("\0", "").splitlines()]
     ended = [line["task_id"] for line in lines if line["message"] == "attempt ended"]
     assert {task.task_id, after.task_id} <= set(ended)
+
+
+def test_a_formatter_that_is_left_changed_harms_no_later_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handler = logger.registered_handler
+    monkeypatch.setattr(handler, "formatter", logging.Formatter("%(message)s"))
+    wiring = make()
+    (task,) = run_beside_mates(wiring, "ok")
+    assert task.state is State.SUCCEEDED
+    context = SimpleNamespace(
+        function_name="worker",
+        memory_limit_in_mb=512,
+        invoked_function_arn="arn:aws:lambda:eu-north-1:123456789012:function:worker",
+        aws_request_id="1",
+    )
+    assert (
+        logger.inject_lambda_context(lambda event, context: "answered")({}, context) == "answered"
+    )
 
 
 @pytest.mark.parametrize("how", sorted(FORKS))
