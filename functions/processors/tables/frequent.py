@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import batched
 
 from processors.tables.counting import bin_of_sql, shown_sql
-from processors.tables.profile_bounds import CERTAIN_SHARE, TOP_VALUES
+from processors.tables.profile_bounds import CERTAIN_SHARE
 from processors.tables.profiled_column import ProfiledColumn, Query
 
 _COLUMNS_AT_ONCE = 50
@@ -15,42 +15,44 @@ def find_frequent(query: Query, view: str, columns: Sequence[ProfiledColumn], ro
     """Find the frequent values of columns that are not counted, and how many each bin has.
 
     Both are counted exactly: one pass monitors the values that seem frequent, the other counts
-    them. A value that makes up more than one row of CERTAIN_SHARE cannot slip through.
+    them. A value that makes up more than one row of CERTAIN_SHARE cannot slip through. Each pass
+    holds no more than the values that it monitors, however long the table is.
     """
     for some in batched(columns, _COLUMNS_AT_ONCE, strict=False):
         monitored = ", ".join(
-            f"approx_top_k({column.key}, {CERTAIN_SHARE}) AS {column.c}" for column in some
+            f"approx_top_k({_key_sql(column)}, {CERTAIN_SHARE}) AS {column.c}" for column in some
         )
         query(f"CREATE OR REPLACE TEMP TABLE monitored AS SELECT {monitored} FROM {view}")  # noqa: S608
-        for column in some:
-            # In a table of its own it is known to be small: a join holds it, not the other side.
-            query(
-                f"CREATE OR REPLACE TEMP TABLE monitored_{column.c} AS "  # noqa: S608  # our names
-                f"SELECT unnest({column.c}) AS v FROM monitored"
-            )
-        keys = ", ".join(f"{column.key} AS {column.c}" for column in some)
-        counts = " UNION ALL ".join(
-            _counts_sql(n, column, rows // CERTAIN_SHARE) for n, column in enumerate(some)
-        )
-        found = query(f"WITH seen AS (SELECT {keys} FROM {view}) {counts}")  # noqa: S608
-        for n, column in enumerate(some):
-            counted = [entry for i, *entry in found if i == n]
-            column.take_top((value, count) for _, value, count in counted if value is not None)
+        counts = ", ".join(part for column in some for part in _counts_sql(column))
+        [found] = query(f"SELECT {counts} FROM {view}")  # noqa: S608  # our names
+        for column, often, in_bins in zip(some, found[::2], found[1::2], strict=True):
+            column.take_top((value, n) for value, n in often if n > rows // CERTAIN_SHARE)
             bins: dict[int | None, int] = defaultdict(int)
-            bins |= {number: count for number, value, count in counted if value is None}
+            bins |= dict(enumerate(in_bins))
             column.take_bins(bins)
 
 
-def _counts_sql(number: int, column: ProfiledColumn, more_than: int) -> str:
-    """Return SQL for rows of a frequent value and its count, and of a bin and its count."""
-    sql = (
-        f"(SELECT {number}, NULL, {shown_sql('v', column)}, count(*) AS n "  # noqa: S608  # our names
-        f"FROM (SELECT {column.c} AS v FROM seen) SEMI JOIN monitored_{column.c} USING (v) "
-        f"GROUP BY v HAVING n > {more_than} ORDER BY n DESC, v LIMIT {TOP_VALUES})"
-    )
-    if column.bins:
-        sql += (
-            f" UNION ALL SELECT {number}, {bin_of_sql(column.c, column)} AS bin, NULL, count(*) "  # noqa: S608
-            "FROM seen GROUP BY bin"
-        )
-    return sql
+def _key_sql(column: ProfiledColumn) -> str:
+    # A histogram makes doubles of decimals.
+    return f"CAST({column.key} AS VARCHAR)" if column.group == "decimal" else column.key
+
+
+def _counts_sql(column: ProfiledColumn) -> tuple[str, str]:
+    """Return SQL for the rows of each monitored value, and for the rows of each bin."""
+    values = f"(SELECT {column.c} FROM monitored)"  # noqa: S608  # our names
+    if column.group == "float":
+        values = f"list_filter({values}, lambda x: NOT isnan(x))"
+    # Beyond its bins a histogram has one more entry, for all other values: it is the last.
+    often = f"map_entries(histogram_exact({_key_sql(column)}, {values}))[:len({values})]"
+    shown = f"list_transform({often}, lambda x: ROW({shown_sql('x.key', column)}, x.value))"
+    if column.group == "float":  # a histogram never counts NaN
+        nan = shown_sql(f"CAST('nan' AS {column.type})", column)
+        shown = f"list_append({shown}, ROW({nan}, count(*) FILTER (isnan({column.c}))))"
+    return shown, _bins_sql(column)
+
+
+def _bins_sql(column: ProfiledColumn) -> str:
+    if not column.bins:
+        return "CAST([] AS BIGINT[])"
+    number, numbers = bin_of_sql(column.c, column), list(range(column.bins.count))
+    return f"map_values(histogram_exact({number}, {numbers}))[:{column.bins.count}]"

@@ -103,6 +103,39 @@ class TestTop:
         column = summarize("t.csv", "x\n" + "\n".join(texts) + "\n").columns[0]
         assert top(column) == [(f"tail-{n:04}", 400 - 5 * n) for n in range(10)]
 
+    @pytest.mark.parametrize(
+        ("sql_type", "value", "shown"),
+        [
+            ("INTEGER", "7", "7"),
+            ("DECIMAL(3,3)", "-.5", "-0.500"),
+            ("DECIMAL(38,3)", "12345678901234567890.5", "12345678901234567890.500"),
+            ("FLOAT", "0.1", "0.1"),
+            ("DOUBLE", "'nan'", "nan"),
+            ("DOUBLE", "'inf'", "inf"),
+            ("VARCHAR", "''", ""),
+            ("BLOB", "'\\xFFa'", "ff61"),
+            ("DATE", "'0044-03-15 (BC)'", "0044-03-15 (BC)"),
+            ("TIME", "'10:00:00.5'", "10:00:00.5"),
+            ("TIMESTAMP_NS", "'2024-01-05 10:00:00.000000001'", "2024-01-05T10:00:00.000000001"),
+            ("TIMESTAMPTZ", "'2024-01-05 10:00:00+02'", "2024-01-05T08:00:00Z"),
+            ("UUID", "'e5a3024a-a146-461f-908c-4b0bb5f23c86'",
+                "e5a3024a-a146-461f-908c-4b0bb5f23c86"),
+            ("BIT", "'101'", "101"),
+            ("BOOLEAN", "true", "true"),
+            ("INTERVAL", "'1 day'", "1 day"),
+            ("INTEGER[]", "[1, 2]", "[1,2]"),
+            ("STRUCT(a DECIMAL(2,2))", "{'a': .5}", '{"a":0.50}'),
+        ],
+    )  # fmt: skip
+    def test_of_a_column_that_is_not_counted_has_every_type(
+        self, nothing_fits, summarize_select, sql_type, value, shown
+    ):
+        output = summarize_select(
+            f"SELECT CASE WHEN range < 70 THEN {value}::{sql_type} END AS x FROM range(100)"  # noqa: S608
+        )
+        assert not output.columns[0].exact
+        assert top(output.columns[0]) == [(shown, 70)]
+
     @pytest.mark.parametrize("first", [0, 9_000, 20_000])
     def test_of_a_column_that_is_not_counted_shows_what_is_certain(self, nothing_fits, first):
         texts = [f"once-{n}" for n in range(20_000)]
