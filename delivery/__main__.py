@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from delivery.costs import table
+from delivery.costs import price_table, rest_table, table
 from delivery.deploy import deploy
 from delivery.destroy import destroy
 from delivery.environments import NAMES
@@ -56,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     keep.add_argument("--record", action="store_true", help="write the last release's record")
     keep.set_defaults(command=lambda chosen: write() if chosen.record else check())
 
-    count = commands.add_parser("costs", help="print what a million tasks cost")
-    count.set_defaults(command=lambda _: print(table()))
+    count = commands.add_parser("costs", help="print the costs of a million tasks, and at rest")
+    count.set_defaults(command=lambda _: print(table(), rest_table(), price_table(), sep="\n\n"))
     return parser
 
 

@@ -99,6 +99,29 @@ def contradictions(template: Node, values: Mapping[str, str]) -> Iterator[str]:
             yield f"CallbackAllowedNetworks: {error}."
 
 
+def resources(template: Node, values: Mapping[str, str]) -> dict[str, Node]:
+    """Return the resources that a template makes with these values, one for each parameter."""
+    conditions = template["Conditions"]
+
+    def holds(node: Any) -> bool:
+        match node:
+            case {"Condition": name}:
+                return holds(conditions[name])
+            case {"Fn::And": parts}:
+                return all(holds(part) for part in parts)
+            case {"Fn::Or": parts}:
+                return any(holds(part) for part in parts)
+            case {"Fn::Not": [part]}:
+                return not holds(part)
+        return bool(_evaluate(node, values))
+
+    return {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if "Condition" not in resource or holds(conditions[resource["Condition"]])
+    }
+
+
 def _evaluate(node: Any, values: Mapping[str, Any]) -> Any:
     """Return what a function of the template's rules comes to."""
     match node:

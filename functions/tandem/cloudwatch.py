@@ -14,8 +14,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from tandem.domain.clock import Clock
-from tandem.domain.counts import Count
-from tandem.domain.report import Levels, Report, Totals
+from tandem.domain.report import Report, Totals
 from tandem.domain.report_text import outcomes
 from tandem.domain.sink import SinkState, most_behind
 from tandem.domain.tally import Durations, Percentiles
@@ -28,6 +27,9 @@ _METRIC_OF = {
     State.FAILED: "TasksFailed",
     State.CANCELLED: "TasksCancelled",
 }
+
+_SHOWN_BY_PROCESSOR = frozenset({State.SUCCEEDED, State.FAILED})
+"""Each metric of each processor costs as much as one of all of them: none that nothing reads."""
 
 _TAKEN_FOR = timedelta(days=14)
 """How old metrics may be that CloudWatch takes."""
@@ -122,21 +124,11 @@ def _emit_window(report: Report) -> None:
     metrics.add_metric("Retries", MetricUnit.Count, sum(count.retries for count in counts))
     metrics.add_metric("TasksFaulted", MetricUnit.Count, sum(count.faults for count in counts))
     metrics.add_metric("TasksLate", MetricUnit.Count, report.late_tasks)
-    if report.levels is not None:
-        _add_levels(metrics, report.levels)
+    # What queues hold is in SQS's own metrics, which cost nothing.
+    if report.levels is not None and report.levels.oldest_waiting_seconds is not None:
+        oldest = report.levels.oldest_waiting_seconds
+        metrics.add_metric("OldestWaiting", MetricUnit.Seconds, oldest)
     metrics.flush_metrics()
-
-
-def _add_levels(metrics: EphemeralMetrics, levels: Levels) -> None:
-    for name, unit, value in (
-        ("QueueWaiting", MetricUnit.Count, levels.waiting),
-        ("QueueDelayed", MetricUnit.Count, levels.delayed),
-        ("QueueInFlight", MetricUnit.Count, levels.in_flight),
-        ("DeadLetters", MetricUnit.Count, levels.dead_letters),
-        ("OldestWaiting", MetricUnit.Seconds, levels.oldest_waiting_seconds),
-    ):
-        if value is not None:
-            metrics.add_metric(name, unit, value)
 
 
 def _by_processor(report: Report) -> dict[str, Durations]:
@@ -148,14 +140,12 @@ def _by_processor(report: Report) -> dict[str, Durations]:
 def _emit_processor(report: Report, processor: str, durations: Durations) -> None:
     metrics = _of_window(report)
     metrics.add_dimension("processor", processor)
-    by_outcome: dict[State, Count] = {}
+    by_outcome: dict[State, int] = {}
     for series, count in report.counts.items():
         if series.processor == processor:
-            by_outcome[series.outcome] = by_outcome.get(series.outcome, Count()) + count
-    for outcome, count in by_outcome.items():
-        metrics.add_metric(_METRIC_OF[outcome], MetricUnit.Count, count.tasks)
-    attempts = sum(count.attempts for count in by_outcome.values())
-    metrics.add_metric("Attempts", MetricUnit.Count, attempts)
+            by_outcome[series.outcome] = by_outcome.get(series.outcome, 0) + count.tasks
+    for outcome in _SHOWN_BY_PROCESSOR & by_outcome.keys():
+        metrics.add_metric(_METRIC_OF[outcome], MetricUnit.Count, by_outcome[outcome])
     _add_percentiles(metrics, "QueueWait", durations.queue_wait)
     _add_percentiles(metrics, "RunTime", durations.run)
     metrics.flush_metrics()

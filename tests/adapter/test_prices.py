@@ -1,6 +1,9 @@
 """The table of costs: its counts are counted on the application, its page is what it computes."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -8,6 +11,9 @@ import pytest
 from delivery import costs as priced
 from local.paths import PROJECT
 from local.template import load_template
+from report.run import run
+from tandem.telemetry import logger
+from tests.adapter.conftest import Ports
 from tests.adapter.test_costs import ECHO, Costs
 
 type Item = dict[str, Any]
@@ -92,8 +98,72 @@ def test_an_online_task_takes_as_many_write_units_as_are_priced(
     assert table.units == priced.ONLINE_WRITES
 
 
+@pytest.mark.filterwarnings("ignore:This metric doesn't meet the requirements")  # of the past
+def test_a_run_of_the_report_at_rest_takes_as_much_as_is_priced(
+    counted: tuple[Costs, Table],
+    on_moto: Ports,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A query of nothing is half a unit, and an item below 4 KB, read as it is now, a whole one.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+    """
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Tandem/test")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "report")
+    costs, table = counted
+    costs.wiring.report_store, costs.wiring.sink_store = on_moto.reports, on_moto.sinks
+    for _ in range(3):  # until it has nothing to catch up with
+        costs.clock.advance(60)
+        run(costs.wiring)
+    units: Counter[str] = Counter()
+    dynamodb, sqs = clients_of(on_moto)
+    capsys.readouterr()
+    monkeypatch.setattr(logger.registered_handler, "stream", log := StringIO())
+    dynamodb.meta.events.register(
+        "provide-client-params",
+        lambda params, model, **_: units.update(charged(model.name, params)),
+    )
+    sqs.meta.events.register("before-call", lambda **_: units.update(queue=1))
+    table.units = 0
+    costs.clock.advance(60)
+    run(costs.wiring)
+    units["write"] += table.units
+    assert units == priced.REPORT_CALLS
+    lines = (capsys.readouterr().out + log.getvalue()).splitlines()
+    assert sum(map(len, lines)) < priced.LOG_KB_REPORT * 1000
+    emitted = [json.loads(line) for line in lines if "_aws" in line]
+    names = [one["Metrics"] for line in emitted for one in line["_aws"]["CloudWatchMetrics"]]
+    assert sum(map(len, names)) == priced.METRICS_AT_REST
+
+
+def clients_of(ports: Ports) -> tuple[Any, Any]:
+    assert ports.clients is not None
+    return ports.clients.dynamodb, ports.clients.sqs
+
+
+def charged(operation: str, params: Item) -> dict[str, float]:
+    """Return the units that a call of the table is charged for, when it finds nothing larger."""
+    read = 1.0 if params.get("ConsistentRead") else 0.5
+    match operation:
+        case "Query" | "GetItem":
+            return {"read": read}
+        case "BatchGetItem":
+            asked = params["RequestItems"].values()
+            return {
+                "read": sum(
+                    len(one["Keys"]) * (1.0 if one.get("ConsistentRead") else 0.5) for one in asked
+                )
+            }
+        case "TransactWriteItems":
+            return {"write": 2.0 * len(params["TransactItems"])}
+    return {}
+
+
 def test_the_page_shows_what_is_computed() -> None:
-    assert priced.table() in (PROJECT / "docs" / "deploy.md").read_text()
+    page = (PROJECT / "docs" / "deploy.md").read_text()
+    for table in (priced.table(), priced.rest_table(), priced.price_table()):
+        assert table in page
 
 
 def test_the_sum_is_of_its_parts() -> None:

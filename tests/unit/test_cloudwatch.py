@@ -52,9 +52,9 @@ def test_a_window_is_emitted_in_all_and_by_processor_with_the_windows_time(
     assert (whole["WindowsClosed"], whole["service"]) == ([1.0], "report")
     assert "processor" not in whole
     assert echo["processor"] == "echo"
+    assert (whole["Attempts"], "Attempts" in echo) == ([6.0], False)
     for line in (whole, echo):
         assert (line["TasksSucceeded"], line["TasksFailed"]) == ([2.0], [1.0])
-        assert line["Attempts"] == [6.0]
         moment = datetime.fromtimestamp(line["_aws"]["Timestamp"] / 1000, UTC)
         assert moment == report.window.start
         assert line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Tandem/test"
@@ -71,12 +71,21 @@ def test_a_window_that_is_emitted_again_says_the_same(
     assert emitted(report, printed) == emitted(report, printed)
 
 
-def test_levels_are_emitted_where_the_report_has_them(printed: pytest.CaptureFixture[str]) -> None:
+def test_of_levels_what_no_queue_says_is_emitted_where_the_report_has_it(
+    printed: pytest.CaptureFixture[str],
+) -> None:
     (without,) = emitted(recent_report(), printed)
-    assert "QueueWaiting" not in without
+    assert "OldestWaiting" not in without
     (line,) = emitted(replace(recent_report(), levels=LEVELS), printed)
-    names = ("QueueWaiting", "QueueDelayed", "QueueInFlight", "DeadLetters", "OldestWaiting")
-    assert [line[name] for name in names] == [[1.0], [2.0], [3.0], [4.0], [0.0]]
+    assert line["OldestWaiting"] == [0.0]
+    assert line.keys().isdisjoint({"QueueWaiting", "QueueInFlight", "DeadLetters"})
+
+
+def test_a_cancelled_task_is_counted_of_all_processors_alone(
+    printed: pytest.CaptureFixture[str],
+) -> None:
+    whole, echo = emitted(recent_report(State.CANCELLED), printed)
+    assert (whole["TasksCancelled"], "TasksCancelled" in echo) == ([1.0], False)
 
 
 UNKNOWN = Levels(
@@ -93,9 +102,7 @@ def test_levels_that_are_not_known_are_neither_emitted_nor_logged(
     log: StringIO, printed: pytest.CaptureFixture[str]
 ) -> None:
     (line,) = emitted(replace(recent_report(), levels=replace(UNKNOWN, dead_letters=4)), printed)
-    names = {"QueueWaiting", "QueueDelayed", "QueueInFlight", "OldestWaiting"}
-    assert line.keys().isdisjoint(names)
-    assert line["DeadLetters"] == [4.0]
+    assert "OldestWaiting" not in line
     logged = json.loads(log.getvalue())
     assert logged.keys().isdisjoint({"waiting", "in_flight"})
     assert logged["dead_letters"] == 4

@@ -125,11 +125,16 @@ def test_what_a_window_says_is_never_summed() -> None:
     }
 
 
-def test_what_a_report_has_of_all_processors_and_of_each_is_shown() -> None:
-    shown = {one.name for one in metrics()} | {search[4] for search in searches()}
-    # The queue itself says how much is in it, and of more than one moment in a minute.
-    told_by_queues = {"QueueWaiting", "QueueDelayed", "QueueInFlight", "DeadLetters"}
-    assert {name for _, name, _ in WRITTEN} == (shown & {n for _, n, _ in WRITTEN}) | told_by_queues
+def test_what_is_written_is_read_with_its_dimensions_by_the_dashboard_or_an_alarm() -> None:
+    read = {(one.name, frozenset(key for key, _ in one.dimensions)) for one in metrics()}
+    read |= {(search[4], frozenset(search.group(2, 3))) for search in searches()}
+    read |= {
+        (one.name, frozenset(key for key, _ in one.dimensions))
+        for alarm in ALARMS.values()
+        for one in of_alarm(alarm)
+    }
+    written = {(name, frozenset(key for key, _ in dimensions)) for _, name, dimensions in WRITTEN}
+    assert written - read == set()
 
 
 def test_lines_of_processors_and_sinks_are_told_apart() -> None:
