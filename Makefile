@@ -53,6 +53,7 @@ check: setup .venv-checkov/.passed ## Check style, types, the template, security
 	$(BIN)/mypy --strict functions artifact checks local delivery benchmarks contract client
 	$(BIN)/python -m local.budget
 	$(BIN)/cfn-lint
+	$(BIN)/python -m checks.deployments
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github
 	.venv-sam/bin/sam validate --lint

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from delivery.parameters import resources
+from delivery.parameters import defaults, resources
 from local.template import load_template
 
 SECONDS_API, MEMORY_API_GB = 0.03, 1.0
@@ -162,8 +162,7 @@ def at_rest(values: Mapping[str, str] | None = None) -> list[Share]:
         values: of the template's parameters, over their defaults.
     """
     template = load_template()
-    defaults = {name: str(one.get("Default", "")) for name, one in template["Parameters"].items()}
-    made = resources(template, defaults | dict(values or {}))
+    made = resources(template, defaults(template) | dict(values or {}))
     of_type: dict[str, list[dict[str, Any]]] = {}
     for resource in made.values():
         of_type.setdefault(resource["Type"], []).append(resource.get("Properties", {}))

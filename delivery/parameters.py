@@ -99,14 +99,19 @@ def contradictions(template: Node, values: Mapping[str, str]) -> Iterator[str]:
             yield f"CallbackAllowedNetworks: {error}."
 
 
-def resources(template: Node, values: Mapping[str, str]) -> dict[str, Node]:
-    """Return the resources that a template makes with these values, one for each parameter."""
-    conditions = template["Conditions"]
+def defaults(template: Node) -> dict[str, str]:
+    """Return the defaults of a template's parameters; the empty text for one that has none."""
+    declared = template["Parameters"]
+    return {name: str(one.get("Default", "")) for name, one in declared.items()}
+
+
+def conditions(template: Node, values: Mapping[str, str]) -> dict[str, bool]:
+    """Return which of a template's conditions hold with these values, one for each parameter."""
 
     def holds(node: Any) -> bool:
         match node:
             case {"Condition": name}:
-                return holds(conditions[name])
+                return holds(template["Conditions"][name])
             case {"Fn::And": parts}:
                 return all(holds(part) for part in parts)
             case {"Fn::Or": parts}:
@@ -115,11 +120,14 @@ def resources(template: Node, values: Mapping[str, str]) -> dict[str, Node]:
                 return not holds(part)
         return bool(_evaluate(node, values))
 
-    return {
-        name: resource
-        for name, resource in template["Resources"].items()
-        if "Condition" not in resource or holds(conditions[resource["Condition"]])
-    }
+    return {name: holds(node) for name, node in template["Conditions"].items()}
+
+
+def resources(template: Node, values: Mapping[str, str]) -> dict[str, Node]:
+    """Return the resources that a template makes with these values, one for each parameter."""
+    held = conditions(template, values) | {"": True}
+    found: dict[str, Node] = template["Resources"]
+    return {name: one for name, one in found.items() if held[one.get("Condition", "")]}
 
 
 def _evaluate(node: Any, values: Mapping[str, Any]) -> Any:
