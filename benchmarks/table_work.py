@@ -65,11 +65,11 @@ def main(arguments: list[str]) -> None:
 
 def _by_tandem(work: str, file: Path, target: Path) -> str:
     """Give the file to a processor; return why it refused, or nothing."""
-    from processors.tables import database, limits
+    from processors.tables import limits
     from tandem.processing import Permanent
 
     # What else runs on this machine takes time by the clock.
-    database.MAX_SECONDS, limits.QUERY_SECONDS = 3600.0, 3600
+    limits.TABLE_SECONDS, limits.QUERY_SECONDS = 3600.0, 3600
     from processors.tables import convert, query, summarize
 
     context = _context(file, target)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal, localcontext
 
-from processors.tables.profile_bounds import MAX_BINS
+from processors.tables.limits import MAX_BINS
 from processors.tables.profiled_column import Bins, Number
 
 _LARGEST = Decimal("1e300")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from processors.tables.assumed import Assumed
 from processors.tables.database import MAX_WRITTEN_BYTES
-from processors.tables.limits import TableFormat
+from processors.tables.limits import CONVERT_MIB_PER_SECOND, TableFormat, upload_mib
 from processors.tables.table import TableInput, open_table
 from tandem.processing import SavedFile, TaskContext, processor
 
@@ -63,7 +63,7 @@ class Output(BaseModel):
 @processor(
     "convert-table",
     time_limit=100,
-    upload_mib=lambda has: min((has.disk_mib - 192) / 2, has.seconds * 20),
+    upload_mib=lambda has: upload_mib(has, CONVERT_MIB_PER_SECOND, files=2),
 )
 def convert_table(data: Input, ctx: TaskContext) -> Output:
     """Convert a table, or inline rows, to a CSV, JSON Lines or Parquet file."""

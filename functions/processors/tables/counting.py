@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from processors.tables.bins import bin_sql
+from processors.tables.database import OutOfMemory
+from processors.tables.limits import MAX_BINS, TEXT_CHARACTERS, TOP_VALUES
 from processors.tables.plain_values import kind_of, text_sql
-from processors.tables.profile_bounds import MAX_BINS, TEXT_CHARACTERS, TOP_VALUES
 from processors.tables.profiled_column import ProfiledColumn, Query
-from tandem.processing import Permanent
 
 MAX_COUNTED_BYTES = 400 << 20
 """How much the groups of one pass may take, by estimate."""
@@ -106,9 +106,7 @@ def _counted(
     counts = " UNION ALL ".join(_counts_sql(n, share) for n, share in enumerate(shares))
     try:
         found = query(f"WITH seen AS (SELECT {values} FROM {view}) {counts}")  # noqa: S608
-    except Permanent as refused:
-        if not _is_out_of_memory(refused):
-            raise
+    except OutOfMemory:
         if len(shares) == 1:
             return []
         middle = len(shares) // 2
@@ -183,9 +181,3 @@ def _take(column: ProfiledColumn, counts: Sequence[_Counts]) -> None:
     ]
     if ranked:
         column.take_quartiles([number for number in ranked if number is not None])
-
-
-def _is_out_of_memory(refused: Permanent) -> bool:
-    import duckdb
-
-    return isinstance(refused.__context__, duckdb.OutOfMemoryException)

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from processors.tables.limits import TABLE_SECONDS
 from processors.tables.plain_values import NON_FINITE, quoted
 from tandem.processing import Permanent, TaskContext
 
@@ -24,9 +25,6 @@ MEMORY_LIMIT = "384MiB"
 SPILL_LIMIT = "192MiB"
 MAX_WRITTEN_BYTES = 1 << 30
 """The most that a task may write beside what its database spills: the disk is everybody's."""
-MAX_SECONDS = 90.0
-"""The longest that a task may work on one table, below the time limits of the processors: few bytes
-of Parquet can stand for any number of values, and another attempt would meet as many."""
 _WATCH_SECONDS = 0.2
 _INTERRUPT_SECONDS = 5.0
 
@@ -59,7 +57,7 @@ class Database:
         """What the view reads."""
         self._ctx = ctx
         self._writes_to = writes_to
-        self._over_at = time.monotonic() + MAX_SECONDS
+        self._over_at = time.monotonic() + TABLE_SECONDS
         self.stuck = False
         """Whether a statement did not end when it was interrupted."""
         self.relation = ""
@@ -77,8 +75,7 @@ class Database:
         try:
             return self._ended_in_time(lambda: self._connection.execute(sql, parameters).fetchall())
         except duckdb.OutOfMemoryException:
-            message = f"the table needs more than the {MEMORY_LIMIT} that a task may use"
-            raise Permanent(message) from None
+            raise OutOfMemory from None
         except duckdb.Error as error:
             if "No space left" in str(error):  # not the file's fault: worth another attempt
                 raise OSError(errno.ENOSPC, "the function's disk is full") from None
@@ -141,8 +138,15 @@ class Database:
             message = f"what the table becomes is larger than {MAX_WRITTEN_BYTES >> 20} MiB"
             raise Permanent(message)
         if time.monotonic() > self._over_at:
-            message = f"the table takes longer than {MAX_SECONDS:g} s"
+            message = f"the table takes longer than {TABLE_SECONDS:g} s"
             raise Permanent(message)
+
+
+class OutOfMemory(Permanent):
+    """The table needs more memory than a task may use."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the table needs more than the {MEMORY_LIMIT} that a task may use")
 
 
 class Unreadable(Permanent):

@@ -3,8 +3,8 @@
 from typing import Any
 
 from processors.tables.bins import moment_bins, number_bins
+from processors.tables.limits import TEXT_CHARACTERS
 from processors.tables.plain_values import text_sql
-from processors.tables.profile_bounds import TEXT_CHARACTERS
 from processors.tables.profiled_column import Lengths, Number, ProfiledColumn
 
 _FIXED_KEY_BYTES = 8

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import batched
 
 from processors.tables.counting import bin_of_sql, shown_sql
-from processors.tables.profile_bounds import CERTAIN_SHARE
+from processors.tables.limits import CERTAIN_SHARE
 from processors.tables.profiled_column import ProfiledColumn, Query
 
 _COLUMNS_AT_ONCE = 50

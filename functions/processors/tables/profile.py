@@ -8,8 +8,8 @@ from typing import Any
 from processors.tables.counting import count_values
 from processors.tables.figures import figures_sql, take_figures
 from processors.tables.frequent import find_frequent
+from processors.tables.limits import FIRST_ROWS, TEXT_CHARACTERS
 from processors.tables.plain_values import text_sql
-from processors.tables.profile_bounds import FIRST_ROWS, TEXT_CHARACTERS
 from processors.tables.profiled_column import ProfiledColumn, Query
 from processors.tables.quartiles import find_quartiles
 from processors.tables.table import Table

@@ -6,8 +6,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal, Protocol
 
+from processors.tables.limits import TOP_VALUES
 from processors.tables.plain_values import json_sql, kind_of
-from processors.tables.profile_bounds import TOP_VALUES
 
 Group = Literal["integer", "decimal", "float", "text", "moment", "ordered", "other"]
 """What figures a type has: `ordered` has a least and a greatest value, and `other` has neither."""

@@ -17,9 +17,11 @@ from processors.tables.limits import (
     MAX_COLUMNS,
     QUERY_FILE_BYTES,
     QUERY_MEMORY,
+    QUERY_MIB_PER_SECOND,
     QUERY_RESULT_BYTES,
     QUERY_SECONDS,
     TableFormat,
+    upload_mib,
 )
 from processors.tables.options import ReadOptions
 from processors.tables.table import TableInput, TableSource
@@ -215,7 +217,7 @@ class Output(BaseModel):
 @processor(
     "query-table",
     time_limit=100,
-    upload_mib=lambda has: min(has.disk_mib - 192, has.seconds * 20),
+    upload_mib=lambda has: upload_mib(has, QUERY_MIB_PER_SECOND, seconds=QUERY_SECONDS),
 )
 def query_table(data: Input, ctx: TaskContext) -> Output:
     """Run one SQL query over CSV, JSON Lines or Parquet tables, or over inline rows."""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from processors.tables.assumed import Assumed
-from processors.tables.profile_bounds import (
+from processors.tables.limits import (
     CERTAIN_SHARE,
     FIRST_ROWS,
     MAX_BINS,
+    PROFILE_MIB_PER_SECOND,
     TEXT_CHARACTERS,
     TOP_VALUES,
+    upload_mib,
 )
 from processors.tables.table import TableInput, open_table
 from tandem.processing import TaskContext, processor
@@ -142,7 +144,7 @@ class Output(BaseModel):
     "summarize-table",
     time_limit=100,
     cache_for=3600,
-    upload_mib=lambda has: min(has.disk_mib - 192, has.seconds * 20),
+    upload_mib=lambda has: upload_mib(has, PROFILE_MIB_PER_SECOND),
 )
 def summarize_table(data: Input, ctx: TaskContext) -> Output:
     """Profile each column of a CSV, JSON Lines or Parquet table, or of inline rows."""

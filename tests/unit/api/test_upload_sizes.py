@@ -55,7 +55,8 @@ def test_the_catalogue_says_what_each_processor_takes_on_this_deployment(
 
 def test_the_catalogue_of_the_templates_own_sizes(api: Api) -> None:
     found = taken(api)
-    assert found["summarize-table"] == {"online": 320 * MIB, "offline": 1856 * MIB}
+    assert found["summarize-table"] == {"online": int(20 * 10 * 1024 / 1769 * MIB), "offline": 900 * MIB}
+    assert found["query-table"] == {"online": 320 * MIB, "offline": 1856 * MIB}
     assert found["convert-table"] == {"online": 160 * MIB, "offline": 928 * MIB}
     assert api("GET", "/processors").json["limits"]["upload_bytes"] == UPLOAD_BYTES
 
