@@ -72,7 +72,7 @@ def test_the_page_on_sizes_says_what_the_samples_take() -> None:
         for size in (wiring.capacity.online(processor), wiring.capacity.offline(processor)):
             assert size is not None
             assert f" {size // 1024**2} " in " ".join(section.split()).replace(".", " "), name
-    table, converted = (wiring.catalogue[name] for name in ("summarize-table", "convert-table"))
+    table, converted = (wiring.catalogue[name] for name in ("query-table", "convert-table"))
     half = wiring.capacity.offline(converted)
     assert half is not None
     assert wiring.capacity.offline(table) == 2 * half
