@@ -14,11 +14,6 @@ from artifact.tree import files
 MUST_HOLD = (
     "fastapi",
     "pydantic",
-    "api",
-    "worker",
-    "callback",
-    "report",
-    "canary",
     "processors",
     "tandem",
 )

@@ -10,13 +10,13 @@ from typing import Any
 
 from benchmarks.process import Running
 from local.paths import PROJECT
-from tandem.adapters.dynamodb_reports import DynamoDBReportStore
-from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
-from tandem.domain.clock import whole_milliseconds
-from tandem.domain.report import Totals, compile_report
-from tandem.domain.tally import Tally
-from tandem.domain.window import Window
+from tandem.aws.dynamodb_reports import DynamoDBReportStore
+from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
+from tandem.clock import whole_milliseconds
 from tandem.limits import REPORT_GRACE
+from tandem.reports.report import Totals, compile_report
+from tandem.reports.tally import Tally
+from tandem.reports.window import Window
 from tandem.settings import Settings, read_settings
 from tests.factories.tasks import make_task
 from tests.stack.resources import Resources

@@ -21,11 +21,11 @@ from benchmarks.fault_tasks import (
     Planned,
 )
 from benchmarks.soak_audit import Audit, audit_reports
-from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
-from tandem.domain.task import Mode, State, Task, TaskError
-from tandem.domain.window import WINDOW
-from tandem.services.deliver import read_task_id
-from tandem.services.outcomes import TIMED_OUT
+from tandem.aws.sqs_dead_letters import SQSDeadLetterBox
+from tandem.reports.window import WINDOW
+from tandem.tasks.outcomes import TIMED_OUT
+from tandem.tasks.task import Mode, State, Task, TaskError
+from tandem.worker.deliver import read_task_id
 from tests.stack.stack import DeployedApp
 
 _TASK = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -8,9 +8,9 @@ from benchmarks.fault_receiver import Booking, Bookings
 from benchmarks.fault_stored import CRASHED, Stored
 from benchmarks.fault_tasks import CHARGING, PAYING, PAYING_PROCESSOR, PAYMENT, Planned
 from benchmarks.soak_audit import Audit
-from tandem.domain.effect import idempotency_key
-from tandem.domain.ids import TaskId
-from tandem.domain.task import InlinePayload, State, Task
+from tandem.ids import TaskId
+from tandem.tasks.effect import idempotency_key
+from tandem.tasks.task import InlinePayload, State, Task
 
 UNKNOWN = "EffectUnknown"
 

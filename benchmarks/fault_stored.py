@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 
 from benchmarks.soak_audit import Audit, stored_tasks
-from tandem.domain.task import HISTORY_RECORDS, State, Task
-from tandem.services.deliver import OUT_OF_TIME
-from tandem.services.execute import NOT_HELD
-from tandem.services.online import OUT_OF_BUDGET
-from tandem.services.outcomes import TIMED_OUT
+from tandem.tasks.execute import NOT_HELD
+from tandem.tasks.online import OUT_OF_BUDGET
+from tandem.tasks.outcomes import TIMED_OUT
+from tandem.tasks.task import HISTORY_RECORDS, State, Task
+from tandem.worker.deliver import OUT_OF_TIME
 from tests.stack.stack import DeployedApp
 
 CRASHED = "Crashed"

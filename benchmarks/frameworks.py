@@ -32,7 +32,7 @@ NOTHING = "`GET`: a handler that does nothing"
 HANDLERS = {
     NOTHING: "benchmarks.compared.bare.handler",
     THEIR_GET: "benchmarks.compared.resolver.get",
-    OUR_GET: "api.app.handler",
+    OUR_GET: "tandem.handlers.api.handler",
     THEIR_POST: "benchmarks.compared.resolver.post",
     OUR_POST: "benchmarks.compared.ours.post",
     THROUGH_THREE: "benchmarks.compared.ours.post_through_three",

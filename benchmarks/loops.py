@@ -13,14 +13,14 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from tandem.domain.clock import SystemClock
-from tandem.domain.ids import new_task_id
-from tandem.ports import Delivery
+from tandem.clock import SystemClock
+from tandem.ids import new_task_id
+from tandem.messages import Delivery
 from tandem.processing.pool import BoundedPool
-from tandem.services.deliver import read_task_id
 from tandem.telemetry import logger
 from tandem.trace import trace_id
-from worker.batch import run_batch
+from tandem.worker.batch import run_batch
+from tandem.worker.deliver import read_task_id
 
 RECORDS = 100
 WARM_UP = 3

@@ -17,10 +17,11 @@ STEPS = {
     "FastAPI and Pydantic": "import fastapi",
     "Powertools' Logger": "import tandem.telemetry",
     "Mangum and asyncio": "import mangum",
-    "settings and wiring": "import tandem.wiring, tandem.settings; tandem.settings.settings()",
-    "the application and its handler": "import api.app",
+    "settings and wiring": "import tandem.aws.wiring, tandem.settings; tandem.settings.settings()",
+    "the application and its handler": "import tandem.handlers.api",
     "the first request: its resource, the event loop, the lifespan, the answer": (
-        "answer = api.app.handler(EVENT, CONTEXT); assert answer['statusCode'] == 200, answer"
+        "answer = tandem.handlers.api.handler(EVENT, CONTEXT); "
+        "assert answer['statusCode'] == 200, answer"
     ),
 }
 """Each step's program. They look for no garbage, as the application's own start does not."""

@@ -17,10 +17,10 @@ import boto3
 import pydantic.v1  # which FastAPI imports for each field
 from aws_lambda_powertools import Logger, Metrics, Tracer
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
 from tandem.settings import settings
-from tandem.wiring import Wiring
+from tandem.aws.wiring import Wiring
 
 tracer = Tracer()
 metrics = Metrics()

@@ -53,11 +53,11 @@ def _in_own_process(size: int) -> Json:
 
 def _report(size: int) -> Json:
     """Close one window with so many tasks and return what that took."""
-    from tandem.adapters.dynamodb_reports import DynamoDBReportStore
-    from tandem.domain.report import compile_report
-    from tandem.domain.window import Window
+    from tandem.aws.dynamodb_reports import DynamoDBReportStore
     from tandem.processing.pool import BoundedPool
-    from tandem.services.report import Reports
+    from tandem.reports.closing import Reports
+    from tandem.reports.report import compile_report
+    from tandem.reports.window import Window
     from tandem.testing import FakeClock
 
     window = Window(datetime(2026, 1, 1, 12, tzinfo=UTC))
@@ -149,8 +149,8 @@ def _size(items: list[Json]) -> int:
 
 
 def _item(random: Random, start: datetime) -> Json:
-    from tandem.domain.clock import to_text
-    from tandem.domain.ids import time_ordered_uuid
+    from tandem.clock import to_text
+    from tandem.ids import time_ordered_uuid
 
     finished = start + timedelta(seconds=random.random() * 59)
     started = finished - timedelta(seconds=random.expovariate(1))

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.soak_plan import Planned
-from tandem.adapters.readers import from_item
-from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
-from tandem.domain.task import State, Task
-from tandem.domain.window import WINDOW, Window
+from tandem.aws.readers import from_item
+from tandem.aws.sqs_dead_letters import SQSDeadLetterBox
+from tandem.reports.window import WINDOW, Window
+from tandem.tasks.task import State, Task
 from tests.stack.prometheus import Kind, Prometheus
 from tests.stack.stack import DeployedApp
 

@@ -16,8 +16,8 @@ from benchmarks import cases, loops
 from benchmarks.bars import Bar
 from benchmarks.process import VALGRIND, Running, program_cost, program_output, running
 from local.paths import BUILD, PROJECT
-from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
-from tandem.domain.clock import SystemClock
+from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
+from tandem.clock import SystemClock
 from tests.factories.tasks import make_task
 from tests.stack.function import Function
 from tests.stack.resources import Resources
@@ -99,7 +99,7 @@ def bars(result: dict[str, Any]) -> list[Bar]:
 
 
 def _worker() -> Function:
-    return Function(folder=BUILD / "WorkerFunction", handler="worker.app.handler")
+    return Function(folder=BUILD / "WorkerFunction", handler="tandem.handlers.worker.handler")
 
 
 def _per_record() -> tuple[float, float]:

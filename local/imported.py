@@ -26,16 +26,16 @@ def api() -> Steps:
     """Start, answer GET /health, and run a task online, over doubles."""
 
     def start() -> None:
-        import api.app  # noqa: F401 - to be imported
+        import tandem.handlers.api  # noqa: F401 - to be imported
 
     def health() -> None:
-        from api.app import handler
+        from tandem.handlers.api import handler
 
         right(handler(http_event("GET", "/health"), LambdaContextStub()))  # type: ignore[arg-type]
 
     def online() -> None:
-        from api.app import create_app
-        from api.lambda_handler import LambdaHandler
+        from tandem.http.app import create_app
+        from tandem.http.lambda_handler import LambdaHandler
         from tandem.testing import MemoryWiring
 
         task = {"processor": "echo", "input": {"message": "hello"}}
@@ -53,11 +53,11 @@ def worker() -> Steps:
     """Start, and look at a message of a task that is not there."""
 
     def start() -> None:
-        import worker.app  # noqa: F401 - to be imported
+        import tandem.handlers.worker  # noqa: F401 - to be imported
 
     def work() -> None:
         from tandem.testing import MemoryWiring
-        from worker.batch import run_batch
+        from tandem.worker.batch import run_batch
 
         wiring = MemoryWiring()
         record = sqs_record(json.dumps({"task_id": "019ab1e0-7c1d-7a52-8d3e-0b5a4c1f2e3d"}))
@@ -71,7 +71,7 @@ def callback() -> Steps:
     """Start."""
 
     def start() -> None:
-        import callback.app  # noqa: F401 - to be imported
+        import tandem.handlers.callback  # noqa: F401 - to be imported
 
     return {"import": start}
 
@@ -80,7 +80,7 @@ def report() -> Steps:
     """Start, and run a tick."""
 
     def start() -> None:
-        import report.app  # noqa: F401 - to be imported
+        import tandem.handlers.report  # noqa: F401 - to be imported
 
     def tick() -> None:
         from tandem.testing import MemoryWiring

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from api.app import create_app
-from api.openapi import openapi_document
 from local.paths import PROJECT
+from tandem.aws.wiring import Wiring
+from tandem.http.app import create_app
+from tandem.http.openapi import openapi_document
 from tandem.settings import Settings
-from tandem.wiring import Wiring
 
 DOCUMENT = PROJECT / "docs" / "openapi.json"
 

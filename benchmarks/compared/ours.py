@@ -3,13 +3,13 @@
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
-from api.negotiation import JSON_SPOKEN
-from api.strict_json import StrictJsonRoute
 from benchmarks.compared.order import Order
+from tandem.aws.wiring import Wiring
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
+from tandem.http.negotiation import JSON_SPOKEN
+from tandem.http.strict_json import StrictJsonRoute
 from tandem.settings import Settings
-from tandem.wiring import Wiring
 
 router = APIRouter(route_class=StrictJsonRoute, dependencies=[JSON_SPOKEN])
 

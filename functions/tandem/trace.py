@@ -9,7 +9,7 @@ import secrets
 from traceback import extract_tb
 from typing import Any
 
-from tandem.domain.error_text import aws_code, error_type
+from tandem.text import aws_code, error_type
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _OUTER_FRAMES = 10

@@ -14,31 +14,26 @@ from moto import mock_aws
 from local.aws import Aws
 from local.emulator import Emulator
 from local.ports import free_port
-from tandem.adapters.dynamodb_callbacks import DynamoDBCallbackStore
-from tandem.adapters.dynamodb_effects import DynamoDBEffectStore
-from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
-from tandem.adapters.dynamodb_reports import DynamoDBReportStore
-from tandem.adapters.dynamodb_results import DynamoDBResultCache
-from tandem.adapters.dynamodb_sinks import DynamoDBSinkStore
-from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
-from tandem.adapters.s3 import S3BlobStore
-from tandem.adapters.secrets import ParametersSecretStore
-from tandem.adapters.sqs import SQSInbox, SQSTaskQueue
-from tandem.adapters.sqs_dead_letters import SQSDeadLetterBox
-from tandem.ports import (
-    BlobStore,
-    CallbackStore,
-    DeadLetterBox,
-    Inbox,
-    QuotaStore,
-    ReportStore,
-    ResultCache,
-    SecretStore,
-    SinkStore,
-    TaskQueue,
-    TaskStore,
-)
-from tandem.ports.effects import EffectStore
+from tandem.aws.dynamodb_callbacks import DynamoDBCallbackStore
+from tandem.aws.dynamodb_effects import DynamoDBEffectStore
+from tandem.aws.dynamodb_quotas import DynamoDBQuotaStore
+from tandem.aws.dynamodb_reports import DynamoDBReportStore
+from tandem.aws.dynamodb_results import DynamoDBResultCache
+from tandem.aws.dynamodb_sinks import DynamoDBSinkStore
+from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
+from tandem.aws.s3 import S3BlobStore
+from tandem.aws.secrets import ParametersSecretStore
+from tandem.aws.sqs import SQSInbox, SQSTaskQueue
+from tandem.aws.sqs_dead_letters import SQSDeadLetterBox
+from tandem.callbacks.ports import CallbackStore
+from tandem.files.blobs import BlobStore
+from tandem.messages import DeadLetterBox, Inbox, TaskQueue
+from tandem.reports.ports import ReportStore, SinkStore
+from tandem.secrets import SecretStore
+from tandem.tasks.effect import EffectStore
+from tandem.tasks.results import ResultCache
+from tandem.tasks.store import TaskStore
+from tandem.tenants.quota import QuotaStore
 from tandem.testing import (
     FakeClock,
     MemoryBlobStore,

@@ -14,8 +14,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
 from urllib3.response import HTTPResponse
 
-from tandem.adapters.s3 import S3BlobStore
-from tandem.ports import BlobMissing
+from tandem.aws.s3 import S3BlobStore
+from tandem.files.blobs import BlobMissing
 from tests.adapter.conftest import Ports
 from tests.factories.filenames import GOOD_NAMES
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.callback import Callback, GivenUp, WaitingCallback
-from tandem.domain.cursor import place_in, to_cursor
-from tandem.domain.ids import TaskId
-from tandem.domain.task import Task
+from tandem.callbacks.callback import Callback, GivenUp, WaitingCallback
+from tandem.cursor import place_in, to_cursor
+from tandem.ids import TaskId
+from tandem.tasks.task import Task
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import ACME, NOON, finish_at, make_task
 

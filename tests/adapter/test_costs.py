@@ -13,26 +13,26 @@ from typing import Any
 
 import pytest
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
-from callback import batch as callback_batch
 from local.paths import PROJECT
-from tandem.domain.ids import TenantId, new_upload_id
+from tandem.aws.wiring import Wiring
+from tandem.callbacks import batch as callback_batch
+from tandem.files.blobs import upload_key
+from tandem.files.capacity import Capacity
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
+from tandem.ids import TenantId, new_upload_id
 from tandem.limits import LEASE
-from tandem.ports import upload_key
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.processing.resources import Resources
-from tandem.services.capacity import Capacity
-from tandem.services.online import Promoted
 from tandem.settings import Settings
+from tandem.tasks.online import Promoted
 from tandem.testing import FakeClock, MemorySecretStore, MemorySender
-from tandem.wiring import Wiring
+from tandem.worker.batch import run_batch
 from tests.adapter.conftest import Ports
 from tests.factories.events import LambdaContextStub, http_event, sqs_record
 from tests.factories.processors import Number, break_down, make_processor, new_work
 from tests.factories.tasks import start
-from worker.batch import run_batch
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
 LARGE = {"processor": "echo", "input": {"message": "x" * 300_000}}

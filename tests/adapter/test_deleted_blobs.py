@@ -1,8 +1,9 @@
 import pytest
 
-from tandem.domain.ids import TaskId
-from tandem.domain.task import InlinePayload
-from tandem.ports import BlobMissing, CachedResult
+from tandem.files.blobs import BlobMissing
+from tandem.ids import TaskId
+from tandem.tasks.results import CachedResult
+from tandem.tasks.task import InlinePayload
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import NOON
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.callback import Callback
-from tandem.domain.ids import TaskId
-from tandem.domain.task import State, StoredPayload, Task
-from tandem.domain.transitions import cancel_queued
-from tandem.domain.window import Window
-from tandem.ports import AlreadyRetried, ChangeRefused, Follows, TaskFilter, TaskStore
+from tandem.callbacks.callback import Callback
+from tandem.ids import TaskId
+from tandem.reports.window import Window
+from tandem.tasks.store import AlreadyRetried, ChangeRefused, Follows, TaskFilter, TaskStore
+from tandem.tasks.task import State, StoredPayload, Task
+from tandem.tasks.transitions import cancel_queued
 from tests.adapter.conftest import SHARDS, Ports
 from tests.factories.ended import SECRET, ended_task
 from tests.factories.tasks import ACME, NOON

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tandem.adapters.dynamodb_effects import DynamoDBEffectStore
-from tandem.domain.effect import ANSWER_BYTES, Effect
-from tandem.domain.task import Fence, InlinePayload, Progress, State, Task
-from tandem.domain.transitions import report_progress, succeed
-from tandem.ports import Contended
-from tandem.ports.effects import NotHeld
+from tandem.aws.dynamodb_effects import DynamoDBEffectStore
+from tandem.contended import Contended
+from tandem.tasks.effect import ANSWER_BYTES, Effect, NotHeld
+from tandem.tasks.task import Fence, InlinePayload, Progress, State, Task
+from tandem.tasks.transitions import report_progress, succeed
 from tests.adapter.conftest import Ports
 from tests.factories.effects import LEASE, begun_effect, held_task
 from tests.factories.tasks import NOON
@@ -238,7 +237,7 @@ def table_of(ports: Ports) -> str:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tandem.adapters.contention.time.sleep", lambda _: None)
+    monkeypatch.setattr("tandem.aws.contention.time.sleep", lambda _: None)
 
 
 def test_a_transaction_that_meets_another_is_made_again_with_the_same_token(

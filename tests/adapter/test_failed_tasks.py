@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.callback import Callback
-from tandem.domain.cursor import CursorInvalid, place_in, to_cursor
-from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import InlinePayload, Task, TaskError
-from tandem.domain.transitions import fail
-from tandem.ports import AlreadyRetried, Follows, KeyUsed, Once, TaskStore
+from tandem.callbacks.callback import Callback
+from tandem.cursor import CursorInvalid, place_in, to_cursor
+from tandem.ids import TaskId, TenantId
+from tandem.tasks.store import AlreadyRetried, Follows, KeyUsed, Once, TaskStore
+from tandem.tasks.task import InlinePayload, Task, TaskError
+from tandem.tasks.transitions import fail
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import NOON, finish_at, make_task, start
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tandem.adapters.https_sender import HttpsSender
-from tandem.domain.callback_url import CallbackUrl
-from tandem.ports import AddressForbidden, Answered, Unreachable
+from tandem.callbacks.ports import AddressForbidden, Answered, Unreachable
+from tandem.callbacks.url import CallbackUrl
+from tandem.posting import HttpsSender
 from tests.factories.receiver import Receiver, answer_with
 
 NAME = "hooks.example.com"

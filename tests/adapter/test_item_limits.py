@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
-from tandem.adapters.items import to_item
-from tandem.domain.callback import Callback, CallbackState, GivenUp
-from tandem.domain.callback_url import URL_CHARACTERS
-from tandem.domain.filename import FILENAME_BYTES
-from tandem.domain.ids import TenantId
-from tandem.domain.task import (
+from tandem.aws.items import to_item
+from tandem.callbacks.callback import Callback, CallbackState, GivenUp
+from tandem.callbacks.url import URL_CHARACTERS
+from tandem.files.filename import FILENAME_BYTES
+from tandem.ids import TenantId
+from tandem.limits import ERROR_CHARACTERS, INLINE_BYTES
+from tandem.tasks.attempt import PROGRESS_CHARACTERS
+from tandem.tasks.payloads import Payloads
+from tandem.tasks.task import (
     HISTORY_RECORDS,
     AttemptRecord,
     InlinePayload,
@@ -22,10 +25,7 @@ from tandem.domain.task import (
     Task,
     TaskError,
 )
-from tandem.domain.transitions import fail, retry_later, succeed
-from tandem.limits import ERROR_CHARACTERS, INLINE_BYTES
-from tandem.services.attempt import PROGRESS_CHARACTERS
-from tandem.services.payloads import Payloads
+from tandem.tasks.transitions import fail, retry_later, succeed
 from tandem.testing import FakeClock, MemoryBlobStore
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import NOON, make_task, start

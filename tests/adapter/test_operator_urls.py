@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tandem.adapters.operator_urls import ANSWER_BYTES, OperatorPoster
-from tandem.ports import Reply, Unreachable
+from tandem.callbacks.ports import Unreachable
+from tandem.posting import ANSWER_BYTES, OperatorPoster
+from tandem.reports.ports import Reply
 from tests.factories.receiver import Receiver, answer_with
 
 BODY = b'{"type":"report.closed"}'

@@ -11,7 +11,7 @@ import pytest
 from delivery import costs as priced
 from local.paths import PROJECT
 from local.template import load_template
-from report.run import run
+from tandem.reports.run import run
 from tandem.telemetry import logger
 from tests.adapter.conftest import Ports
 from tests.adapter.test_costs import ECHO, Costs

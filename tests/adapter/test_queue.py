@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.ids import TaskId
-from tandem.ports import Envelope, QueueDepth
+from tandem.ids import TaskId
+from tandem.messages import Envelope, QueueDepth
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import ACME, make_task
 

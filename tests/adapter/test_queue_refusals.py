@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tandem.adapters.sqs import SQSTaskQueue
-from tandem.domain.ids import TaskId
-from tandem.ports import Envelope
+from tandem.aws.sqs import SQSTaskQueue
+from tandem.ids import TaskId
+from tandem.messages import Envelope
 from tests.factories.refusals import Refused, client_of
 from tests.factories.tasks import ACME
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tandem.adapters.dynamodb_quotas import DynamoDBQuotaStore
+from tandem.aws.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.testing import FakeClock
 from tests.factories.refusals import Refused, client_of
 from tests.factories.tasks import ACME

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tandem.adapters.dynamodb_quotas import KNOWN_WRITES, DynamoDBQuotaStore
-from tandem.domain.ids import TenantId
-from tandem.ports import MoreThanBurst
+from tandem.aws.dynamodb_quotas import KNOWN_WRITES, DynamoDBQuotaStore
+from tandem.ids import TenantId
+from tandem.tenants.quota import MoreThanBurst
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import ACME, NOON
 

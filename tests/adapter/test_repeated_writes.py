@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from tandem.adapters import contention
-from tandem.domain.changes import Change
-from tandem.domain.recovery import recover
-from tandem.domain.task import InlinePayload, Progress, State, Task, TaskError
-from tandem.domain.transitions import (
+from tandem.aws import contention
+from tandem.contended import Contended
+from tandem.tasks.changes import Change
+from tandem.tasks.recovery import recover
+from tandem.tasks.store import ChangeRefused, Follows, KeyUsed, Once, TaskStore
+from tandem.tasks.task import InlinePayload, Progress, State, Task, TaskError
+from tandem.tasks.transitions import (
     cancel_queued,
     extend_lease,
     fail,
@@ -26,7 +28,6 @@ from tandem.domain.transitions import (
     stop,
     succeed,
 )
-from tandem.ports import ChangeRefused, Contended, Follows, KeyUsed, Once, TaskStore
 from tests.adapter.conftest import Clients, Ports
 from tests.factories.tasks import NOON, make_task, start
 

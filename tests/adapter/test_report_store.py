@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from tandem.adapters import packed
-from tandem.adapters.dynamodb_reports import DynamoDBReportStore, TotalsChanged
-from tandem.domain.counts import NUMBERS, Count, Counts, FinishedTask, Series
-from tandem.domain.histogram import BOUNDS_MS, Histogram
-from tandem.domain.ids import TenantId, new_task_id
-from tandem.domain.report import Report, Totals, compile_report
-from tandem.domain.sink import SinkCursor, SinkState
-from tandem.domain.tally import Tally
-from tandem.domain.task import Mode, State
-from tandem.domain.window import Window
+from tandem.aws import packed
+from tandem.aws.dynamodb_reports import DynamoDBReportStore, TotalsChanged
+from tandem.ids import TenantId, new_task_id
+from tandem.reports.counts import NUMBERS, Count, Counts, FinishedTask, Series
+from tandem.reports.histogram import BOUNDS_MS, Histogram
+from tandem.reports.report import Report, Totals, compile_report
+from tandem.reports.sink import SinkCursor, SinkState
+from tandem.reports.tally import Tally
+from tandem.reports.window import Window
+from tandem.tasks.task import Mode, State
 from tests.adapter.conftest import Ports
 from tests.factories.reports import LEVELS
 from tests.factories.tasks import NOON, finish_at, make_task

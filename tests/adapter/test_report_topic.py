@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 from moto import mock_aws
 
-from tandem.adapters.sns import SNSTopic
-from tandem.ports import SinkFailed
+from tandem.aws.sns import SNSTopic
+from tandem.reports.ports import SinkFailed
 from tests.adapter.conftest import REGION
 
 if TYPE_CHECKING:

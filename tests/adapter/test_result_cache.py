@@ -1,8 +1,8 @@
 from datetime import timedelta
 
-from tandem.domain.ids import TaskId
-from tandem.domain.task import InlinePayload, Payload, StoredPayload
-from tandem.ports import CachedResult
+from tandem.ids import TaskId
+from tandem.tasks.results import CachedResult
+from tandem.tasks.task import InlinePayload, Payload, StoredPayload
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import NOON
 

@@ -8,9 +8,9 @@ from threading import Thread
 
 import pytest
 
-from tandem.adapters import aws
-from tandem.aws_ports import AwsPorts
-from tandem.ports import UploadForm
+from tandem.aws import clients
+from tandem.aws.wiring import Wiring
+from tandem.files.blobs import UploadForm
 from tandem.settings import Settings
 
 END = (datetime.now(UTC) + timedelta(minutes=40)).replace(microsecond=0)
@@ -50,7 +50,7 @@ def own_session(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[N
     """Let nothing of this machine's AWS settings in, and nothing of the tests' out."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(aws, "_SET_AT_START", {})
+    monkeypatch.setattr(clients, "_SET_AT_START", {})
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, f"{tmp_path}/none")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
@@ -60,12 +60,12 @@ def own_session(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[N
 
 
 def forget() -> None:
-    aws._client.cache_clear()
-    aws._session.cache_clear()
+    clients._client.cache_clear()
+    clients._session.cache_clear()
 
 
 def signed() -> UploadForm:
-    return AwsPorts(Settings(bucket_name="bucket")).blobs.upload_form(
+    return Wiring(Settings(bucket_name="bucket")).blobs.upload_form(
         "uploads/acme/1",
         filename="a.csv",
         content_type="text/csv",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from tandem.adapters.secrets import ParametersSecretStore
-from tandem.ports import SecretsError
+from tandem.aws.secrets import ParametersSecretStore
+from tandem.secrets import SecretsError
 from tests.adapter.conftest import Ports
 
 if TYPE_CHECKING:

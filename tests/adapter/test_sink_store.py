@@ -2,8 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
-from tandem.domain.sink import SinkCursor
-from tandem.domain.window import Window
+from tandem.reports.sink import SinkCursor
+from tandem.reports.window import Window
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import NOON
 

@@ -5,12 +5,21 @@ from typing import Any
 
 import pytest
 
-from tandem.adapters.items import task_key
-from tandem.domain.changes import Change, Guard
-from tandem.domain.cursor import CursorInvalid
-from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.recovery import recover
-from tandem.domain.task import (
+from tandem.aws.items import task_key
+from tandem.cursor import CursorInvalid
+from tandem.ids import TaskId, TenantId
+from tandem.tasks.changes import Change, Guard
+from tandem.tasks.recovery import recover
+from tandem.tasks.store import (
+    ChangeRefused,
+    Follows,
+    KeyUsed,
+    MadeBefore,
+    Once,
+    TaskFilter,
+    TaskStore,
+)
+from tandem.tasks.task import (
     AttemptRecord,
     DueTask,
     Fence,
@@ -21,7 +30,7 @@ from tandem.domain.task import (
     Task,
     TaskError,
 )
-from tandem.domain.transitions import (
+from tandem.tasks.transitions import (
     CRASHED,
     cancel_queued,
     claim,
@@ -36,15 +45,6 @@ from tandem.domain.transitions import (
     send_again,
     stop,
     succeed,
-)
-from tandem.ports import (
-    ChangeRefused,
-    Follows,
-    KeyUsed,
-    MadeBefore,
-    Once,
-    TaskFilter,
-    TaskStore,
 )
 from tests.adapter.conftest import Ports
 from tests.factories.tasks import ACME, NOON, make_task, start

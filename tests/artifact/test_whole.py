@@ -42,7 +42,7 @@ def test_an_artifact_without_its_dependencies_is_refused(tree: Path) -> None:
 
 
 def test_an_artifact_that_is_not_compiled_is_refused(tree: Path) -> None:
-    (tree / "api" / "late.py").write_text("")
+    (tree / "tandem" / "late.py").write_text("")
     with pytest.raises(ArtifactError, match=r"late\.py"):
         require_whole(tree, REQUIREMENTS)
 

@@ -9,12 +9,12 @@ from threading import Thread
 from typing import Any
 from urllib.parse import unquote
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
-from tandem.ports import UploadForm
+from tandem.files.blobs import UploadForm
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
 from tandem.testing import MemoryBlobStore, MemoryWiring
+from tandem.worker.batch import run_batch
 from tests.factories.events import LambdaContextStub, http_event, sqs_record
-from worker.batch import run_batch
 
 CLIENTS = {
     "machine": ("s3cret:+%", ("tasks:read", "tasks:write")),

@@ -17,7 +17,7 @@ from tandem_client.cli.app import app
 from tandem_client.models import TaskDetail
 from typer.testing import CliRunner
 
-from tandem.domain.ids import TaskId
+from tandem.ids import TaskId
 from tests.client.service import CLIENTS, Service
 from tests.factories.deliveries import deliver_all
 

@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from tandem.ports import Delivery
-from tandem.services.redelivery import Redeliver, hide
+from tandem.messages import Delivery, Redeliver, hide
 from tandem.telemetry import logger
 from tandem.testing import MemoryWiring, Message
 

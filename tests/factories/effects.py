@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from threading import Lock
 
-from tandem.domain.effect import Effect
-from tandem.domain.ids import TaskId, new_task_id
-from tandem.domain.task import InlinePayload, Mode, State, Task
+from tandem.ids import TaskId, new_task_id
+from tandem.tasks.effect import Effect
+from tandem.tasks.task import InlinePayload, Mode, State, Task
 from tests.factories.tasks import ACME, NOON
 
 LEASE = timedelta(minutes=1)

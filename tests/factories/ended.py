@@ -4,16 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tandem.domain.ids import new_task_id
-from tandem.domain.task import (
-    AttemptRecord,
-    InlinePayload,
-    Mode,
-    Progress,
-    State,
-    Task,
-    TaskError,
-)
+from tandem.ids import new_task_id
+from tandem.tasks.task import AttemptRecord, InlinePayload, Mode, Progress, State, Task, TaskError
 from tests.factories.tasks import ACME, NOON
 
 SECRET = "SECRET-CONTENT"

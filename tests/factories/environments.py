@@ -14,12 +14,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tandem.domain.clock import whole_milliseconds
-from tandem.domain.task import Task
+from tandem.clock import whole_milliseconds
 from tandem.processing.catalogue import Catalogue
+from tandem.tasks.task import Task
 from tandem.testing import MemoryWiring, Message
+from tandem.worker.batch import run_batch
 from tests.factories.events import sqs_record
-from worker.batch import run_batch
 
 _PORTS = ("store", "queue", "blobs", "result_cache")
 _BATCH = 10

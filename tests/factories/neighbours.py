@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tandem.domain.ids import TenantId
-from tandem.domain.task import Task
+from tandem.ids import TenantId
 from tandem.processing import Retry, TaskContext, processor
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.processor import AnyProcessor
-from tandem.services.submit import NewTask
+from tandem.tasks.submit import NewTask
+from tandem.tasks.task import Task
 from tandem.testing import MemoryWiring
 from tests.factories.chaos import Panic, make_chaos
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tandem.domain.ids import TenantId
+from tandem.ids import TenantId
 from tandem.processing import Permanent, Retry, TaskContext, processor
 from tandem.processing.catalogue import Catalogue
-from tandem.services.submit import NewTask
 from tandem.settings import Settings
+from tandem.tasks.submit import NewTask
 from tandem.testing import MemoryWiring
 
 

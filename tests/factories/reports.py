@@ -3,14 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tandem.domain.clock import SystemClock
-from tandem.domain.counts import FinishedTask
-from tandem.domain.ids import new_task_id
-from tandem.domain.report import Levels, Report, compile_report
-from tandem.domain.sink import SinkCursor, SinkState
-from tandem.domain.tally import Tally
-from tandem.domain.task import Mode, State
-from tandem.domain.window import Window
+from tandem.clock import SystemClock
+from tandem.ids import new_task_id
+from tandem.reports.counts import FinishedTask
+from tandem.reports.report import Levels, Report, compile_report
+from tandem.reports.sink import SinkCursor, SinkState
+from tandem.reports.tally import Tally
+from tandem.reports.window import Window
+from tandem.tasks.task import Mode, State
 from tests.factories.tasks import ACME, NOON
 
 LEVELS = Levels(

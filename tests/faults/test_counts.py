@@ -10,10 +10,10 @@ from benchmarks.fault_receiver import CHARGE, Booking
 from benchmarks.fault_stored import Stored, counts_of_attempts
 from benchmarks.fault_tasks import CYCLE, PAYING_PROCESSOR, PAYMENT, Kind, Planned
 from benchmarks.soak_audit import Audit
-from tandem.domain.effect import idempotency_key
-from tandem.domain.ids import TaskId
-from tandem.domain.task import AttemptRecord, InlinePayload, State, Task, TaskError
-from tandem.domain.transitions import CRASHED
+from tandem.ids import TaskId
+from tandem.tasks.effect import idempotency_key
+from tandem.tasks.task import AttemptRecord, InlinePayload, State, Task, TaskError
+from tandem.tasks.transitions import CRASHED
 from tests.factories.tasks import NOON, make_task
 
 DONE = AttemptRecord(1, NOON, NOON)

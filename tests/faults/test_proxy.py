@@ -19,7 +19,7 @@ from benchmarks.fault_plan import Fault, Plan
 from benchmarks.fault_proxy import FaultProxy
 from local.emulator import Emulator
 from local.ports import LOOPBACK
-from tandem.adapters.aws import DamagedAnswer, refuse_damaged
+from tandem.aws.clients import DamagedAnswer, refuse_damaged
 from tests.faults.conftest import Caller, OneFault
 
 LARGE = bytes(range(256)) * 48 * 1024

@@ -11,11 +11,11 @@ Resources:
   ApiFunction:
     Properties:
       CodeUri: ApiFunction
-      Handler: api.app.handler
+      Handler: tandem.handlers.api.handler
   WorkerFunction:
     Properties:
       CodeUri: WorkerFunction
-      Handler: worker.app.handler
+      Handler: tandem.handlers.worker.handler
 """
 
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from local.logs import readable
-from tandem.cloudwatch import summary
-from tandem.domain.counts import Count, Series
-from tandem.domain.report import Levels, Report
-from tandem.domain.task import Mode, State
-from tandem.domain.window import Window
+from tandem.reports.cloudwatch import summary
+from tandem.reports.counts import Count, Series
+from tandem.reports.report import Levels, Report
+from tandem.reports.window import Window
+from tandem.tasks.task import Mode, State
 
 NOON_MS = 1_795_348_800_000
 

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from local.environment import REGION
-from tandem.adapters.dynamodb_callbacks import DynamoDBCallbackStore
-from tandem.adapters.dynamodb_sinks import DynamoDBSinkStore
-from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
-from tandem.domain.clock import whole_milliseconds
-from tandem.domain.ids import TaskId
-from tandem.domain.task import Task
+from tandem.aws.dynamodb_callbacks import DynamoDBCallbackStore
+from tandem.aws.dynamodb_sinks import DynamoDBSinkStore
+from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
+from tandem.clock import whole_milliseconds
+from tandem.ids import TaskId
+from tandem.tasks.task import Task
 from tests.factories.events import sqs_record
 from tests.stack.permissions import Roles
 from tests.stack.resources import Resources

@@ -41,7 +41,8 @@ class FunctionRuntime:
     environment of Lambda; after a timeout or a crash it is another.
 
     Example:
-        with FunctionRuntime(Function(folder=..., handler="api.app.handler"), tmp_path) as api:
+        function = Function(folder=..., handler="tandem.handlers.api.handler")
+        with FunctionRuntime(function, tmp_path) as api:
             answer = api.invoke(event)
     """
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import httpx2
 
-from tandem.adapters.dynamodb_results import DynamoDBResultCache
-from tandem.domain.task import InlinePayload, StoredPayload, Task
-from tandem.ports import CachedResult
+from tandem.aws.dynamodb_results import DynamoDBResultCache
+from tandem.tasks.results import CachedResult
+from tandem.tasks.task import InlinePayload, StoredPayload, Task
 from tests.factories.ended import ended_task
 from tests.factories.tasks import finish_at, make_task
 from tests.stack.ground import now

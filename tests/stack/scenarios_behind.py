@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
-from tandem.domain.effect import idempotency_key
-from tandem.domain.task import InlinePayload, State, StoredPayload, Task
-from tandem.domain.transitions import request_cancel
+from tandem.tasks.effect import idempotency_key
+from tandem.tasks.task import InlinePayload, State, StoredPayload, Task
+from tandem.tasks.transitions import request_cancel
 from tests.factories.ended import ended_task
 from tests.factories.tasks import finish_at, make_task
 from tests.stack.ground import message, now

@@ -17,8 +17,8 @@ from typing import Any
 import snapshot_restore_py as hooks
 from awslambdaric import lambda_runtime_hooks_runner as runner
 
-from api import app
-from tandem.domain.retry import Retry
+from tandem.handlers import api
+from tandem.tasks.retry import Retry
 
 ASKED, TOLD = Path(sys.argv[1]), Path(sys.argv[2])
 EVENTS = json.loads(ASKED.read_text())
@@ -44,7 +44,7 @@ def restored(state: Any) -> dict[str, Any]:
     random.setstate(state)
     runner.run_after_restore()
     jitter = [Retry().delay(1).total_seconds() for _ in range(3)]
-    answers = [app.handler(event, Context()) for event in EVENTS]  # type: ignore[arg-type]
+    answers = [api.handler(event, Context()) for event in EVENTS]  # type: ignore[arg-type]
     return {
         "jitter": jitter,
         "bodies": [json.loads(answer["body"]) for answer in answers],

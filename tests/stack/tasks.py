@@ -4,11 +4,11 @@ import json
 from datetime import timedelta
 from uuid import uuid4
 
-from tandem.domain.callback import Callback, GivenUp
-from tandem.domain.ids import TaskId
-from tandem.domain.task import StoredPayload, Task, TaskError
-from tandem.domain.transitions import fail, succeed
+from tandem.callbacks.callback import Callback, GivenUp
+from tandem.ids import TaskId
 from tandem.limits import INLINE_BYTES
+from tandem.tasks.task import StoredPayload, Task, TaskError
+from tandem.tasks.transitions import fail, succeed
 from tests.factories.tasks import ACME, finish_at, make_task, start
 from tests.stack.ground import Ground, now
 

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
-from tandem.adapters.items import task_key
-from tandem.domain.clock import SystemClock, to_text
-from tandem.domain.ids import TenantId
-from tandem.domain.task import InlinePayload, State, Task
+from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
+from tandem.aws.items import task_key
+from tandem.clock import SystemClock, to_text
+from tandem.ids import TenantId
+from tandem.tasks.task import InlinePayload, State, Task
 from tests.factories.events import sqs_record
 from tests.factories.tasks import make_task
 from tests.stack.stack import DeployedApp

@@ -14,13 +14,13 @@ from standardwebhooks.webhooks import Webhook
 from local import artifact
 from local.paths import PROJECT
 from local.template import load_template
-from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
-from tandem.domain.callback import Callback, CallbackState
-from tandem.domain.clock import whole_milliseconds
-from tandem.domain.ids import TaskId
-from tandem.domain.task import InlinePayload, State
-from tandem.domain.webhook import key_text, tenant_key
+from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
+from tandem.callbacks.callback import Callback, CallbackState
+from tandem.callbacks.signing import key_text, tenant_key
+from tandem.clock import whole_milliseconds
+from tandem.ids import TaskId
 from tandem.settings import read_settings
+from tandem.tasks.task import InlinePayload, State
 from tests.factories.events import http_event, sqs_record
 from tests.factories.receiver import Receiver
 from tests.factories.tasks import finish_at, make_task

@@ -8,9 +8,9 @@ from uuid import uuid4
 import httpx2
 
 from local import sample
-from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
-from tandem.domain.clock import SystemClock
-from tandem.domain.ids import TenantId
+from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
+from tandem.clock import SystemClock
+from tandem.ids import TenantId
 from tests.factories.tasks import make_task
 from tests.stack.stack import DeployedApp, Json, eventually
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from unittest.mock import patch
 
-from api.answers import failed
 from local.template import Node, load_template
-from tandem.cloudwatch import CloudWatchSink, emit_run
-from tandem.domain.clock import SystemClock
-from tandem.domain.report import Levels, Report, Totals
-from tandem.domain.sink import SinkCursor, SinkState
-from tandem.domain.task import State, TaskError
+from tandem.clock import SystemClock
+from tandem.http.responses import failed
+from tandem.reports.cloudwatch import CloudWatchSink, emit_run
+from tandem.reports.report import Levels, Report, Totals
+from tandem.reports.sink import SinkCursor, SinkState
+from tandem.tasks.task import State, TaskError
 from tests.factories.reports import recent_report
 from tests.factories.tasks import make_task
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tandem.cloudwatch import CloudWatchSink, emit_run
-from tandem.domain.clock import SystemClock
-from tandem.domain.histogram import RELATIVE_ERROR
-from tandem.domain.report import Levels, Report, Totals
-from tandem.domain.sink import SinkCursor, SinkState
-from tandem.domain.task import State
-from tandem.domain.window import Window
+from tandem.clock import SystemClock
+from tandem.reports.cloudwatch import CloudWatchSink, emit_run
+from tandem.reports.histogram import RELATIVE_ERROR
+from tandem.reports.report import Levels, Report, Totals
+from tandem.reports.sink import SinkCursor, SinkState
+from tandem.reports.window import Window
+from tandem.tasks.task import State
 from tests.factories.reports import recent_report
 
 

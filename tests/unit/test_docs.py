@@ -14,12 +14,12 @@ import pytest
 from delivery.environments import Environment
 from delivery.parameters import pairs
 from local.template import load_template
-from tandem.domain.clock import SystemClock
-from tandem.domain.task import InlinePayload
-from tandem.domain.webhook import key_text
-from tandem.ports import Answered
+from tandem.callbacks.ports import Answered
+from tandem.callbacks.signing import key_text
+from tandem.clock import SystemClock
 from tandem.processing.catalogue import Catalogue
-from tandem.services.submit import NewTask
+from tandem.tasks.submit import NewTask
+from tandem.tasks.task import InlinePayload
 from tandem.testing import FakeClock, FakeContext, MemoryWiring
 from tests.factories.deliveries import deliver_all, deliver_callbacks
 from tests.factories.processors import double, make_wiring, new_work

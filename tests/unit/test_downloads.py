@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.adapters.s3 import S3BlobStore
+from tandem.aws.s3 import S3BlobStore
 
 PRINTABLE = re.compile(r"[\x20-\x7e]*")
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=100)

@@ -7,19 +7,38 @@ from pathlib import Path
 
 import pytest
 
-FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
+PROJECT = Path(__file__).resolve().parents[2]
+FUNCTIONS = PROJECT / "functions"
+TANDEM = FUNCTIONS / "tandem"
+
+FUNCTION_NAMES = ("api", "worker", "callback", "report", "canary")
+FEATURES = ("tasks", "worker", "reports", "callbacks", "dead_letters", "tenants", "files")
+SHARED = ("clock", "contended", "cursor", "health", "ids", "limits", "messages", "secrets", "text")
 
 AWS = {"boto3", "botocore", "aws_lambda_powertools", "s3transfer"}
-HTTP = {"fastapi", "starlette", "mangum", "api"}
-HANDLERS = {"api", "worker", "callback", "report", "canary"}
+HTTP = {"fastapi", "starlette", "mangum"}
 
-ALLOWED_TANDEM = {
-    "domain": {"domain", "limits"},
-    "processing": {"domain", "processing"},
-    "services": {"domain", "processing", "services", "ports", "limits", "trace"},
-    "adapters": {"domain", "adapters", "ports", "limits"},
-    "testing": {"domain", "processing", "ports", "settings", "testing", "wiring"},
-}
+ENTRANCES = {"worker/batch.py", "callbacks/batch.py", "reports/run.py"}
+"""What a handler calls with its event and the wiring."""
+
+POWERTOOLS = {"reports/cloudwatch.py", *ENTRANCES}
+"""What writes log lines or metrics by Powertools itself."""
+
+RULES = (
+    *(f"tasks/{name}.py" for name in ("changes", "recovery", "retry", "task", "transitions")),
+    *(
+        f"reports/{name}.py"
+        for name in (
+            *("counts", "histogram", "instruments", "report", "sink", "talkers", "tally"),
+            *("text", "window"),
+        )
+    ),
+    "callbacks/callback.py",
+    "callbacks/url.py",
+    "files/filename.py",
+    *(f"{name}.py" for name in ("clock", "contended", "cursor", "ids", "text")),
+)
+"""The rules of a task's life, of its callback and of reports."""
 
 
 def imported(path: Path) -> set[str]:
@@ -33,35 +52,70 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def tops(path: Path) -> set[str]:
+    """Return the packages that a module imports from."""
+    return {name.split(".")[0] for name in imported(path)}
+
+
+def parts_of_tandem(path: Path) -> set[str]:
+    """Return the features and modules of the library that a module imports from."""
+    return {name.split(".")[1] for name in imported(path) if name.startswith("tandem.")}
+
+
 def modules(folder: str) -> list[Path]:
     found = sorted((FUNCTIONS / folder).rglob("*.py"))
     assert found, folder
     return found
 
 
-@pytest.mark.parametrize("layer", ALLOWED_TANDEM)
-def test_a_layer_imports_only_the_layers_inside_it(layer: str) -> None:
-    for path in modules(f"tandem/{layer}"):
-        inner = {name.split(".")[1] for name in imported(path) if name.startswith("tandem.")}
-        assert inner <= ALLOWED_TANDEM[layer], path
+def core() -> list[Path]:
+    """Return the modules of the features, and those that they share."""
+    features = [path for name in FEATURES for path in modules(f"tandem/{name}")]
+    return [*features, *(TANDEM / f"{name}.py" for name in SHARED)]
 
 
-@pytest.mark.parametrize("layer", ["domain", "processing", "services", "testing"])
-def test_only_adapters_know_aws(layer: str) -> None:
-    for path in modules(f"tandem/{layer}"):
-        assert not {name.split(".")[0] for name in imported(path)} & AWS, path
+@pytest.mark.parametrize("path", core(), ids=lambda path: str(path.relative_to(TANDEM)))
+def test_a_feature_knows_no_aws_no_http_and_no_handler(path: Path) -> None:
+    name = str(path.relative_to(TANDEM))
+    assert not tops(path) & ((AWS | HTTP) if name not in POWERTOOLS else HTTP)
+    outer = parts_of_tandem(path) & {"aws", "http", "handlers", "canary", "testing"}
+    assert outer <= ({"aws"} if name in ENTRANCES else set())
 
 
-def test_the_domain_needs_nothing_but_the_standard_library() -> None:
-    for path in modules("tandem/domain"):
-        outside = {name.split(".")[0] for name in imported(path)} - {"tandem"}
-        assert outside <= sys.stdlib_module_names, path
+@pytest.mark.parametrize("name", RULES)
+def test_rules_need_nothing_but_the_standard_library(name: str) -> None:
+    assert tops(TANDEM / name) - {"tandem"} <= sys.stdlib_module_names
 
 
-def test_the_library_knows_no_http_and_no_handler() -> None:
-    for folder in ("tandem", "processors"):
-        for path in modules(folder):
-            assert not {name.split(".")[0] for name in imported(path)} & (HTTP | HANDLERS), path
+@pytest.mark.parametrize("path", modules("tandem/processing"), ids=lambda path: path.name)
+def test_what_processors_are_written_with_knows_neither_features_services_nor_aws(
+    path: Path,
+) -> None:
+    assert not tops(path) & (AWS | HTTP)
+    assert parts_of_tandem(path) <= {"processing", "tasks", "text", "limits", "clock", "ids"}
+
+
+def test_adapters_do_not_know_http() -> None:
+    for path in modules("tandem/aws"):
+        assert not tops(path) & HTTP, path
+        assert not parts_of_tandem(path) & {"http", "handlers", "canary", "testing"}, path
+
+
+def test_only_its_own_handler_knows_the_http_api() -> None:
+    for path in modules("tandem"):
+        inner = path.relative_to(TANDEM).parts[0]
+        if inner != "http" and path != TANDEM / "handlers" / "api.py":
+            assert "http" not in parts_of_tandem(path), path
+
+
+def test_handlers_do_not_import_each_other() -> None:
+    for path in modules("tandem"):
+        assert not any(name.startswith("tandem.handlers") for name in imported(path)), path
+
+
+def test_the_library_imports_no_processor() -> None:
+    for path in modules("tandem"):
+        assert "processors" not in tops(path), path
 
 
 def test_processors_use_only_what_is_for_them() -> None:
@@ -70,29 +124,13 @@ def test_processors_use_only_what_is_for_them() -> None:
         assert all(name.startswith("tandem.processing") for name in used), path
 
 
-def test_handlers_do_not_import_each_other() -> None:
-    for one in HANDLERS:
-        for path in modules(one):
-            others = HANDLERS - {one}
-            assert not {name.split(".")[0] for name in imported(path)} & others, path
-
-
-def test_modules_stay_small() -> None:
-    # As long as its subject, and no longer than a reader holds in mind: a bound that makes people
-    # cut one subject into cupboards is too low.
-    long = {
-        str(path.relative_to(FUNCTIONS)): lines
-        for path in FUNCTIONS.rglob("*.py")
-        if (lines := len(path.read_text().splitlines())) > 300
-    }
-    assert long == {}
-
-
-@pytest.mark.parametrize("handler", [f"{name}.app" for name in sorted(HANDLERS)])
-def test_a_cold_start_imports_no_aws_sdk_and_no_duckdb(handler: str) -> None:
+@pytest.mark.parametrize("function", FUNCTION_NAMES)
+def test_a_cold_start_imports_no_aws_sdk_and_no_duckdb(function: str) -> None:
     # Powertools itself imports the root of botocore, half a millisecond of it.
     heavy = ["boto3", "botocore.session", "duckdb", "aws_xray_sdk", "cryptography", "jwt"]
-    program = f"import sys, {handler}; print(*[m for m in {heavy} if m in sys.modules])"
+    program = (
+        f"import sys, tandem.handlers.{function}; print(*[m for m in {heavy} if m in sys.modules])"
+    )
     answer = subprocess.run(  # noqa: S603 - our own interpreter and program
         [sys.executable, "-c", program],
         cwd=FUNCTIONS,

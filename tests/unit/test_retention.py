@@ -13,7 +13,7 @@ from tandem.limits import (
     UPLOAD_RETENTION,
 )
 from tandem.processing.processor import MAX_CACHE_SECONDS, MAX_TIME_LIMIT_SECONDS
-from tandem.services.retention import LEAST, Retention
+from tandem.tasks.retention import LEAST, Retention
 from tests.factories.ended import ended_task
 
 TEMPLATE = load_template()

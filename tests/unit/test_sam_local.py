@@ -28,7 +28,7 @@ routes = [route.path for route in ApiProvider(stacks, cwd=".").api.routes]
 json.dump({"environment": environment, "routes": routes}, sys.stdout)
 """
 CALL_DYNAMODB = """
-from tandem.adapters import aws
+from tandem.aws import clients as aws
 
 def show(request, **_):
     print(request.url)

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from tandem.adapters import aws
-from tandem.adapters.s3 import S3BlobStore
+from tandem.aws import clients
+from tandem.aws.s3 import S3BlobStore
 
 BUCKET = "tandem-dev-taskbucket-1a2b3c"
 HOSTS = {
@@ -39,11 +39,11 @@ def store_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
         monkeypatch.setenv("AWS_REGION", region)
         monkeypatch.setenv("AWS_DEFAULT_REGION", region)
         forget()
-        return S3BlobStore(aws.s3(), BUCKET)
+        return S3BlobStore(clients.s3(), BUCKET)
 
     def forget() -> None:
-        aws._client.cache_clear()
-        aws._session.cache_clear()
+        clients._client.cache_clear()
+        clients._session.cache_clear()
 
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
@@ -83,7 +83,7 @@ def test_a_large_file_is_sent_in_parts_to_its_own_region(
         headers: Any = {"ETag": '"1"'}
         return AWSResponse(request.url, 200, headers, _Raw(body))
 
-    events: Any = aws.s3().meta.events
+    events: Any = clients.s3().meta.events
     events.register("before-send.s3", answer)
     file = tmp_path / "large.csv"
     file.write_bytes(bytes(PART_BYTES + 1))

@@ -20,17 +20,17 @@ from hypothesis.stateful import (
 )
 from moto import mock_aws
 
-from tandem.adapters.dynamodb_reports import DynamoDBReportStore
-from tandem.adapters.dynamodb_tasks import DynamoDBTaskStore
-from tandem.adapters.readers import from_item
-from tandem.domain.ids import TaskId
-from tandem.domain.task import HISTORY_RECORDS, State, Task
-from tandem.ports import ChangeRefused
+from tandem.aws.dynamodb_reports import DynamoDBReportStore
+from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
+from tandem.aws.readers import from_item
+from tandem.ids import TaskId
 from tandem.processing import Permanent, TaskContext
-from tandem.services.attempt import Attempt
-from tandem.services.deliver import read_task_id
-from tandem.services.tasks import AlreadyFinished, NotFinished
+from tandem.tasks.actions import AlreadyFinished, NotFinished
+from tandem.tasks.attempt import Attempt
+from tandem.tasks.store import ChangeRefused
+from tandem.tasks.task import HISTORY_RECORDS, State, Task
 from tandem.testing import FakeClock, MemoryWiring, Message
+from tandem.worker.deliver import read_task_id
 from tests.factories.deliveries import deliver
 from tests.factories.processors import Number, make_wiring, new_work
 from tests.factories.tasks import ACME

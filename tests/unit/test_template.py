@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from local.template import TEMPLATE_FILE, Node, load_template
-from tandem.adapters.bounded_http import ADDRESSES
 from tandem.limits import (
     BATCH_MESSAGES,
     CALLBACK_CONNECT_SECONDS,
@@ -19,6 +18,7 @@ from tandem.limits import (
     SINK_POST_SECONDS,
     SINK_TIME,
 )
+from tandem.posting import ADDRESSES
 from tandem.settings import Settings
 
 TEXT = TEMPLATE_FILE.read_text()

@@ -1,10 +1,10 @@
 """What a processor is written with."""
 
-from tandem.domain.retry import EffectUnknown, Permanent, Retry
 from tandem.processing.context import SavedFile, TaskContext
 from tandem.processing.numbers import WholeNumber
 from tandem.processing.processor import Processor, processor
 from tandem.processing.upload import Upload
+from tandem.tasks.retry import EffectUnknown, Permanent, Retry
 
 __all__ = [
     "EffectUnknown",

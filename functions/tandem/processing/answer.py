@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tandem.domain.effect import ANSWER_BYTES
-from tandem.domain.retry import OwnFault
+from tandem.tasks.effect import ANSWER_BYTES
+from tandem.tasks.retry import OwnFault
 
 
 class BadAnswer(OwnFault):

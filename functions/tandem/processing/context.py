@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    from tandem.domain.effect import Unknown
-    from tandem.domain.ids import TaskId
+    from tandem.ids import TaskId
+    from tandem.tasks.effect import Unknown
 
 
 class Abandoned(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
-from tandem.domain.retry import OwnFault
+from tandem.tasks.retry import OwnFault
 
 
 class BadOutput(OwnFault):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel
 
-from tandem.domain.retry import Retry
 from tandem.processing.context import TaskContext
+from tandem.tasks.retry import Retry
 
 if TYPE_CHECKING:
     from tandem.processing.resources import Resources

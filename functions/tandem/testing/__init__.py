@@ -5,14 +5,16 @@ They pass the same conformance suite as the adapters on AWS.
 
 from tandem.testing.blobs import MemoryBlobStore
 from tandem.testing.callbacks import MemoryCallbackStore, MemorySender
-from tandem.testing.clock import FakeClock
 from tandem.testing.context import FakeContext
-from tandem.testing.effects import MemoryEffectStore
+from tandem.testing.doubles import (
+    FakeClock,
+    MemoryEffectStore,
+    MemoryQuotaStore,
+    MemoryResultCache,
+    MemorySecretStore,
+)
 from tandem.testing.queue import MemoryQueue, Message
-from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
-from tandem.testing.results import MemoryResultCache
-from tandem.testing.secrets import MemorySecretStore
 from tandem.testing.sinks import MemoryPoster, MemorySink, MemorySinkStore, MemoryTopic
 from tandem.testing.store import MemoryTaskStore
 from tandem.testing.wiring import MemoryWiring

@@ -8,8 +8,8 @@ from hashlib import md5
 from io import BytesIO
 from pathlib import Path
 
-from tandem.domain.clock import Clock
-from tandem.ports import BlobInfo, BlobMissing, OpenBlob, UploadForm
+from tandem.clock import Clock
+from tandem.files.blobs import BlobInfo, BlobMissing, OpenBlob, UploadForm
 
 
 class MemoryBlobStore:

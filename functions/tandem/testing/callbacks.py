@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tandem.domain.callback import Callback, CallbackState, WaitingCallback
-from tandem.domain.callback_url import CallbackUrl
-from tandem.domain.ids import TaskId
-from tandem.domain.task import Task
-from tandem.ports import Answered, TaskPage
+from tandem.callbacks.callback import Callback, CallbackState, WaitingCallback
+from tandem.callbacks.ports import Answered
+from tandem.callbacks.url import CallbackUrl
+from tandem.ids import TaskId
+from tandem.tasks.store import TaskPage
+from tandem.tasks.task import Task
 from tandem.testing.store import MemoryTaskStore
 
 

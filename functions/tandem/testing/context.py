@@ -11,15 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from tandem.domain.clock import SystemClock
-from tandem.domain.filename import InvalidFilename, saved_name
-from tandem.domain.ids import TaskId, new_task_id
-from tandem.domain.retry import EffectUnknown, Permanent
+from tandem.clock import SystemClock
+from tandem.files.filename import InvalidFilename, saved_name
+from tandem.ids import TaskId, new_task_id
 from tandem.processing.context import Abandoned, Logger, SavedFile
 from tandem.processing.pool import BoundedPool
+from tandem.tasks.retry import EffectUnknown, Permanent
 
 if TYPE_CHECKING:
-    from tandem.domain.effect import Unknown
+    from tandem.tasks.effect import Unknown
 
 
 class _FieldLogger:
@@ -92,8 +92,8 @@ class FakeContext:
 
     def once(self, key: str, call: Callable[[str], Any], *, unknown: "Unknown" = "fail") -> Any:
         """Call once for each key, record that in `effects`, and return the answer."""
-        from tandem.domain.effect import check_call, check_key, check_unknown, idempotency_key
         from tandem.processing.answer import dump_answer
+        from tandem.tasks.effect import check_call, check_key, check_unknown, idempotency_key
 
         check_key(key)
         check_call(call)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from itertools import count
 from json import dumps
 
-from tandem.domain.clock import Clock
-from tandem.domain.ids import TaskId
-from tandem.ports import MAX_DELAY, DeadLetter, Envelope, QueueDepth
+from tandem.clock import Clock
+from tandem.ids import TaskId
+from tandem.messages import MAX_DELAY, DeadLetter, Envelope, QueueDepth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

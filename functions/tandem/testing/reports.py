@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from threading import Lock
 from zlib import crc32
 
-from tandem.domain.counts import FinishedTask
-from tandem.domain.report import Report, Totals
-from tandem.domain.window import Window
+from tandem.reports.counts import FinishedTask
+from tandem.reports.report import Report, Totals
+from tandem.reports.window import Window
 from tandem.testing.store import MemoryTaskStore
 
 

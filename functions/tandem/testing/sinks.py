@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
-from tandem.domain.report import Report, Totals
-from tandem.domain.sink import SinkCursor
-from tandem.ports import Reply
+from tandem.reports.ports import Reply
+from tandem.reports.report import Report, Totals
+from tandem.reports.sink import SinkCursor
 
 
 class MemorySinkStore:

@@ -7,15 +7,13 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from tandem.domain.changes import Change
-from tandem.domain.cursor import place_in, place_of, to_cursor
-from tandem.domain.deletion import Deletion
-from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import DueTask, Fence, InlinePayload, Payload, State, StoredPayload, Task
-from tandem.domain.transitions import leave_list
-from tandem.ports import (
+from tandem.cursor import place_in, place_of, to_cursor
+from tandem.ids import TaskId, TenantId
+from tandem.tasks.changes import Change
+from tandem.tasks.store import (
     AlreadyRetried,
     ChangeRefused,
+    Deletion,
     Follows,
     KeyUsed,
     MadeBefore,
@@ -23,9 +21,11 @@ from tandem.ports import (
     TaskFilter,
     TaskPage,
 )
+from tandem.tasks.task import DueTask, Fence, InlinePayload, Payload, State, StoredPayload, Task
+from tandem.tasks.transitions import leave_list
 
 if TYPE_CHECKING:
-    from tandem.domain.effect import Effect
+    from tandem.tasks.effect import Effect
 
 
 class MemoryTaskStore:

@@ -2,21 +2,23 @@
 
 from functools import cached_property
 
-from tandem.domain.clock import Clock
+from tandem.aws.wiring import Wiring
+from tandem.clock import Clock
 from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
 from tandem.testing.blobs import MemoryBlobStore
 from tandem.testing.callbacks import MemoryCallbackStore, MemorySender
-from tandem.testing.clock import FakeClock
-from tandem.testing.effects import MemoryEffectStore
+from tandem.testing.doubles import (
+    FakeClock,
+    MemoryEffectStore,
+    MemoryQuotaStore,
+    MemoryResultCache,
+    MemorySecretStore,
+)
 from tandem.testing.queue import MemoryQueue
-from tandem.testing.quotas import MemoryQuotaStore
 from tandem.testing.reports import MemoryReportStore
-from tandem.testing.results import MemoryResultCache
-from tandem.testing.secrets import MemorySecretStore
 from tandem.testing.sinks import MemoryPoster, MemorySink, MemorySinkStore, MemoryTopic
 from tandem.testing.store import MemoryTaskStore
-from tandem.wiring import Wiring
 
 CALLBACK_KEY = "callback-key"
 """The name of the secret that callbacks are signed with."""

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
 from tandem.testing import MemoryWiring
+from tandem.worker.batch import run_batch
 from tests.factories.events import LambdaContextStub, http_event, sqs_record
-from worker.batch import run_batch
 
 
 @dataclass(frozen=True)

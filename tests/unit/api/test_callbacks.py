@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tandem.ports import Answered
+from tandem.callbacks.ports import Answered
 from tests.factories.deliveries import deliver_callbacks
 from tests.unit.api.conftest import Api
 

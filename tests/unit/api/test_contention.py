@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
-from tandem.domain.clock import to_text
-from tandem.domain.ids import TaskId
-from tandem.ports import Contended, Once, QuotaStore
+from tandem.clock import to_text
+from tandem.contended import Contended
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
+from tandem.ids import TaskId
 from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
+from tandem.tasks.store import Once
+from tandem.tenants.quota import QuotaStore
 from tests.factories.echoes import ECHO, be_echo
 from tests.factories.events import LambdaContextStub, http_event
 from tests.unit.api.conftest import Answer, Api

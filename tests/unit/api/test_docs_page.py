@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
 from tandem.settings import Settings
 from tandem.testing import MemoryWiring
 from tests.factories.events import LambdaContextStub, http_event

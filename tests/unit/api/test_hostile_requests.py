@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tandem.domain.report import Levels
 from tandem.limits import BODY_BYTES, DETAIL_CHARACTERS, JSON_DEPTH
+from tandem.reports.report import Levels
 from tests.factories.events import http_event
 from tests.unit.api.conftest import Answer, Api
 

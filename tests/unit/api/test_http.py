@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tandem.ports import QueueDepth
+from tandem.messages import QueueDepth
 from tests.unit.api.conftest import Api
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.task import State
+from tandem.tasks.task import State
 from tandem.testing import FakeClock
 from tests.unit.api.conftest import Answer, Api
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from api.instants import Instant
+from tandem.http.strict_json import Instant
 
 INSTANT = TypeAdapter(Instant)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.ids import TenantId, UploadId, new_upload_id
+from tandem.files.blobs import task_prefix, upload_key
+from tandem.ids import TenantId, UploadId, new_upload_id
 from tandem.limits import INLINE_BYTES, RUN_AFTER, UPLOAD_LIFETIME, UPLOAD_RETENTION
-from tandem.ports import task_prefix, upload_key
 from tandem.processing.catalogue import Catalogue
 from tests.unit.api.conftest import Answer, Api
 

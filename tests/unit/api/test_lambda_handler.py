@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.lambda_handler import LambdaHandler
+from tandem.http.lambda_handler import LambdaHandler
 from tests.factories.events import LambdaContextStub, http_event
 
 

@@ -13,10 +13,10 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
-from tandem.domain.counts import NUMBERS, Count, Series
-from tandem.domain.histogram import Histogram
-from tandem.domain.report import Levels
-from tandem.domain.task import Mode, State
+from tandem.reports.counts import NUMBERS, Count, Series
+from tandem.reports.histogram import Histogram
+from tandem.reports.report import Levels
+from tandem.tasks.task import Mode, State
 from tests.factories.events import http_event
 from tests.unit.api.conftest import Api
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
-from api.submission import union_over
-from tandem.domain.task import Mode, State
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
+from tandem.http.submission import union_over
 from tandem.processing import Permanent, Retry, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.processor import OnlineMode
+from tandem.tasks.task import Mode, State
 from tandem.testing import FakeClock
 from tests.factories.echoes import ECHO, be_echo
 from tests.factories.events import http_event
@@ -35,7 +35,7 @@ def waiting(api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
         await asyncio.to_thread(api.work)
         await sleep(min(seconds, 0.01))
 
-    monkeypatch.setattr("api.prefer.asyncio.sleep", work_meanwhile)
+    monkeypatch.setattr("tandem.http.prefer.asyncio.sleep", work_meanwhile)
     return api
 
 

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.picture.elements import STYLE, STYLE_HASH
-from api.picture.hour import MINUTES, Hour, last_minute
-from api.picture.page import HEIGHT, drawn
-from api.picture.panels import WIDTH
-from api.picture.scales import duration, number, of_counts, of_durations
-from tandem.domain.counts import Count, Series
-from tandem.domain.report import Levels, Report
-from tandem.domain.tally import Durations, Percentiles
-from tandem.domain.task import Mode, State
-from tandem.domain.window import Window
+from tandem.http.charts.elements import STYLE, STYLE_HASH
+from tandem.http.charts.last_hour import MINUTES, Hour, last_minute
+from tandem.http.charts.page import HEIGHT, drawn
+from tandem.http.charts.panels import WIDTH
+from tandem.http.charts.scales import duration, number, of_counts, of_durations
+from tandem.reports.counts import Count, Series
+from tandem.reports.report import Levels, Report
+from tandem.reports.tally import Durations, Percentiles
+from tandem.reports.window import Window
+from tandem.tasks.task import Mode, State
 from tests.factories.tasks import NOON
 from tests.unit.api.conftest import Api
 
@@ -337,7 +337,8 @@ def test_an_hour_of_minutes_that_nobody_closed_is_shown_as_such(api: Api) -> Non
 
 def test_no_cold_start_brings_the_picture() -> None:
     program = (
-        "import sys, api.app; print(*[m for m in sys.modules if 'picture' in m or 'xml' in m])"
+        "import sys, tandem.handlers.api; "
+        "print(*[m for m in sys.modules if 'charts' in m or 'xml' in m])"
     )
     found = subprocess.run(  # noqa: S603 - our own interpreter and program
         [sys.executable, "-c", program],

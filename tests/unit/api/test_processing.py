@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.ids import TaskId
-from tandem.domain.task import Mode, State
+from tandem.ids import TaskId
 from tandem.limits import BODY_BYTES
+from tandem.tasks.task import Mode, State
 from tests.unit.api.conftest import Api
 
 ECHO = {"processor": "echo", "input": {"message": {"a": [1, None, "ü"]}}}

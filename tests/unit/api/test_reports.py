@@ -1,10 +1,10 @@
 import json
 from dataclasses import asdict, replace
 
-from tandem.domain.counts import NUMBERS, Count, Series
-from tandem.domain.histogram import Histogram
-from tandem.domain.report import Levels
-from tandem.domain.task import Mode, State
+from tandem.reports.counts import NUMBERS, Count, Series
+from tandem.reports.histogram import Histogram
+from tandem.reports.report import Levels
+from tandem.tasks.task import Mode, State
 from tests.unit.api.conftest import Api
 
 

@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.base import BaseHTTPMiddleware
 
-import api.routes
-from api.app import create_app
-from api.middleware import RequestFrame
-from api.resources import RESOURCES
+import tandem.http.routes
+from tandem.http.app import create_app
+from tandem.http.middleware import RequestFrame
+from tandem.http.resources import RESOURCES
 from tandem.testing import MemoryWiring
 from tests.unit.api.conftest import Api
 
@@ -37,7 +37,7 @@ def paths(app: FastAPI) -> list[str]:
 
 
 def test_every_module_of_routes_is_a_resource() -> None:
-    modules = {path.stem for path in Path(api.routes.__path__[0]).glob("[a-z]*.py")}
+    modules = {path.stem for path in Path(tandem.http.routes.__path__[0]).glob("[a-z]*.py")}
     assert modules == set(RESOURCES)
 
 
@@ -114,7 +114,7 @@ def test_a_processor_may_need_what_fastapi_does_without(tmp_path: Path) -> None:
     )
     program = (
         "import sys, warnings; warnings.simplefilter('ignore')\n"
-        "from api.app import create_app\n"
+        "from tandem.handlers.api import create_app\n"
         "from tandem.testing import MemoryWiring\n"
         "app = create_app(MemoryWiring())\n"
         "app.state.resources.load(['health'])\n"

@@ -4,20 +4,20 @@ from io import StringIO
 import boto3
 import pytest
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
-from api.snapshot import rehearse
-from tandem.adapters import aws
+from tandem.aws import clients
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
+from tandem.http.snapshot import rehearse
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.testing import MemoryWiring
 from tests.factories.events import LambdaContextStub, http_event
 
 
 @pytest.fixture(autouse=True)
-def clients(monkeypatch: pytest.MonkeyPatch) -> None:
+def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
     for service in ("dynamodb", "sqs"):
         client = boto3.client(service, region_name="eu-central-1")
-        monkeypatch.setattr(aws, service, lambda client=client: client)
+        monkeypatch.setattr(clients, service, lambda client=client: client)
 
 
 def lines(log: StringIO) -> list[dict[str, object]]:

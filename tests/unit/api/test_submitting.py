@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.clock import to_text
-from tandem.domain.ids import TaskId
-from tandem.domain.task import Task
-from tandem.ports import Envelope
+from tandem.clock import to_text
+from tandem.ids import TaskId
+from tandem.messages import Envelope
 from tandem.settings import Settings
+from tandem.tasks.task import Task
 from tandem.testing import FakeClock
 from tests.factories.echoes import be_echo
 from tests.unit.api.conftest import Api

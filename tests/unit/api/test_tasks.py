@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.domain.task import State, StoredPayload
+from tandem.tasks.task import State, StoredPayload
 from tests.factories.tasks import make_task
 from tests.unit.api.conftest import Api
 

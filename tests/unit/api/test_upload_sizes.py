@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
-from tandem.domain.ids import new_upload_id
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
+from tandem.ids import new_upload_id
 from tandem.limits import UPLOAD_BYTES
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.settings import Settings
@@ -55,7 +55,10 @@ def test_the_catalogue_says_what_each_processor_takes_on_this_deployment(
 
 def test_the_catalogue_of_the_templates_own_sizes(api: Api) -> None:
     found = taken(api)
-    assert found["summarize-table"] == {"online": int(20 * 10 * 1024 / 1769 * MIB), "offline": 900 * MIB}
+    assert found["summarize-table"] == {
+        "online": int(20 * 10 * 1024 / 1769 * MIB),
+        "offline": 900 * MIB,
+    }
     assert found["query-table"] == {"online": 320 * MIB, "offline": 1856 * MIB}
     assert found["convert-table"] == {"online": 160 * MIB, "offline": 928 * MIB}
     assert api("GET", "/processors").json["limits"]["upload_bytes"] == UPLOAD_BYTES

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from callback.batch import run_batch
-from tandem.domain.callback import CallbackState
-from tandem.domain.ids import TaskId
-from tandem.ports import Answered, Unreachable
+from tandem.callbacks.batch import run_batch
+from tandem.callbacks.callback import CallbackState
+from tandem.callbacks.ports import Answered, Unreachable
+from tandem.ids import TaskId
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.deliveries import deliver_all
 from tests.factories.events import sqs_record

@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from canary import app, aws
-from canary.trial import CheckFailed, Trial, Verdict
+from tandem.canary import aws
+from tandem.canary.trial import CheckFailed, Trial, Verdict
+from tandem.handlers import canary
 from tests.factories.events import LambdaContextStub
 
 HOOK = {"DeploymentId": "d-ABCDEF123", "LifecycleEventHookExecutionId": "execution"}
@@ -37,7 +38,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> dict[str, Stubber]:
 
 
 def hook(event: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = app.handler(event, LambdaContextStub())  # type: ignore[arg-type]
+    answer: dict[str, Any] = canary.handler(event, LambdaContextStub())  # type: ignore[arg-type]
     return answer
 
 
@@ -70,7 +71,7 @@ def test_codedeploy_hears_of_a_failure_when_nothing_can_be_tried(
     clients: dict[str, Stubber], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = []
-    monkeypatch.setattr(app, "tell_codedeploy", lambda _, passed: told.append(passed))
+    monkeypatch.setattr(canary, "tell_codedeploy", lambda _, passed: told.append(passed))
     assert hook(HOOK)["reason"] == "SettingsError"
     assert told == [False]
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from api.app import create_app
-from api.lambda_handler import LambdaHandler
-from callback.batch import run_batch as run_callbacks
-from canary.events import TENANT
-from canary.trial import TASK_WITHIN, CheckFailed, Trial, Verdict
-from tandem.domain.ids import TenantId
-from tandem.ports import TaskFilter
+from tandem.callbacks.batch import run_batch as run_callbacks
+from tandem.canary.events import TENANT
+from tandem.canary.trial import TASK_WITHIN, CheckFailed, Trial, Verdict
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
+from tandem.ids import TenantId
 from tandem.settings import Settings
+from tandem.tasks.store import TaskFilter
 from tandem.testing import MemoryWiring
+from tandem.worker.batch import run_batch as run_tasks
 from tests.factories.events import LambdaContextStub
-from worker.batch import run_batch as run_tasks
 
 ALL = ["health", "online", "offline", "callback", "report"]
 SETTINGS = Settings(

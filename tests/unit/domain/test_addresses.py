@@ -2,7 +2,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from tandem.domain.addresses import may_be_called
+from tandem.callbacks.url import may_be_called
 
 PUBLIC = [
     "8.8.8.8",

@@ -2,7 +2,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from tandem.domain.callback_url import CallbackUrl, InvalidCallbackUrl, parse_callback_url
+from tandem.callbacks.url import CallbackUrl, InvalidCallbackUrl, parse_callback_url
 
 GOOD = {
     "https://example.com": CallbackUrl("example.com", 443, "/"),

@@ -3,9 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.domain.changes import Change, Guard
-from tandem.domain.task import LEGAL_TRANSITIONS, InlinePayload, Progress, State, TaskError
-from tandem.domain.transitions import succeed
+from tandem.tasks.changes import Change, Guard
+from tandem.tasks.task import LEGAL_TRANSITIONS, InlinePayload, Progress, State, TaskError
+from tandem.tasks.transitions import succeed
 from tests.factories.tasks import NOON, make_task, start
 
 

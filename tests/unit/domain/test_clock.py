@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain import clock
-from tandem.domain.clock import SystemClock, from_text, to_text, whole_milliseconds
+from tandem import clock
+from tandem.clock import SystemClock, from_text, to_text, whole_milliseconds
 
 ZONES = st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 MOMENTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=ZONES)  # noqa: DTZ001

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain.cursor import CURSOR_CHARACTERS, CursorInvalid, place_of, to_cursor
+from tandem.cursor import CURSOR_CHARACTERS, CursorInvalid, place_of, to_cursor
 
 PLACE = "2026-01-01T12:00:00.000Z#019b796d-d600-7454-b51c-c9c0a1b1ac50"
 CURSOR = to_cursor(PLACE)

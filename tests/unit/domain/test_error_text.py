@@ -10,9 +10,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from pydantic import BaseModel, Field, ValidationError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from tandem.domain.error_text import aws_code, error_text, error_type
-from tandem.domain.retry import Permanent
-from tandem.ports import BlobMissing, SecretsError, Unreachable
+from tandem.callbacks.ports import Unreachable
+from tandem.files.blobs import BlobMissing
+from tandem.secrets import SecretsError
+from tandem.tasks.retry import Permanent
+from tandem.text import aws_code, error_text, error_type
 
 ARN = "arn:aws:sts::123456789012:assumed-role/tandem-prod-Worker/tandem-prod-WorkerFunction"
 DENIED = {
@@ -154,7 +156,7 @@ def test_the_name_of_a_class_is_bounded_and_can_be_stored(name: str, told: str) 
     assert (error_type(error), error_text(error, LONG)) == (told, told)
 
 
-@pytest.mark.parametrize("module", [None, 7, "", "botocored.x", "tandem.domain", "tandem"])
+@pytest.mark.parametrize("module", [None, 7, "", "botocored.x", "tandem.tasks", "tandem"])
 def test_a_class_of_any_other_module_is_the_processors_own(module: Any) -> None:
     kind = type("Own", (Exception,), {"__module__": module})
     assert error_text(kind("said"), LONG) == "said"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain.filename import InvalidFilename, check_filename, saved_name
+from tandem.files.filename import InvalidFilename, check_filename, saved_name
 from tests.factories.filenames import BAD_NAMES, GOOD_NAMES
 
 METADATA_BYTES = 2048

@@ -3,9 +3,9 @@ from math import ceil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain.histogram import RELATIVE_ERROR, Sketch
-from tandem.domain.ids import TenantId
-from tandem.domain.talkers import Talkers
+from tandem.ids import TenantId
+from tandem.reports.histogram import RELATIVE_ERROR, Sketch
+from tandem.reports.talkers import Talkers
 
 
 @given(st.lists(st.integers(0, 30 * 24 * 3_600_000), min_size=1))

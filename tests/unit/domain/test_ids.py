@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain.ids import InvalidTenant, new_task_id, parse_tenant, parse_uuid
+from tandem.ids import InvalidTenant, new_task_id, parse_tenant, parse_uuid
 from tests.factories.tasks import NOON
 
 

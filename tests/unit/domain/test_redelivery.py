@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain.redelivery import LONGEST, Redelivery, asked_wait
+from tandem.callbacks.deliveries import LONGEST, Redelivery, asked_wait
 from tandem.settings import Settings
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)

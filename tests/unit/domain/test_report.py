@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain.counts import FinishedTask, Series, difference
-from tandem.domain.histogram import BOUNDS_MS, RELATIVE_ERROR
-from tandem.domain.ids import TenantId
-from tandem.domain.report import MOST_EXAMPLES, Report, Totals, compile_report
-from tandem.domain.tally import Tally
-from tandem.domain.task import Mode, State
-from tandem.domain.window import Window, windows_to_close
+from tandem.ids import TenantId
+from tandem.reports.counts import FinishedTask, Series, difference
+from tandem.reports.histogram import BOUNDS_MS, RELATIVE_ERROR
+from tandem.reports.report import MOST_EXAMPLES, Report, Totals, compile_report
+from tandem.reports.tally import Tally
+from tandem.reports.window import Window, windows_to_close
+from tandem.tasks.task import Mode, State
 from tests.factories.tasks import ACME, NOON, make_task
 
 FIRST = Window(NOON)

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.domain.retry import MAX_ATTEMPTS, Permanent, Retry
+from tandem.tasks.retry import MAX_ATTEMPTS, Permanent, Retry
 
 
 def test_the_longest_wait_doubles_up_to_its_maximum() -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tandem.domain.ids import TenantId
-from tandem.domain.webhook import key_text, signed_headers, tenant_key
+from tandem.callbacks.signing import key_text, signed_headers, tenant_key
+from tandem.ids import TenantId
 
 ACME, OTHER = TenantId("acme"), TenantId("other")
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from tandem.domain.effect import ANSWER_BYTES
-from tandem.domain.retry import OwnFault
 from tandem.processing.answer import BadAnswer, dump_answer
+from tandem.tasks.effect import ANSWER_BYTES
+from tandem.tasks.retry import OwnFault
 
 
 class Charge(BaseModel):

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_serializer, model_serializer
 
-from tandem.domain.retry import OwnFault
 from tandem.processing.output import BadOutput, dump_output
+from tandem.tasks.retry import OwnFault
 
 NAN, INFINITY = math.nan, math.inf
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tandem.adapters import aws
+from tandem.aws import clients
 from tandem.processing.surroundings import Surroundings
 
 
@@ -88,14 +88,14 @@ def test_the_runtimes_trace_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_aws_client_is_made_while_the_environment_is_empty(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(aws, "_SET_AT_START", {"AWS_DEFAULT_REGION": "eu-north-1"})
+    monkeypatch.setattr(clients, "_SET_AT_START", {"AWS_DEFAULT_REGION": "eu-north-1"})
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "x")
     del os.environ["AWS_DEFAULT_REGION"]
-    aws._session.cache_clear()
-    client = aws._OnFirstUse("sns", {}).made()
-    aws._session.cache_clear()
+    clients._session.cache_clear()
+    client = clients._OnFirstUse("sns", {}).made()
+    clients._session.cache_clear()
     assert client.meta.region_name == "eu-north-1"
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from report.run import RunFailed, run
-from tandem.domain.report import Levels, Report
-from tandem.domain.task import State
-from tandem.domain.window import Window
+from tandem.reports.report import Levels, Report
+from tandem.reports.run import RunFailed, run
+from tandem.reports.window import Window
+from tandem.tasks.task import State
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.deliveries import deliver_all
 from tests.factories.processors import double, make_wiring, new_work

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tandem.domain.changes import Change
-from tandem.domain.ids import TaskId, TenantId, new_upload_id
-from tandem.domain.task import Progress, State, StoredPayload, Task
+from tandem.files.blobs import upload_key
+from tandem.files.capacity import TooLarge
+from tandem.ids import TaskId, TenantId, new_upload_id
 from tandem.limits import LEASE, LEASE_MARGIN
-from tandem.ports import upload_key
 from tandem.processing import Permanent
 from tandem.processing.context import Abandoned
-from tandem.services.attempt import Attempt
-from tandem.services.capacity import TooLarge
-from tandem.services.outcomes import NoRoomHere
+from tandem.tasks.attempt import Attempt
+from tandem.tasks.changes import Change
+from tandem.tasks.outcomes import NoRoomHere
+from tandem.tasks.task import Progress, State, StoredPayload, Task
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import double, make_wiring, new_work
 from tests.factories.tasks import make_task, start

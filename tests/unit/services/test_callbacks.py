@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.callback import Callback, CallbackState, GivenUp, WaitingCallback
-from tandem.domain.ids import TaskId
-from tandem.domain.redelivery import LONGEST
-from tandem.domain.task import State, Task
-from tandem.domain.webhook import key_text
+from tandem.callbacks.callback import Callback, CallbackState, GivenUp, WaitingCallback
+from tandem.callbacks.deliveries import LONGEST
+from tandem.callbacks.letters import CallbackLetters
+from tandem.callbacks.ports import AddressForbidden, Answered, Unreachable
+from tandem.callbacks.signing import key_text
+from tandem.dead_letters.letters import Letter, LetterFilter, Redrive, Request
+from tandem.ids import TaskId
 from tandem.limits import ERROR_CHARACTERS
-from tandem.ports import AddressForbidden, Answered, Envelope, SecretsError, Unreachable
-from tandem.services.callback_letters import CallbackLetters
-from tandem.services.letters import Letter, LetterFilter, Redrive, Request
-from tandem.services.redelivery import Redeliver
+from tandem.messages import Envelope, Redeliver
+from tandem.secrets import SecretsError
+from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemorySecretStore, MemoryWiring
 from tandem.testing.wiring import CALLBACK_KEY
 from tests.factories.deliveries import deliver_all, deliver_callbacks, delivery_of

@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
+from tandem.files.capacity import Capacity, TooLarge
 from tandem.limits import UPLOAD_BYTES
 from tandem.processing.processor import AnyProcessor
 from tandem.processing.resources import Resources
-from tandem.services.capacity import Capacity, TooLarge
-from tandem.services.outcomes import NoRoomHere
+from tandem.tasks.outcomes import NoRoomHere
 from tests.factories.processors import double, make_processor
 
 MIB = 1024 * 1024

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.cursor import CursorInvalid
-from tandem.domain.ids import TaskId, TenantId
-from tandem.domain.task import State, Task
+from tandem.cursor import CursorInvalid
+from tandem.dead_letters.letters import LetterFilter, Redrive, Redriven, Request
+from tandem.ids import TaskId, TenantId
 from tandem.limits import LETTERS_LOOKED_AT
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.letters import LetterFilter, Redrive, Redriven, Request
+from tandem.tasks.task import State, Task
 from tandem.testing import MemoryWiring
 from tests.factories.deliveries import deliver_all
 from tests.factories.processors import Number, make_wiring, new_work, refuse

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.counts import tasks_in
-from tandem.domain.ids import TaskId
-from tandem.domain.task import State, Task
+from tandem.files.blobs import task_prefix
+from tandem.ids import TaskId
 from tandem.limits import PURGE_SECONDS, PURGE_TASKS
-from tandem.ports import ChangeRefused, task_prefix
 from tandem.processing import TaskContext
-from tandem.services.tasks import NoSuchTask
+from tandem.reports.counts import tasks_in
+from tandem.tasks.actions import NoSuchTask
+from tandem.tasks.store import ChangeRefused
+from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.deliveries import deliver_all, deliver_callbacks
 from tests.factories.processors import Number, make_wiring, new_work
@@ -149,7 +150,7 @@ def test_many_objects_are_deleted_by_one_run_after_the_other(
     for number in range(4):
         key = f"{task_prefix(task.task_id)}1/files/{number}"
         world.wiring.blobs.put(key, b"x", content_type="text/csv")
-    monkeypatch.setattr("tandem.services.deletions.DELETED_OBJECTS", 2)
+    monkeypatch.setattr("tandem.tasks.deletions.DELETED_OBJECTS", 2)
     world.wiring.deletions.delete(task)
     assert len(world.objects(task.task_id)) == 3
     assert world.minutes(16) == 0

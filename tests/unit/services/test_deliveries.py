@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.changes import Change
-from tandem.domain.ids import TaskId
-from tandem.domain.task import State, Task
-from tandem.ports import MAX_DELAY, ChangeRefused
+from tandem.dead_letters.dead_letters import reason_of
+from tandem.ids import TaskId
+from tandem.messages import MAX_DELAY, SPARE_RECEIVES, Redeliver
 from tandem.processing import Permanent, Retry, TaskContext
-from tandem.services.dead_letters import reason_of
-from tandem.services.deliver import read_task_id
-from tandem.services.redelivery import SPARE_RECEIVES, Redeliver
 from tandem.settings import Settings
+from tandem.tasks.changes import Change
+from tandem.tasks.store import ChangeRefused
+from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryWiring, Message
+from tandem.worker.deliver import read_task_id
 from tests.factories.deliveries import deliver, deliver_all, delivery_of
 from tests.factories.faults import Fault, FaultyWiring, Kind
 from tests.factories.processors import (

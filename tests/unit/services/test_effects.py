@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.domain.effect import Effect, Unknown
-from tandem.domain.task import State, Task
-from tandem.ports import ChangeRefused, Contended
+from tandem.contended import Contended
+from tandem.dead_letters.letters import LetterFilter, Request
 from tandem.processing import EffectUnknown, TaskContext
 from tandem.processing.answer import BadAnswer
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.context import Abandoned
-from tandem.services.attempt import Attempt
-from tandem.services.letters import LetterFilter, Request
-from tandem.services.outcomes import Succeeded
+from tandem.tasks.attempt import Attempt
+from tandem.tasks.effect import Effect, Unknown
+from tandem.tasks.outcomes import Succeeded
+from tandem.tasks.store import ChangeRefused
+from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.effects import Receiver
 from tests.factories.faults import Fault, FaultyWiring, Kind, Stopped

@@ -13,22 +13,25 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.callback import CallbackState
-from tandem.domain.counts import tasks_in
-from tandem.domain.ids import TaskId, new_task_id
-from tandem.domain.task import InlinePayload, Mode, State, Task
-from tandem.domain.window import WINDOW, Window
-from tandem.ports import Answered, CachedResult, Reply, Unreachable, task_prefix
+from tandem.callbacks.callback import CallbackState
+from tandem.callbacks.ports import Answered, Unreachable
+from tandem.dead_letters.letters import LetterFilter, Request
+from tandem.files.blobs import task_prefix
+from tandem.ids import TaskId, new_task_id
+from tandem.messages import Redeliver, hide
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.deliver import read_task_id
-from tandem.services.letters import LetterFilter, Request
-from tandem.services.redelivery import Redeliver, hide
-from tandem.services.tasks import AlreadyFinished
+from tandem.reports.counts import tasks_in
+from tandem.reports.ports import Reply
+from tandem.reports.window import WINDOW, Window
 from tandem.settings import Settings
+from tandem.tasks.actions import AlreadyFinished
+from tandem.tasks.results import CachedResult
+from tandem.tasks.task import InlinePayload, Mode, State, Task
 from tandem.telemetry import logger
 from tandem.testing import FakeClock, MemoryWiring
 from tandem.testing.wiring import CALLBACK_KEY, REPORT_KEY
+from tandem.worker.deliver import read_task_id
 from tests.factories.deliveries import deliver_callbacks, delivery_of
 from tests.factories.faults import Fault, FaultyWiring, Kind, Stopped
 from tests.factories.faults import Unreachable as NoAnswer

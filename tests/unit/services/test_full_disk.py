@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.domain.task import State
-from tandem.ports import upload_key
+from tandem.files.blobs import upload_key
 from tandem.processing import Retry, TaskContext
-from tandem.services.attempt import Attempt
-from tandem.services.online import Answered, Promoted
-from tandem.services.outcomes import CrowdedOut, Failed, Outcome
+from tandem.tasks.attempt import Attempt
+from tandem.tasks.online import Answered, Promoted
+from tandem.tasks.outcomes import CrowdedOut, Failed, Outcome
+from tandem.tasks.task import State
 from tandem.testing import MemoryWiring
 from tests.factories.deliveries import deliver_all
 from tests.factories.processors import Number, make_wiring, new_work

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from pydantic import BaseModel
 
-from tandem.domain.ids import new_upload_id
-from tandem.domain.task import Mode, State, StoredPayload, Task
+from tandem.files.blobs import BlobMissing, task_prefix, upload_key
+from tandem.ids import new_upload_id
 from tandem.limits import COPIED_BYTES
-from tandem.ports import BlobMissing, task_prefix, upload_key
 from tandem.processing import TaskContext, Upload, processor
 from tandem.processing.catalogue import Catalogue
-from tandem.services.submit import NewTask
+from tandem.tasks.submit import NewTask
+from tandem.tasks.task import Mode, State, StoredPayload, Task
 from tandem.testing import MemoryWiring
 from tests.factories.deliveries import deliver_all
 from tests.factories.tasks import ACME
@@ -216,9 +216,9 @@ def test_a_result_that_is_too_large_to_copy_is_made_again(
     world.run()
     assert COPIED_BYTES == 64 * 1024 * 1024
     size = LARGE + len(b'{"text":""}') + len(b"id")
-    monkeypatch.setattr("tandem.services.results.COPIED_BYTES", size)
+    monkeypatch.setattr("tandem.tasks.results.COPIED_BYTES", size)
     assert world.kept(Question()) is not None
-    monkeypatch.setattr("tandem.services.results.COPIED_BYTES", size - 1)
+    monkeypatch.setattr("tandem.tasks.results.COPIED_BYTES", size - 1)
     assert world.kept(Question()) is None
 
 

@@ -6,12 +6,12 @@ from threading import Event
 
 import pytest
 
-from tandem.domain.clock import SystemClock
-from tandem.domain.task import Mode, State
+from tandem.clock import SystemClock
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.online import Answered, Promoted
-from tandem.services.outcomes import Failed, Succeeded
+from tandem.tasks.online import Answered, Promoted
+from tandem.tasks.outcomes import Failed, Succeeded
+from tandem.tasks.task import Mode, State
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import (
     Number,

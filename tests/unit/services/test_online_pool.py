@@ -1,10 +1,10 @@
 import asyncio
 
-from tandem.domain.clock import SystemClock
+from tandem.clock import SystemClock
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.online import Answered, Promoted
 from tandem.settings import Settings
+from tandem.tasks.online import Answered, Promoted
 from tandem.testing import MemoryWiring
 from tests.factories.processors import Number, Stuck, make_processor, new_work
 

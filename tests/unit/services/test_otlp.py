@@ -14,11 +14,11 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 
-from tandem.domain.histogram import BOUNDS_MS
-from tandem.domain.report import Report, Totals
-from tandem.domain.task import State
-from tandem.domain.window import Window
-from tandem.services.otlp import metrics_request
+from tandem.reports.histogram import BOUNDS_MS
+from tandem.reports.otlp import metrics_request
+from tandem.reports.report import Report, Totals
+from tandem.reports.window import Window
+from tandem.tasks.task import State
 from tests.factories.reports import LEVELS, full_report, make_report
 from tests.factories.tasks import NOON
 

@@ -1,7 +1,7 @@
-from tandem.domain.ids import new_task_id
-from tandem.domain.task import InlinePayload, StoredPayload
+from tandem.ids import new_task_id
 from tandem.limits import INLINE_BYTES
-from tandem.services.payloads import Payloads
+from tandem.tasks.payloads import Payloads
+from tandem.tasks.task import InlinePayload, StoredPayload
 from tandem.testing import FakeClock, MemoryBlobStore
 
 

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.domain.report import Report, Totals
-from tandem.domain.sink import SinkCursor, SinkState
-from tandem.domain.window import Window
+from tandem.callbacks.ports import Unreachable
 from tandem.limits import REPORT_RETENTION, SINK_CLAIM, SINK_TIME, SINK_WINDOWS_PER_RUN
-from tandem.ports import ReportSink, SinkFailed, Unreachable, WindowRefused
 from tandem.processing.pool import BoundedPool
-from tandem.services.publish import Publishing
-from tandem.services.report import Reports
+from tandem.reports.closing import Reports
+from tandem.reports.ports import ReportSink, SinkFailed, WindowRefused
+from tandem.reports.publish import Publishing
+from tandem.reports.report import Report, Totals
+from tandem.reports.sink import SinkCursor, SinkState
+from tandem.reports.window import Window
 from tandem.telemetry import logger
 from tandem.testing import (
     FakeClock,

@@ -9,13 +9,13 @@ from itertools import islice
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tandem.domain.counts import FinishedTask, Series, tasks_in
-from tandem.domain.ids import TaskId
-from tandem.domain.report import Report, Totals
-from tandem.domain.task import Mode
-from tandem.domain.window import Window
+from tandem.ids import TaskId
 from tandem.processing.pool import BoundedPool
-from tandem.services.report import Reports
+from tandem.reports.closing import Reports
+from tandem.reports.counts import FinishedTask, Series, tasks_in
+from tandem.reports.report import Report, Totals
+from tandem.reports.window import Window
+from tandem.tasks.task import Mode
 from tandem.testing import FakeClock, MemoryReportStore, MemoryTaskStore
 from tests.factories.tasks import NOON, finish_at, make_task
 

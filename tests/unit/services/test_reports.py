@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.counts import Counts, FinishedTask, Series, tasks_in
-from tandem.domain.report import Levels
-from tandem.domain.task import Mode, State
-from tandem.domain.window import Window
 from tandem.processing.pool import BoundedPool
-from tandem.services.report import Reports
+from tandem.reports.closing import Reports
+from tandem.reports.counts import Counts, FinishedTask, Series, tasks_in
+from tandem.reports.report import Levels
+from tandem.reports.window import Window
+from tandem.tasks.task import Mode, State
 from tandem.testing import FakeClock, MemoryReportStore, MemoryTaskStore
 from tests.factories.tasks import NOON, finish_at, make_task
 

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tandem.domain.ids import TenantId, new_upload_id
-from tandem.domain.tally import Tally
-from tandem.domain.task import Mode, State
-from tandem.domain.window import Window
-from tandem.ports import upload_key
+from tandem.files.blobs import upload_key
+from tandem.ids import TenantId, new_upload_id
 from tandem.processing import TaskContext, Upload, processor
 from tandem.processing.catalogue import Catalogue
-from tandem.services.submit import NewTask
+from tandem.reports.tally import Tally
+from tandem.reports.window import Window
+from tandem.tasks.submit import NewTask
+from tandem.tasks.task import Mode, State
 from tandem.testing import FakeClock, MemoryWiring
 
 ACME = TenantId("acme")

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from tandem.domain.clock import Clock, SystemClock
-from tandem.domain.report import Report, Totals
-from tandem.domain.report_text import report_text
-from tandem.domain.task import State
-from tandem.domain.webhook import key_text, signing_key
-from tandem.ports import Reply, SecretsError, SinkFailed, WindowRefused
-from tandem.services.sinks import TOPIC_BYTES, OtlpSink, TopicSink, WebhookSink
+from tandem.callbacks.signing import key_text, signing_key
+from tandem.clock import Clock, SystemClock
+from tandem.reports.ports import Reply, SinkFailed, WindowRefused
+from tandem.reports.report import Report, Totals
+from tandem.reports.sinks import TOPIC_BYTES, OtlpSink, TopicSink, WebhookSink
+from tandem.reports.text import report_text
+from tandem.secrets import SecretsError
+from tandem.tasks.task import State
 from tandem.testing import FakeClock, MemoryPoster, MemorySecretStore, MemoryTopic
 from tests.factories.reports import LEVELS, full_report, make_report
 

@@ -3,8 +3,8 @@ from io import StringIO
 
 import pytest
 
-from tandem.domain.task import Task
-from tandem.ports import Envelope
+from tandem.messages import Envelope
+from tandem.tasks.task import Task
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.processors import double, make_wiring, new_work
 

@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.changes import Change
-from tandem.domain.ids import TaskId
-from tandem.domain.task import State, Task, TaskError
-from tandem.domain.transitions import request_cancel, retry_later
+from tandem.ids import TaskId
 from tandem.limits import BATCH_MESSAGES, DUE_MARGIN, SWEEP_TASKS, SWEEP_TIME
-from tandem.ports import ChangeRefused, Envelope
+from tandem.messages import Envelope
 from tandem.processing import Retry
-from tandem.services.deliver import read_task_id
-from tandem.services.sweep import Found, found_overdue
+from tandem.tasks.changes import Change
+from tandem.tasks.store import ChangeRefused
+from tandem.tasks.sweep import Found, found_overdue
+from tandem.tasks.task import State, Task, TaskError
+from tandem.tasks.transitions import request_cancel, retry_later
 from tandem.testing import FakeClock, MemoryWiring
+from tandem.worker.deliver import read_task_id
 from tests.factories.processors import double, make_wiring, new_work
 from tests.factories.tasks import make_task
 

@@ -3,18 +3,12 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.domain.ids import TenantId
-from tandem.domain.task import State, StoredPayload, Task
-from tandem.ports import TaskFilter
+from tandem.ids import TenantId
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.tasks import (
-    AlreadyFinished,
-    InputGone,
-    NoSuchTask,
-    NotFinished,
-    ProcessorGone,
-)
+from tandem.tasks.actions import AlreadyFinished, InputGone, NoSuchTask, NotFinished, ProcessorGone
+from tandem.tasks.store import TaskFilter
+from tandem.tasks.task import State, StoredPayload, Task
 from tandem.testing import FakeClock, MemoryWiring
 from tests.factories.deliveries import deliver_all
 from tests.factories.processors import Number, break_down, double, make_wiring, new_work

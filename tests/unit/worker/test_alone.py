@@ -10,21 +10,21 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.changes import Change
-from tandem.domain.clock import SystemClock
-from tandem.domain.ids import TaskId
-from tandem.domain.task import State, Task
+from tandem.clock import SystemClock
+from tandem.ids import TaskId
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.services.deliver import read_task_id
+from tandem.tasks.changes import Change
+from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryWiring, Message
+from tandem.worker.batch import FIRST_RECEIVES, run_batch
+from tandem.worker.deliver import read_task_id
 from tests.factories.environments import Account
 from tests.factories.events import sqs_record
 from tests.factories.neighbours import neighbours
 from tests.factories.neighbours import submit as submit_to
 from tests.factories.processors import Number, make_processor
 from tests.unit.worker.test_batch import run, submit, wait_until
-from worker.batch import FIRST_RECEIVES, run_batch
 
 MATE, ALONE = 0, 9
 LONG = timedelta(seconds=59)

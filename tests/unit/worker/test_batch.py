@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.clock import SystemClock
-from tandem.domain.task import State, Task
+from tandem.clock import SystemClock
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
+from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryQueue, MemoryWiring
+from tandem.worker.batch import ACKNOWLEDGE_EVERY, run_batch
 from tests.factories.events import sqs_record
 from tests.factories.processors import Number, Stuck, make_processor, new_work
-from worker.batch import ACKNOWLEDGE_EVERY, run_batch
 
 
 def make(run: Any, **options: Any) -> MemoryWiring:

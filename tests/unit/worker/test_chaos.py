@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.clock import SystemClock
-from tandem.domain.task import State, Task
+from tandem.clock import SystemClock
 from tandem.processing.catalogue import Catalogue
+from tandem.tasks.task import State, Task
 from tandem.telemetry import logger
 from tandem.testing import MemoryWiring
 from tests.factories import chaos

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem.domain.task import State
+from tandem.tasks.task import State
 from tests.factories.environments import Account
 from tests.factories.neighbours import neighbours, submit
 

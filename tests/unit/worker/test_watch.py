@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from tandem.domain.clock import SystemClock
-from tandem.domain.ids import TaskId
-from tandem.domain.task import State, Task
+from tandem.clock import SystemClock
+from tandem.ids import TaskId
 from tandem.limits import LEASE_MARGIN, SETTLE_SECONDS
 from tandem.processing import Retry, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
+from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryWiring
+from tandem.worker.batch import ACKNOWLEDGE_EVERY, ELSEWHERE_RECEIVES, LAST_SECOND, LEAST_TIME
 from tests.factories.processors import Number, Stuck, make_processor
 from tests.unit.worker.test_batch import run, submit, wait_until
-from worker.batch import ACKNOWLEDGE_EVERY, ELSEWHERE_RECEIVES, LAST_SECOND, LEAST_TIME
 
 ONCE = Retry(attempts=1, crashes=0)
 
@@ -125,7 +125,7 @@ def test_a_table_that_does_not_answer_for_one_end_keeps_no_other_from_its_end(
         return change(task_id, wanted)
 
     monkeypatch.setattr(wiring.store, "change", hang)
-    monkeypatch.setattr("worker.batch.LAST_SECOND", timedelta(0))
+    monkeypatch.setattr("tandem.worker.batch.LAST_SECOND", timedelta(0))
     began = wiring.clock.now()
     assert run(wiring, seconds=6) == ["message-1"]
     assert wiring.clock.now() - began < timedelta(seconds=6 + SETTLE_SECONDS)
@@ -282,7 +282,7 @@ def test_a_queue_that_does_not_answer_holds_up_no_batch_with_tasks_that_run_alon
     for _ in range(2):
         mark(wiring, submit(wiring), crashes=2)
     monkeypatch.setattr(wiring.queue, "postpone", lambda *_: let_go.wait(30))
-    monkeypatch.setattr("worker.batch.FRESH", timedelta(0))
+    monkeypatch.setattr("tandem.worker.batch.FRESH", timedelta(0))
     began = wiring.clock.now()
     assert run(wiring, seconds=6) == ["message-1", "message-2"]
     assert wiring.clock.now() - began < timedelta(seconds=6 + SETTLE_SECONDS)

@@ -1,1 +1,0 @@
-"""ApiFunction: the HTTP API, FastAPI behind API Gateway through Mangum."""

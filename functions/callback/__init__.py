@@ -1,1 +1,0 @@
-"""CallbackFunction: tells the owners of tasks that these have ended."""

@@ -1,1 +1,0 @@
-"""CanaryFunction: tries a release before it gets traffic."""

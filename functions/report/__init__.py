@@ -1,1 +1,0 @@
-"""ReportFunction: reports every minute what was processed."""

@@ -1,0 +1,1 @@
+"""Callbacks: telling a task's owner that it has ended."""

@@ -1,0 +1,1 @@
+"""The trial of a release before it gets traffic."""

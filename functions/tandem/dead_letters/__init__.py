@@ -1,0 +1,1 @@
+"""Dead letters: failed tasks and messages that wait for a decision."""

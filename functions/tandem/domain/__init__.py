@@ -1,1 +1,0 @@
-"""The rules of a task's life. Nothing here imports AWS, HTTP or Pydantic."""

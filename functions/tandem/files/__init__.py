@@ -1,0 +1,1 @@
+"""Files and documents: where they are stored, their names, and how large they may be."""

@@ -1,0 +1,15 @@
+"""The handler of ApiFunction."""
+
+from tandem.startup import lasting
+
+with lasting():
+    from tandem.aws.wiring import Wiring
+    from tandem.http.app import create_app
+    from tandem.http.lambda_handler import LambdaHandler
+    from tandem.http.snapshot import get_ready
+    from tandem.settings import settings
+
+    wiring = Wiring(settings())
+    handler = LambdaHandler(create_app(wiring), url=wiring.settings.console_url)
+    wiring.prepare()
+    get_ready(handler, wiring)

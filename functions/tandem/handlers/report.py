@@ -1,0 +1,22 @@
+"""The handler of ReportFunction."""
+
+from typing import Any
+
+from tandem.startup import lasting
+
+with lasting():
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from tandem.aws.wiring import Wiring
+    from tandem.reports.run import run
+    from tandem.settings import settings
+    from tandem.telemetry import logger
+
+    wiring = Wiring(settings())
+    wiring.prepare("sweep", "publishing", "levels", "reports", "callbacks")
+
+
+@logger.inject_lambda_context
+def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Do what is to be done each minute; fail when some of it failed."""
+    return run(wiring)

@@ -1,0 +1,1 @@
+"""The HTTP API: FastAPI behind API Gateway through Mangum."""

@@ -1,0 +1,126 @@
+"""Being ready before the first request, where Lambda starts a process ahead of it.
+
+With SnapStart, Lambda starts one process when a version is published, keeps a snapshot of it, and
+goes on from there as often as it needs an environment: what was done before the snapshot is done in
+all of them, and what was random before it is the same in all. With provisioned concurrency a
+process waits for its first request. See docs/decisions/0019-snapstart.md.
+"""
+
+import json
+import os
+import random
+from typing import TYPE_CHECKING, Any, cast
+
+from tandem.aws import clients
+from tandem.aws.unsent import unsent
+from tandem.aws.wiring import Wiring
+from tandem.http.lambda_handler import LambdaHandler
+from tandem.ids import time_ordered_uuid
+from tandem.settings import settings
+from tandem.telemetry import logger
+from tandem.trace import described
+
+if TYPE_CHECKING:
+    from mangum.types import LambdaContext
+
+TENANT = "rehearsal"
+_ECHO = {"processor": "echo", "input": {"message": "rehearsal"}}
+
+
+class NotRehearsed(Exception):
+    """A rehearsed request was not answered as it should be."""
+
+
+def get_ready(handler: LambdaHandler, wiring: Wiring) -> None:
+    """Rehearse when the process is started ahead of its requests, and only then."""
+    started_as = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE")
+    if started_as == "snap-start":
+        # Lambda's runtime has it: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+        from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+        register_before_snapshot(rehearse, handler, wiring)
+        register_after_restore(renew)
+    elif started_as == "provisioned-concurrency":
+        rehearse(handler, wiring)
+
+
+def rehearse(handler: LambdaHandler, wiring: Wiring) -> None:
+    """Answer requests of each kind that callers wait for, with no effect outside of the process.
+
+    What comes of it is logged and no more: a process that did not rehearse is slower, not wrong.
+    Afterwards there is no thread, no event loop and no connection.
+    """
+    logger.append_keys(rehearsal=True)
+    try:
+        with unsent(clients.dynamodb(), clients.sqs()):
+            for event in _events(time_ordered_uuid(wiring.clock.now())):
+                _play(handler, event)
+        for client in (clients.dynamodb(), clients.sqs()):
+            client.close()
+    except Exception as error:  # noqa: BLE001 - as said above
+        logger.error("not rehearsed", **described(error))
+    finally:
+        handler.stop()
+        logger.remove_keys(["rehearsal"])
+        logger.set_correlation_id(None)
+
+
+def renew() -> None:
+    """Make what must differ between environments that go on from one snapshot.
+
+    Ids and traces are random by the kernel, which every environment asks anew. Jitter is not, ours
+    and botocore's, nor are the keys of TLS, which OpenSSL draws from a generator of its own.
+    """
+    import ssl
+
+    random.seed()
+    ssl.RAND_add(os.urandom(32), 32)
+
+
+def _play(handler: LambdaHandler, event: dict[str, Any]) -> None:
+    answer = handler(event, cast("LambdaContext", _Context()))
+    if answer["statusCode"] >= 400:
+        message = f"{event['rawPath']} was answered {answer['statusCode']}"
+        raise NotRehearsed(message)
+
+
+def _events(task_id: str) -> list[dict[str, Any]]:
+    return [
+        _event("GET", "/health"),
+        _event("GET", "/processors"),
+        _event("POST", "/process-offline", _ECHO),
+        _event("POST", "/process-online", _ECHO),
+        _event("GET", f"/tasks/{task_id}"),
+    ]
+
+
+def _event(method: str, path: str, body: Any = None) -> dict[str, Any]:
+    """Return a request as API Gateway hands it over, with a token of a tenant that is none."""
+    claims = {settings().tenant_claim: TENANT, "scope": "tasks:read tasks:write"}
+    http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"}
+    event = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", "host": "localhost"},
+        "requestContext": {
+            "authorizer": {"jwt": {"claims": claims, "scopes": None}},
+            "domainName": "localhost",
+            "http": http,
+            "requestId": "rehearsal",
+            "stage": "$default",
+        },
+        "isBase64Encoded": False,
+    }
+    return event if body is None else event | {"body": json.dumps(body)}
+
+
+class _Context:
+    """What Lambda says of an invocation, as far as it is asked."""
+
+    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "rehearsal"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the rehearsal may take."""
+        return 10_000

@@ -1,0 +1,1 @@
+"""Reports of what was processed: counted by window, closed each minute, sent to sinks."""

@@ -1,0 +1,1 @@
+"""Tenants: how much each may submit."""

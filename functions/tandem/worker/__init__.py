@@ -1,0 +1,1 @@
+"""The worker: a batch of messages, and what becomes of each."""

@@ -1,1 +1,0 @@
-"""WorkerFunction: runs the tasks that the queue delivers."""
