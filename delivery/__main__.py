@@ -11,6 +11,7 @@ from delivery.costs import price_table, rest_table, table
 from delivery.deploy import deploy
 from delivery.destroy import destroy
 from delivery.environments import NAMES
+from delivery.prove import prove
 from delivery.stored import check, write
 from local.errors import StackError
 
@@ -51,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     remove.add_argument("environment", choices=NAMES)
     remove.add_argument("--confirm", default="", help="the stack's name, for production")
     remove.set_defaults(command=lambda chosen: destroy(chosen.environment, chosen.confirm))
+
+    show = commands.add_parser("prove", help="prove on AWS what never ran there, and report it")
+    show.add_argument("--parameters", default=os.environ.get("PARAMETERS", ""))
+    show.add_argument("--yes", action="store_true", help="do not ask before anything is made")
+    show.set_defaults(command=lambda chosen: prove(chosen.parameters, ask=not chosen.yes))
 
     keep = commands.add_parser("stored", help="compare what stacks keep with the last release")
     keep.add_argument("--record", action="store_true", help="write the last release's record")

@@ -45,24 +45,32 @@ def destroy(name: str, confirm: str) -> None:
             "Production is not deleted by accident.",
             f"Say which: make destroy ENV={name} CONFIRM={name_of_stack}",
         )
-    account = Account()
-    stack_id = account.need_stack(name_of_stack)["StackId"]
-    print(f"Deleting {name_of_stack} …", flush=True)
-    events = Events(account, stack_id)
-    account.cloudformation.delete_stack(StackName=stack_id)
-    status = events.follow(changes.POLL_SECONDS)
-    if status != "DELETE_COMPLETE":
-        raise stuck(environment, status, events.failures())
-    kept = {
-        event["LogicalResourceId"]: (event["ResourceType"], event["PhysicalResourceId"])
-        for event in events.kept()
-        if event["ResourceType"] in REMOVED_BY  # versions of a function go with it
-    }
+    kept = delete(Account(), environment)
     if not kept:
         print(f"{name_of_stack} is deleted, and nothing of it stays.")
         return
     print(f"{name_of_stack} is deleted. What holds data stays, and goes on costing:")
     print("\n".join(left(kept, protected=environment.production)))
+
+
+def delete(account: Account, environment: Environment) -> dict[str, tuple[str, str]]:
+    """Delete an environment's stack, and return what outlives it: type and id by name.
+
+    Raises:
+        StackError: it failed, or there is no such stack.
+    """
+    stack_id = account.need_stack(environment.stack_name)["StackId"]
+    print(f"Deleting {environment.stack_name} …", flush=True)
+    events = Events(account, stack_id)
+    account.cloudformation.delete_stack(StackName=stack_id)
+    status = events.follow(changes.POLL_SECONDS)
+    if status != "DELETE_COMPLETE":
+        raise stuck(environment, status, events.failures())
+    return {
+        event["LogicalResourceId"]: (event["ResourceType"], event["PhysicalResourceId"])
+        for event in events.kept()
+        if event["ResourceType"] in REMOVED_BY  # versions of a function go with it
+    }
 
 
 def left(kept: Mapping[str, tuple[str, str]], *, protected: bool) -> list[str]:

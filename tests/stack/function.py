@@ -56,7 +56,7 @@ class Function:
             "PYTHONPATH": str(_runtime_client(scratch / "runtime")),
             "LAMBDA_TASK_ROOT": str(self.folder),
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-            "AWS_LAMBDA_FUNCTION_NAME": self.handler.split(".")[-2],
+            "AWS_LAMBDA_FUNCTION_NAME": self.handler.rpartition(".")[0].rpartition(".")[2],
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory_mb),
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self.timeout_seconds),
             "AWS_LAMBDA_LOG_FORMAT": "JSON",

@@ -131,7 +131,7 @@ def _addressing() -> Any:
     """
     given = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     return {
-        "addressing_style": "path" if given else "virtual",
+        "addressing_style": "path" if given else "virtual",  # Never ran on AWS: signed URLs
         "us_east_1_regional_endpoint": "regional",
     }
 

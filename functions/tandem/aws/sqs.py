@@ -86,7 +86,7 @@ def _message(envelope: Envelope) -> Any:
     """
     message: dict[str, Any] = {
         "MessageBody": json.dumps({"task_id": envelope.task_id}),
-        "MessageGroupId": envelope.tenant,
+        "MessageGroupId": envelope.tenant,  # Never ran on AWS: the queue's fairness
     }
     if envelope.traceparent:
         message["MessageAttributes"] = {"traceparent": _text(envelope.traceparent)}

@@ -39,6 +39,7 @@ class Caller:
 
 
 def _unauthenticated(detail: str) -> Problem:
+    # Never ran on AWS: WWW-Authenticate
     challenge = {"WWW-Authenticate": "Bearer"}
     return Problem(HTTPStatus.UNAUTHORIZED, "unauthenticated", detail, headers=challenge)
 
