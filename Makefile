@@ -14,7 +14,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON PARAMETERS # a recipe that pastes a value gives it to the shell to read
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build deploy destroy prove-on-aws stored test check audit bench soak fuzz \
+.PHONY: help setup run token down build deploy destroy restore prove-on-aws stored test check audit bench soak fuzz \
 	compare-tables docs openapi client lock clean
 
 help: ## Show this list
@@ -39,6 +39,9 @@ deploy: setup ## Deploy to AWS (ENV=dev, staging or prod; PARAMETERS="Name=value
 
 destroy: setup ## Delete a deployment (ENV; prod: CONFIRM=tandem-prod), and say what stays
 	@$(BIN)/python -m delivery destroy $(ENV) --confirm "$(CONFIRM)"
+
+restore: setup ## Bring a deployment's table back to a moment (ENV; TO=2026-11-26T12:00:00Z; YES=1: without asking)
+	@$(BIN)/python -m delivery restore $(ENV) --to "$(TO)" $(if $(YES),--yes)
 
 prove-on-aws: setup ## Prove on AWS what never ran there, in a stack of its own that is deleted (YES=1: without asking)
 	@$(BIN)/python -m delivery prove $(if $(YES),--yes)

@@ -12,6 +12,7 @@ from delivery.deploy import deploy
 from delivery.destroy import destroy
 from delivery.environments import NAMES
 from delivery.prove import prove
+from delivery.restore import restore
 from delivery.stored import check, write
 from local.errors import StackError
 
@@ -52,6 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     remove.add_argument("environment", choices=NAMES)
     remove.add_argument("--confirm", default="", help="the stack's name, for production")
     remove.set_defaults(command=lambda chosen: destroy(chosen.environment, chosen.confirm))
+
+    back = commands.add_parser("restore", help="bring a stack's table back to a moment")
+    back.add_argument("environment", choices=NAMES)
+    back.add_argument("--to", required=True, help="ISO 8601 with an offset")
+    back.add_argument("--yes", action="store_true", help="do not ask")
+    back.set_defaults(
+        command=lambda chosen: restore(chosen.environment, chosen.to, ask=not chosen.yes)
+    )
 
     show = commands.add_parser("prove", help="prove on AWS what never ran there, and report it")
     show.add_argument("--parameters", default=os.environ.get("PARAMETERS", ""))

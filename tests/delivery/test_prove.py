@@ -122,7 +122,7 @@ def test_a_stack_that_stands_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> 
 def test_nothing_is_made_without_a_yes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(proving, "Account", lambda: Account())
+    monkeypatch.setattr(proving, "Account", Account)
     monkeypatch.setattr("builtins.input", lambda _: "")
     with pytest.raises(StackError, match="Nothing was made"):
         prove("")

@@ -1,0 +1,103 @@
+"""A restore is refused before anything is touched, and copies what differs alone."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from delivery import restore as restoring
+from delivery.restore import Stack, different, make_same, restore
+from local.errors import StackError
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def backups(status: str) -> dict[str, Any]:
+    described = {
+        "PointInTimeRecoveryStatus": status,
+        "EarliestRestorableDateTime": NOW.replace(hour=10),
+        "LatestRestorableDateTime": NOW,
+    }
+    return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": described}}
+
+
+class DynamoDB:
+    """A table that may be restored, and no other."""
+
+    def __init__(self, status: str) -> None:
+        self._status = status
+
+    class exceptions:  # noqa: N801 - as boto3 has it
+        class ResourceNotFoundException(Exception):
+            """There is no such table."""
+
+    def describe_table(self, **_: Any) -> Any:
+        raise self.exceptions.ResourceNotFoundException
+
+    def describe_continuous_backups(self, **_: Any) -> Any:
+        return backups(self._status)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def ask(to: str, *, status: str = "ENABLED", answer: str = "") -> None:
+        class Account:
+            def identity(self) -> str:
+                return "account 123456789012, region eu-north-1"
+
+        stack = Stack(Account(), "tasks", (), 1)  # type: ignore[arg-type]
+        monkeypatch.setattr(restoring, "Account", Account)
+        monkeypatch.setattr(restoring.Stack, "of", lambda *_: stack)
+        monkeypatch.setattr(restoring.boto3, "client", lambda _: DynamoDB(status))
+        monkeypatch.setattr("builtins.input", lambda _: answer)
+        restore("prod", to)
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("to", "status", "refusal"),
+    [
+        ("2026-11-26T09:59:59Z", "ENABLED", "from 2026-11-26 10:00:00"),
+        ("2026-11-26T12:00:01+00:00", "ENABLED", "can be restored to a moment"),
+        ("2026-11-26T11:00:00Z", "DISABLED", "no point-in-time recovery"),
+    ],
+)
+def test_what_cannot_be_restored_is_refused(asked: Any, to: str, status: str, refusal: str) -> None:
+    with pytest.raises(StackError, match=refusal):
+        asked(to, status=status)
+
+
+def test_nothing_is_changed_without_the_stacks_name(
+    asked: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(StackError, match="Nothing was changed"):
+        asked("2026-11-26T13:00:00+02:00", answer="yes")
+    said = capsys.readouterr().out
+    assert "goes back to 2026-11-26 11:00:00 UTC, by way of tasks-at-20261126-110000" in said
+    assert "run again" in said
+
+
+@mock_aws
+def test_only_what_differs_is_written() -> None:
+    dynamodb = boto3.client("dynamodb", region_name="eu-north-1")
+    for name in ("source", "target"):
+        dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    for number in range(60):
+        item: Any = {"pk": {"S": f"{number}"}, "tags": {"SS": ["a", "b"]}, "n": {"N": "1"}}
+        dynamodb.put_item(TableName="source", Item=item)
+        changed = item | ({"n": {"N": "2"}} if number < 30 else {})
+        dynamodb.put_item(TableName="target", Item=changed)
+    for number in range(60, 90):
+        dynamodb.put_item(TableName="target", Item={"pk": {"S": f"{number}"}})
+    assert different(dynamodb, "source", "target")
+    assert make_same(dynamodb, "source", "target") == (30, 30)
+    assert not different(dynamodb, "source", "target")
+    assert make_same(dynamodb, "source", "target") == (0, 0)

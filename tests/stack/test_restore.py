@@ -1,0 +1,83 @@
+"""`make restore` for real, into the emulator instead of AWS."""
+
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+
+from delivery import restore as restoring
+from delivery.__main__ import main
+from delivery.aws import Account
+from delivery.restore import Stack
+from local.errors import StackError
+from tests.stack.deployments import parameters
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("emulator")
+def test_a_table_goes_back_to_its_moment_while_nothing_runs(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(restoring, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(restoring, "_DRAIN_MARGIN_SECONDS", 0)
+    more = parameters(WorkerTimeoutSeconds="3")
+    assert main(["deploy", "dev", "--parameters", more, "--yes"]) == 0
+    stack = Stack.of(Account(), "tandem-dev")
+    dynamodb, functions = boto3.client("dynamodb"), Account().functions
+
+    def put(key: str, text: str) -> None:
+        item = {"pk": {"S": key}, "text": {"S": text}, "names": {"SS": ["b", "a"]}}
+        dynamodb.put_item(TableName=stack.table, Item=item)
+
+    def text_of(key: str) -> str | None:
+        found = dynamodb.get_item(TableName=stack.table, Key={"pk": {"S": key}}).get("Item")
+        return found["text"]["S"] if found else None
+
+    # The emulator copies what is there when it is asked, whatever the moment: so it is asked then.
+    put("task#changed", "before")
+    put("task#deleted", "before")
+    put("task#same", "before")
+    moment = (datetime.now(UTC) - timedelta(minutes=1)).replace(microsecond=0)
+    restored = f"{stack.table}-at-{moment:%Y%m%d-%H%M%S}"
+    dynamodb.restore_table_to_point_in_time(
+        SourceTableName=stack.table, TargetTableName=restored, RestoreDateTime=moment
+    )
+    put("task#changed", "after")
+    put("task#later", "after")
+    dynamodb.delete_item(TableName=stack.table, Key={"pk": {"S": "task#deleted"}})
+
+    stopped: list[tuple[set[str], set[int]]] = []
+    make_same = restoring.make_same
+
+    def looked_at(*tables: object) -> tuple[int, int]:
+        states = {one["State"] for one in restoring._mappings(stack)}
+        limits = {
+            functions.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"]
+            for name in stack.functions
+        }
+        stopped.append((states, limits))
+        return make_same(*tables)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(restoring, "make_same", looked_at)
+    capfd.readouterr()
+    assert main(["restore", "dev", "--to", moment.isoformat(), "--yes"]) == 0, capfd.readouterr()
+    said = capfd.readouterr().out
+    assert "tandem-dev runs again" in said
+    assert f"aws dynamodb delete-table --table-name {restored}" in said
+    assert stopped == [({"Disabled"}, {0})]
+    assert {one["State"] for one in restoring._mappings(stack)} <= {"Enabled", "Enabling"}
+    for name in stack.functions:
+        found = functions.get_function_concurrency(FunctionName=name)
+        assert "ReservedConcurrentExecutions" not in found
+    texts = {name: text_of(f"task#{name}") for name in ("changed", "deleted", "same", "later")}
+    assert texts == {"changed": "before", "deleted": "before", "same": "before", "later": None}
+
+    # Again is as once.
+    assert main(["restore", "dev", "--to", moment.isoformat(), "--yes"]) == 0
+    assert text_of("task#changed") == "before"
+
+
+@pytest.mark.parametrize("to", ["yesterday", "2026-11-26T12:00:00", ""])
+def test_a_moment_has_an_offset(to: str) -> None:
+    with pytest.raises(StackError, match="no moment with an offset"):
+        restoring.restore("dev", to)
