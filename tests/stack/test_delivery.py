@@ -1,6 +1,9 @@
 """`make deploy` and `make destroy` for real, into the emulator instead of AWS."""
 
 import os
+import re
+import shlex
+import subprocess
 from typing import Any
 
 import boto3
@@ -11,6 +14,7 @@ from delivery import deploy as deploying
 from delivery.__main__ import main
 from delivery.aws import Account, api_url
 from local.errors import StackError
+from local.paths import PROJECT
 from local.tokens import request_token
 from tests.factories.published import versions_of
 from tests.stack.deployments import (
@@ -22,6 +26,42 @@ from tests.stack.deployments import (
     transform_with_the_revision,
 )
 
+PAGE = (PROJECT / "docs" / "deploy.md").read_text()
+
+BY_PYTHON = {
+    "make destroy ENV=staging": "as make destroy, with another stack's name",
+    "make destroy ENV=prod CONFIRM=tandem-prod": (
+        "test_production_is_protected_when_its_first_deployment_has_succeeded"
+    ),
+    "make prove-on-aws": "tests/stack/test_prove.py",
+    "make stored": "tests/delivery/test_stored.py",
+    "make stored RECORD=1": "tests/delivery/test_stored.py",
+    "make check": "it is the other gate",
+}
+"""Commands of docs/deploy.md that no test gives to make, and where what they do is tested."""
+
+walked: set[str] = set()
+
+
+def made(command: str, parameters: str = "") -> str:
+    """Give make a command of docs/deploy.md as the page has it, and return what it said.
+
+    It goes to the emulator, as boto3 reads from the environment.
+    """
+    assert f"`{command}`" in PAGE
+    walked.add(command)
+    done = subprocess.run(  # noqa: S603 - a command of our own page
+        shlex.split(command),
+        cwd=PROJECT,
+        env=os.environ | {"PARAMETERS": parameters},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
 
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("emulator")
@@ -29,8 +69,7 @@ def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_dat
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     strange = {"AlarmEmail": "ops at \"home\" 'or' not\\ ", "JwtAudience": "a,b c"}
-    assert main(["deploy", "dev", "--parameters", parameters(**strange), "--yes"]) == 0
-    said = capfd.readouterr().out
+    said = made("make deploy", parameters(**strange))
     assert "/health answers: tandem-dev is up" in said
     first = deployed("tandem-dev")
     assert first["LogRetentionDays"] == "7"
@@ -40,7 +79,7 @@ def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_dat
     assert answer_to_a_first_task() == {"message": "hello"}
 
     # What is not said again is as the template has it, an empty value too.
-    assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 0
+    made("make deploy", parameters())
     second = deployed("tandem-dev")
     assert second.pop("Revision") != first.pop("Revision")
     assert second == first | {"AlarmEmail": "", "JwtAudience": ""}
@@ -57,12 +96,13 @@ def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_dat
     assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 0
 
     table = Account().outputs("tandem-dev")["TableName"]
-    capfd.readouterr()
-    assert main(["destroy", "dev"]) == 0, capfd.readouterr()
-    said = capfd.readouterr().out
+    said = made("make destroy")
     assert f"aws dynamodb delete-table --table-name {table}" in said
     assert main(["destroy", "dev"]) == 1
     assert "There is no stack tandem-dev" in capfd.readouterr().err
+
+    said_by_the_page = set(re.findall(r"`(make [^`]+)`", PAGE))
+    assert said_by_the_page == walked | BY_PYTHON.keys()
 
 
 def answer_to_a_first_task() -> Any:
