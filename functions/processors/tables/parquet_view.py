@@ -1,5 +1,6 @@
 """How DuckDB reads a Parquet file: with the types that it has, where they keep its values."""
 
+from processors.tables.arrow_schema import durations
 from processors.tables.asked_types import asked_columns, check_names
 from processors.tables.assumed import Assumed
 from processors.tables.database import Database
@@ -23,15 +24,53 @@ def view_parquet(database: Database, options: ReadOptions) -> Assumed:
     )
     check_width(width or 0)
     _refuse_what_would_change(database, options)
-    if not options.types:
+    written = _durations(database, options)
+    if not options.types and not written:
         database.view(_READ)
         return Assumed(format="parquet")
     names = [name for name, *_ in database.query(f"DESCRIBE FROM {_READ}")]
     check_names(options, names)
     texts = {name: f"CAST({quoted(name)} AS VARCHAR)" for name in options.types}
     asked = asked_columns(database, _READ, texts, options, comma=False)
-    database.view(_READ, {name: quoted(name) for name in names} | asked)
+    written = {name: sql for name, sql in written.items() if name in names}
+    database.view(_READ, {name: quoted(name) for name in names} | written | asked)
     return Assumed(format="parquet")
+
+
+def _durations(database: Database, options: ReadOptions) -> dict[str, str]:
+    """Return SQL for each column of durations as text in ISO 8601, by its name.
+
+    Raises:
+        Permanent: a nested value holds durations.
+    """
+    found = database.query(
+        "SELECT value FROM parquet_kv_metadata(getvariable('file')) "
+        "WHERE key = 'ARROW:schema'::BLOB"
+    )
+    if not found or not found[0][0]:
+        return {}
+    told = durations(found[0][0])
+    if left := sorted(set(told.nested) - options.types.keys()):
+        message = (
+            f"the column {left[0][:100]!r} holds durations within nested values, whose unit would "
+            "be lost: write them as text"
+        )
+        raise Permanent(message)
+    return {
+        name: _duration_sql(quoted(name), decimals)
+        for name, decimals in told.decimals.items()
+        if name not in options.types
+    }
+
+
+def _duration_sql(column: str, decimals: int) -> str:
+    whole, unit = f"abs(CAST({column} AS HUGEINT))", 10**decimals
+    parts = f"rtrim(lpad(CAST({whole} % {unit} AS VARCHAR), {decimals}, '0'), '0')"
+    return (
+        f"CASE WHEN {column} IS NULL THEN NULL ELSE "
+        f"CASE WHEN {column} < 0 THEN '-' ELSE '' END || 'PT' || {whole} // {unit} || "
+        f"CASE WHEN {whole} % {unit} = 0 THEN '' ELSE '.' || {parts} END || 'S' END"
+    )
 
 
 def _refuse_what_would_change(database: Database, options: ReadOptions) -> None:
