@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from delivery.costs import price_table, rest_table, table
 from delivery.deploy import deploy
 from delivery.destroy import destroy
-from delivery.environments import NAMES
+from delivery.environments import NAMES, PROVING
 from delivery.prove import prove
 from delivery.restore import restore
 from delivery.stored import check, write
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     remove = commands.add_parser("destroy", help="delete a deployment")
-    remove.add_argument("environment", choices=NAMES)
+    remove.add_argument("environment", choices=(*NAMES, PROVING))
     remove.add_argument("--confirm", default="", help="the stack's name, for production")
     remove.set_defaults(command=lambda chosen: destroy(chosen.environment, chosen.confirm))
 

@@ -11,6 +11,8 @@ from local.paths import PROJECT
 from local.template import load_template
 
 NAMES = ("dev", "staging", "prod")
+PROVING = "prove"
+"""The one that make prove-on-aws makes and deletes."""
 SECTIONS = {"dev": "default"}
 """What samconfig.toml calls an environment, where that is not its name."""
 

@@ -17,12 +17,11 @@ from delivery.aws import Account
 from delivery.costs import OFFLINE, PRICES, at_rest
 from delivery.deploy import deploy
 from delivery.destroy import delete
-from delivery.environments import Environment
+from delivery.environments import PROVING, Environment
 from delivery.proofs import STAGES, NotHeldError, NotHereError, Proof, Proving, Stage
 from local.errors import StackError
 from local.paths import PROJECT
 
-ENVIRONMENT = "prove"
 REPORTS = PROJECT / ".local"
 HOURS = 1.0
 """How long all of it takes, at the most, when nothing fails."""
@@ -112,12 +111,12 @@ def prove(parameters: str, *, ask: bool = True) -> None:
         StackError: it was refused, or a proof did not hold.
     """
     account = Account()
-    environment = Environment.read(ENVIRONMENT)
+    environment = Environment.read(PROVING)
     print(f"{environment.stack_name}: {account.identity()}")
     if account.stack(environment.stack_name) is not None:
         raise StackError(
             f"There is a stack {environment.stack_name} already: a run that was cut short left it.",
-            f"Delete it first: python -m delivery destroy {ENVIRONMENT}",
+            f"Delete it first: make destroy ENV={PROVING}",
         )
     print(
         f"This deploys, looks and deletes again, in up to {HOURS:g} hour: about "
@@ -146,12 +145,12 @@ def _stage(stage: Stage, parameters: str, report: Report) -> None:
     said = " ".join([*(f"{name}={value}" for name, value in stage.parameters.items()), parameters])
     print(f"\n{stage.what} …", flush=True)
     try:
-        deploy(ENVIRONMENT, said, ask=False)
+        deploy(PROVING, said, ask=False)
     except (StackError, ClientError, BotoCoreError) as error:
         reason = f"the deployment failed: {error}"
         report.shown += [_shown(proof, "not run", reason, 0) for proof in stage.proofs]
         return
-    stack = Proving(Account(), Environment.read(ENVIRONMENT).stack_name)
+    stack = Proving(Account(), Environment.read(PROVING).stack_name)
     for proof in stage.proofs:
         shown = show(proof, stack)
         print(f"{shown.mechanism}: {shown.outcome}: {shown.seen}", flush=True)
