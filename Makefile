@@ -14,7 +14,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON PARAMETERS # a recipe that pastes a value gives it to the shell to read
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build deploy destroy restore prove-on-aws stored test check audit bench soak fuzz \
+.PHONY: help setup run token down build deploy destroy restore prove-on-aws stored test test-unit check audit bench soak fuzz \
 	compare-tables docs openapi client lock clean
 
 help: ## Show this list
@@ -54,6 +54,11 @@ stored: setup ## Compare what stacks keep with the last release (RECORD=1: write
 test: setup ## Run all tests
 	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 \
 		--dist loadfile --no-loadscope-reorder --durations 25
+
+# Without the properties of tables and of a task's whole life, which take longer than all others.
+test-unit: setup ## Run the tests over doubles that take little time
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal tests/unit \
+		--ignore tests/unit/processors/tables --ignore tests/unit/test_state_machine.py
 
 check: setup .venv-checkov/.passed ## Check style, types, the template, security mistakes, vulnerabilities, the package's size
 	$(BIN)/ruff check .
