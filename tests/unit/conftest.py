@@ -11,3 +11,9 @@ def log(monkeypatch: pytest.MonkeyPatch) -> StringIO:
     written = StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", written)
     return written
+
+
+@pytest.fixture(autouse=True)
+def lines_without_names() -> None:
+    """Forget the ids that an earlier test has put on the log lines of this thread."""
+    logger.thread_safe_clear_keys()
