@@ -49,11 +49,9 @@ prove-on-aws: setup ## Prove on AWS what never ran there, in a stack of its own 
 stored: setup ## Compare what stacks keep with the last release (RECORD=1: write it down as the last release's)
 	@$(BIN)/python -m delivery stored $(if $(RECORD),--record)
 
-# Files are spread over one process more than there are processors: the stack tests mostly wait. They come
-# in their own order, the stack before the units: xdist would leave the files of few, long tests to the end.
+# Files are spread over one process more than there are processors: the stack tests mostly wait.
 test: setup ## Run all tests
-	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 \
-		--dist loadfile --no-loadscope-reorder --durations 25
+	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --durations 25
 
 # Without the properties of tables and of a task's whole life, which take longer than all others.
 test-unit: setup ## Run the tests over doubles that take little time

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
 
 from tests.factories.queries import Query, saved_queries
-from tests.stack.stack import RECEIVER_ADDRESS, DeployedApp, Json, eventually
+from tests.stack.stack import RECEIVER_ADDRESS, DeployedApp, Json, deployed_app, eventually
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -56,6 +57,13 @@ def submit_followed(app: DeployedApp) -> str:
     )
     task_id: str = answer.raise_for_status().json()["task_id"]
     return task_id
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedApp]:
+    """A stack of its own: tasks that other tests delete are counted, and listed no more."""
+    with deployed_app(tmp_path_factory.mktemp("schedule")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
