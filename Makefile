@@ -8,6 +8,8 @@ ARCHITECTURE ?= arm64
 ENV ?= dev
 
 BIN := .venv/bin
+TOOLS := PYTHONPATH=tools $(BIN)/python -m tandem_tools
+LOCKS := tools/tandem_tools/locks
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.13 --universal
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
@@ -23,31 +25,31 @@ help: ## Show this list
 setup: .venv/.ready .venv-ministack/.ready .venv-sam/.ready ## Make the virtual environments (done on demand)
 
 run: setup ## Start the whole stack on this machine, try it, follow its logs (PORT, STACK_PORT)
-	@$(BIN)/python -m local up --port $(PORT) --stack-port $(STACK_PORT)
+	@$(TOOLS) up --port $(PORT) --stack-port $(STACK_PORT)
 
 token: ## Print a new access token of the running stack (OPERATOR=1: with the operators' scopes)
-	@$(BIN)/python -m local token $(if $(OPERATOR),--operator)
+	@$(TOOLS) token $(if $(OPERATOR),--operator)
 
 down: ## Stop the running stack
-	@$(BIN)/python -m local down
+	@$(TOOLS) down
 
 build: setup ## Build what is deployed (ARCHITECTURE=arm64, or x86_64)
-	@$(BIN)/python -m local build --architecture $(ARCHITECTURE)
+	@$(TOOLS) build --architecture $(ARCHITECTURE)
 
 deploy: setup ## Deploy to AWS (ENV=dev, staging or prod; PARAMETERS="Name=value …"; YES=1: without asking)
-	@$(BIN)/python -m delivery deploy $(ENV) $(if $(YES),--yes)
+	@$(TOOLS) deploy $(ENV) $(if $(YES),--yes)
 
 destroy: setup ## Delete a deployment (ENV; prod: CONFIRM=tandem-prod), and say what stays
-	@$(BIN)/python -m delivery destroy $(ENV) --confirm "$(CONFIRM)"
+	@$(TOOLS) destroy $(ENV) --confirm "$(CONFIRM)"
 
 restore: setup ## Bring a deployment's table back to a moment (ENV; TO=2026-11-26T12:00:00Z; YES=1: without asking)
-	@$(BIN)/python -m delivery restore $(ENV) --to "$(TO)" $(if $(YES),--yes)
+	@$(TOOLS) restore $(ENV) --to "$(TO)" $(if $(YES),--yes)
 
 prove-on-aws: setup ## Prove on AWS what never ran there, in a stack of its own that is deleted (YES=1: without asking)
-	@$(BIN)/python -m delivery prove $(if $(YES),--yes)
+	@$(TOOLS) prove $(if $(YES),--yes)
 
 stored: setup ## Compare what stacks keep with the last release (RECORD=1: write it down as the last release's)
-	@$(BIN)/python -m delivery stored $(if $(RECORD),--record)
+	@$(TOOLS) stored $(if $(RECORD),--record)
 
 # Files are spread over one process more than there are processors: the stack tests mostly wait.
 test: setup ## Run all tests
@@ -61,39 +63,39 @@ test-unit: setup ## Run the tests over doubles that take little time
 check: setup .venv-checkov/.passed ## Check style, types, the template, security mistakes, vulnerabilities, the package's size
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict functions artifact checks local delivery benchmarks contract client
-	$(BIN)/python -m local.budget
+	$(BIN)/mypy --strict functions tools client
+	$(TOOLS) budget
 	$(BIN)/cfn-lint
-	$(BIN)/python -m checks.deployments
+	$(TOOLS) deployments
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
-		--configfile pyproject.toml functions artifact checks local delivery
-	$(BIN)/python -m checks.vulnerabilities requirements.txt
-	$(BIN)/python -m delivery stored
-	$(BIN)/python -m artifact
+		--configfile pyproject.toml functions tools/tandem_tools
+	$(TOOLS) vulnerabilities requirements.txt
+	$(TOOLS) stored
+	$(TOOLS) artifact
 
 audit: setup ## Look for known vulnerabilities in all lock files: what ships, and what makes it
-	$(BIN)/python -m checks.vulnerabilities requirements*.txt local/requirements-*.txt checks/requirements-*.txt
+	$(TOOLS) vulnerabilities requirements*.txt $(LOCKS)/*.txt
 
 bench: setup ## Measure start-up, requests and throughput
-	@$(BIN)/python -m benchmarks
+	@$(TOOLS) bench
 
 soak: setup ## Kill functions under load, then audit (FAULTS="seed …": AWS calls fail too; TASKS, MINUTES)
-	@$(BIN)/python -m benchmarks $(if $(FAULTS),faults --seeds $(FAULTS) $(if $(TASKS),--tasks $(TASKS)) $(if $(MINUTES),--minutes $(MINUTES)),soak)
+	@$(TOOLS) bench $(if $(FAULTS),faults --seeds $(FAULTS) $(if $(TASKS),--tasks $(TASKS)) $(if $(MINUTES),--minutes $(MINUTES)),soak)
 
 fuzz: setup ## Look for minutes where the API breaks its OpenAPI document (SEED, EXAMPLES)
-	@$(BIN)/python -m contract.conformance $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
+	@$(TOOLS) fuzz $(if $(SEED),--seed $(SEED)) $(if $(EXAMPLES),--examples $(EXAMPLES))
 
 compare-tables: .venv-tables/.ready ## Compare the table processors with pandas, on real tables (ONLY=part of their names)
-	@PYTHONPATH=functions .venv-tables/bin/python -m checks.tables $(if $(ONLY),--only $(ONLY))
+	@PYTHONPATH=functions:tools .venv-tables/bin/python -m tandem_tools compare-tables $(if $(ONLY),--only $(ONLY))
 
 openapi: setup ## Write docs/openapi.json again from the application
-	@$(BIN)/python -m local openapi
+	@$(TOOLS) openapi
 
 docs: setup openapi ## Write docs/reference/api.md again from what a new stack answers
-	@$(BIN)/python -m contract.reference
+	@$(TOOLS) reference
 
 client: openapi ## Write the client's models again from docs/openapi.json
 	@$(BIN)/python client/generate.py
@@ -101,10 +103,10 @@ client: openapi ## Write the client's models again from docs/openapi.json
 lock: setup ## Resolve the lock files again from both pyproject.toml
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) pyproject.toml client/pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
-	$(LOCK) --group ministack -o local/requirements-ministack.txt
-	$(LOCK) --group sam -o local/requirements-sam.txt
-	$(LOCK) --group checkov -o checks/requirements-checkov.txt
-	$(LOCK) pyproject.toml --group tables -c requirements.txt -o checks/requirements-tables.txt
+	$(LOCK) --group ministack -o $(LOCKS)/ministack.txt
+	$(LOCK) --group sam -o $(LOCKS)/sam.txt
+	$(LOCK) --group checkov -o $(LOCKS)/checkov.txt
+	$(LOCK) pyproject.toml --group tables -c requirements.txt -o $(LOCKS)/tables.txt
 
 clean: down ## Remove what was built and every virtual environment
 	rm -rf .aws-sam .local .tools .venv .venv-checkov .venv-ministack .venv-sam .venv-tables
@@ -114,30 +116,30 @@ clean: down ## Remove what was built and every virtual environment
 
 .venv/.ready: requirements-dev.txt
 	@echo "Making .venv …"
-	@python=$$(sh local/find-python) && "$$python" -m venv .venv
+	@python=$$(sh tools/find-python) && "$$python" -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[0-9.]*\).*/\1/p' $<)"
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python $<
 	@touch $@
 
-.venv-ministack/.ready: local/requirements-ministack.txt | .venv/.ready
+.venv-ministack/.ready: $(LOCKS)/ministack.txt | .venv/.ready
 	@echo "Making .venv-ministack …"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-ministack
 	@$(BIN)/uv pip sync --quiet --python .venv-ministack/bin/python $<
 	@touch $@
 
-.venv-sam/.ready: local/requirements-sam.txt | .venv/.ready
+.venv-sam/.ready: $(LOCKS)/sam.txt | .venv/.ready
 	@echo "Making .venv-sam …"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-sam
 	@$(BIN)/uv pip sync --quiet --python .venv-sam/bin/python $<
 	@touch $@
 
-.venv-checkov/.ready: checks/requirements-checkov.txt | .venv/.ready
+.venv-checkov/.ready: $(LOCKS)/checkov.txt | .venv/.ready
 	@echo "Making .venv-checkov …"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-checkov
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python .venv-checkov/bin/python $<
 	@touch $@
 
-.venv-tables/.ready: checks/requirements-tables.txt | .venv/.ready
+.venv-tables/.ready: $(LOCKS)/tables.txt | .venv/.ready
 	@echo "Making .venv-tables …"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-tables
 	@$(BIN)/uv pip sync --quiet --python .venv-tables/bin/python $<

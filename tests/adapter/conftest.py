@@ -11,9 +11,6 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.aws import Aws
-from local.emulator import Emulator
-from local.ports import free_port
 from tandem.aws.dynamodb_callbacks import DynamoDBCallbackStore
 from tandem.aws.dynamodb_effects import DynamoDBEffectStore
 from tandem.aws.dynamodb_quotas import DynamoDBQuotaStore
@@ -47,6 +44,9 @@ from tandem.testing import (
     MemorySinkStore,
     MemoryTaskStore,
 )
+from tandem_tools.ports import free_port
+from tandem_tools.run.aws import Aws
+from tandem_tools.run.emulator import Emulator
 from tests.factories.template import table_schema
 
 if TYPE_CHECKING:

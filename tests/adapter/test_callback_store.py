@@ -8,8 +8,8 @@ from tandem.callbacks.callback import Callback, GivenUp, WaitingCallback
 from tandem.cursor import place_in, to_cursor
 from tandem.ids import TaskId
 from tandem.tasks.task import Task
+from tandem_tools.harness.tasks import ACME, NOON, finish_at, make_task
 from tests.adapter.conftest import Ports
-from tests.factories.tasks import ACME, NOON, finish_at, make_task
 
 URL = "https://hooks.example.com/"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

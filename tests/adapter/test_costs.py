@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from local.paths import PROJECT
 from tandem.aws.wiring import Wiring
 from tandem.callbacks import batch as callback_batch
 from tandem.files.blobs import upload_key
@@ -29,10 +28,11 @@ from tandem.settings import Settings
 from tandem.tasks.online import Promoted
 from tandem.testing import FakeClock, MemorySecretStore, MemorySender
 from tandem.worker.batch import run_batch
+from tandem_tools.harness.events import LambdaContextStub, http_event, sqs_record
+from tandem_tools.harness.tasks import start
+from tandem_tools.paths import PROJECT
 from tests.adapter.conftest import Ports
-from tests.factories.events import LambdaContextStub, http_event, sqs_record
 from tests.factories.processors import Number, break_down, make_processor, new_work
-from tests.factories.tasks import start
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
 LARGE = {"processor": "echo", "input": {"message": "x" * 300_000}}

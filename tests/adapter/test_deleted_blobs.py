@@ -4,8 +4,8 @@ from tandem.files.blobs import BlobMissing
 from tandem.ids import TaskId
 from tandem.tasks.results import CachedResult
 from tandem.tasks.task import InlinePayload
+from tandem_tools.harness.tasks import NOON
 from tests.adapter.conftest import Ports
-from tests.factories.tasks import NOON
 
 
 def put(ports: Ports, *keys: str) -> None:

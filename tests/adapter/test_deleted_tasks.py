@@ -12,9 +12,9 @@ from tandem.reports.window import Window
 from tandem.tasks.store import AlreadyRetried, ChangeRefused, Follows, TaskFilter, TaskStore
 from tandem.tasks.task import State, StoredPayload, Task
 from tandem.tasks.transitions import cancel_queued
+from tandem_tools.harness.tasks import ACME, NOON
 from tests.adapter.conftest import SHARDS, Ports
 from tests.factories.ended import SECRET, ended_task
-from tests.factories.tasks import ACME, NOON
 
 LATER = NOON + timedelta(hours=1)
 EXPIRY = NOON + timedelta(days=14)

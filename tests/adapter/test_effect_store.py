@@ -14,9 +14,9 @@ from tandem.contended import Contended
 from tandem.tasks.effect import ANSWER_BYTES, Effect, NotHeld
 from tandem.tasks.task import Fence, InlinePayload, Progress, State, Task
 from tandem.tasks.transitions import report_progress, succeed
+from tandem_tools.harness.tasks import NOON
 from tests.adapter.conftest import Ports
 from tests.factories.effects import LEASE, begun_effect, held_task
-from tests.factories.tasks import NOON
 
 KEY = "a" * 64
 

@@ -15,8 +15,8 @@ from tandem.ids import TaskId, TenantId
 from tandem.tasks.store import AlreadyRetried, Follows, KeyUsed, Once, TaskStore
 from tandem.tasks.task import InlinePayload, Task, TaskError
 from tandem.tasks.transitions import fail
+from tandem_tools.harness.tasks import NOON, finish_at, make_task, start
 from tests.adapter.conftest import Ports
-from tests.factories.tasks import NOON, finish_at, make_task, start
 
 EXPIRY = NOON + timedelta(days=30)
 THREADS = 8

@@ -13,7 +13,7 @@ import pytest
 from tandem.callbacks.ports import AddressForbidden, Answered, Unreachable
 from tandem.callbacks.url import CallbackUrl
 from tandem.posting import HttpsSender
-from tests.factories.receiver import Receiver, answer_with
+from tandem_tools.harness.receiver import Receiver, answer_with
 
 NAME = "hooks.example.com"
 LOOPBACK = (ip_network("127.0.0.0/8"),)

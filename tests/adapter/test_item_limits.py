@@ -27,8 +27,8 @@ from tandem.tasks.task import (
 )
 from tandem.tasks.transitions import fail, retry_later, succeed
 from tandem.testing import FakeClock, MemoryBlobStore
+from tandem_tools.harness.tasks import NOON, make_task, start
 from tests.adapter.conftest import Ports
-from tests.factories.tasks import NOON, make_task, start
 
 ITEM_BYTES = 400 * 1024
 WIDE = "\U0001f600"

@@ -11,7 +11,7 @@ import pytest
 from tandem.callbacks.ports import Unreachable
 from tandem.posting import ANSWER_BYTES, OperatorPoster
 from tandem.reports.ports import Reply
-from tests.factories.receiver import Receiver, answer_with
+from tandem_tools.harness.receiver import Receiver, answer_with
 
 BODY = b'{"type":"report.closed"}'
 

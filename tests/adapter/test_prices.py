@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from delivery import costs as priced
-from local.paths import PROJECT
-from local.template import load_template
 from tandem.reports.run import run
 from tandem.telemetry import logger
+from tandem_tools.deploy import costs as priced
+from tandem_tools.paths import PROJECT
+from tandem_tools.template import load_template
 from tests.adapter.conftest import Ports
 from tests.adapter.test_costs import ECHO, Costs
 

@@ -7,8 +7,8 @@ import pytest
 
 from tandem.ids import TaskId
 from tandem.messages import Envelope, QueueDepth
+from tandem_tools.harness.tasks import ACME, make_task
 from tests.adapter.conftest import Ports
-from tests.factories.tasks import ACME, make_task
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from tandem.aws.sqs import SQSTaskQueue
 from tandem.ids import TaskId
 from tandem.messages import Envelope
+from tandem_tools.harness.tasks import ACME
 from tests.factories.refusals import Refused, client_of
-from tests.factories.tasks import ACME
 
 URL = "https://sqs.eu-central-1.amazonaws.com/111122223333/tasks"
 ENVELOPES = [

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from tandem.aws.dynamodb_quotas import DynamoDBQuotaStore
 from tandem.testing import FakeClock
+from tandem_tools.harness.tasks import ACME
 from tests.factories.refusals import Refused, client_of
-from tests.factories.tasks import ACME
 
 
 def take(code: str) -> timedelta | None:

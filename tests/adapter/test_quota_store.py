@@ -10,8 +10,8 @@ import pytest
 from tandem.aws.dynamodb_quotas import KNOWN_WRITES, DynamoDBQuotaStore
 from tandem.ids import TenantId
 from tandem.tenants.quota import MoreThanBurst
+from tandem_tools.harness.tasks import ACME, NOON
 from tests.adapter.conftest import Ports
-from tests.factories.tasks import ACME, NOON
 
 
 def take(

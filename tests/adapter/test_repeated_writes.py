@@ -28,8 +28,8 @@ from tandem.tasks.transitions import (
     stop,
     succeed,
 )
+from tandem_tools.harness.tasks import NOON, make_task, start
 from tests.adapter.conftest import Clients, Ports
-from tests.factories.tasks import NOON, make_task, start
 
 LEASE = NOON + timedelta(minutes=2)
 LATER = LEASE + timedelta(minutes=2)

@@ -18,9 +18,9 @@ from tandem.reports.sink import SinkCursor, SinkState
 from tandem.reports.tally import Tally
 from tandem.reports.window import Window
 from tandem.tasks.task import Mode, State
+from tandem_tools.harness.tasks import NOON, finish_at, make_task
 from tests.adapter.conftest import Ports
 from tests.factories.reports import LEVELS
-from tests.factories.tasks import NOON, finish_at, make_task
 
 FIRST = Window(NOON)
 

@@ -3,8 +3,8 @@ from datetime import timedelta
 from tandem.ids import TaskId
 from tandem.tasks.results import CachedResult
 from tandem.tasks.task import InlinePayload, Payload, StoredPayload
+from tandem_tools.harness.tasks import NOON
 from tests.adapter.conftest import Ports
-from tests.factories.tasks import NOON
 
 FILE = StoredPayload("tasks/1/1/files/out.csv", 10)
 

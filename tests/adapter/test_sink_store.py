@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from tandem.reports.sink import SinkCursor
 from tandem.reports.window import Window
+from tandem_tools.harness.tasks import NOON
 from tests.adapter.conftest import Ports
-from tests.factories.tasks import NOON
 
 NEW = SinkCursor(sink="webhook", published_through=Window(NOON))
 OWN, OTHER = "own", "other"

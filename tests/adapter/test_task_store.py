@@ -46,8 +46,8 @@ from tandem.tasks.transitions import (
     stop,
     succeed,
 )
+from tandem_tools.harness.tasks import ACME, NOON, make_task, start
 from tests.adapter.conftest import Ports
-from tests.factories.tasks import ACME, NOON, make_task, start
 
 LEASE = NOON + timedelta(minutes=2)
 EXPIRY = NOON + timedelta(days=30)

@@ -1,17 +1,17 @@
 """Modules are compiled for Lambda, and one that is not is found."""
 
 import compileall
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from artifact.compiled import compile_ahead, is_compiled, require_compiled
-from artifact.errors import ArtifactError
-from artifact.settings import PROJECT
-from artifact.tree import tree_hash
+from tandem_tools.build.compiled import compile_ahead, is_compiled, require_compiled
+from tandem_tools.build.tree import tree_hash
+from tandem_tools.environment import with_tools
+from tandem_tools.errors import ToolError
+from tandem_tools.paths import PROJECT
 
 
 @pytest.fixture
@@ -44,20 +44,20 @@ def test_a_compiled_tree_is_taken(tree: Path) -> None:
 def test_a_module_that_is_not_compiled_is_refused(tree: Path) -> None:
     compile_ahead(tree)
     (tree / "api" / "late.py").write_text("")
-    with pytest.raises(ArtifactError, match=r"1 modules without a \.pyc.*late\.py"):
+    with pytest.raises(ToolError, match=r"1 modules without a \.pyc.*late\.py"):
         require_compiled(tree)
 
 
 def test_a_module_that_does_not_compile_is_refused(tree: Path) -> None:
     (tree / "api" / "wrong.py").write_text("def (")
     compile_ahead(tree)
-    with pytest.raises(ArtifactError, match=r"wrong\.py"):
+    with pytest.raises(ToolError, match=r"wrong\.py"):
         require_compiled(tree)
 
 
 def test_a_module_whose_pyc_looks_at_time_stamps_is_refused(tree: Path) -> None:
     compileall.compile_dir(tree, quiet=2)
-    with pytest.raises(ArtifactError, match="2 modules"):
+    with pytest.raises(ToolError, match="2 modules"):
         require_compiled(tree)
 
 
@@ -73,19 +73,20 @@ def test_the_same_sources_give_the_same_files_in_any_folder_and_process(tmp_path
     hashes = set()
     for seed in ("0", "1"):
         tree = tmp_path / seed
-        for name in ("tandem", "api"):
+        for name in ("tandem", "processors"):
             for path in (PROJECT / "functions" / name).rglob("*.py"):
                 target = tree / path.relative_to(PROJECT / "functions")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())
         code = (
-            "import sys; from pathlib import Path; from artifact.compiled import compile_ahead; "
+            "import sys; from pathlib import Path; "
+            "from tandem_tools.build.compiled import compile_ahead; "
             "compile_ahead(Path(sys.argv[1]))"
         )
         subprocess.run(  # noqa: S603 - this Python and our own code
             [sys.executable, "-c", code, str(tree)],
             cwd=PROJECT,
-            env=os.environ | {"PYTHONHASHSEED": seed},
+            env=with_tools() | {"PYTHONHASHSEED": seed},
             check=True,
         )
         hashes.add(tree_hash(tree))

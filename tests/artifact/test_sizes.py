@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from artifact.errors import ArtifactError
-from artifact.sizes import Size, measure, require_small, source_of, table, total, without_duckdb
+from tandem_tools.build.sizes import (
+    Size,
+    measure,
+    require_small,
+    source_of,
+    table,
+    total,
+    without_duckdb,
+)
+from tandem_tools.errors import ToolError
 
 SIZES = {
     "duckdb": Size(60_000_000, 20_000_000),
@@ -45,7 +53,7 @@ def test_a_compiled_module_belongs_to_its_source(name: str, source: str) -> None
 
 def test_an_artifact_that_is_too_large_is_refused_duckdb_aside() -> None:
     require_small(SIZES, 0.9)
-    with pytest.raises(ArtifactError, match=r"has 0\.81 MB without DuckDB, and may have 0\.8"):
+    with pytest.raises(ToolError, match=r"has 0\.81 MB without DuckDB, and may have 0\.8"):
         require_small(SIZES, 0.8)
 
 

@@ -12,14 +12,15 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from artifact.compiled import require_compiled
-from artifact.dependencies import pins
-from artifact.errors import ArtifactError
-from artifact.settings import PROJECT, Settings
-from artifact.sizes import total
-from artifact.store import SBOM, Store
-from artifact.tree import files, machine_architecture, tree_hash
-from artifact.whole import versions
+from tandem_tools.build.compiled import require_compiled
+from tandem_tools.build.dependencies import pins
+from tandem_tools.build.settings import Settings
+from tandem_tools.build.sizes import total
+from tandem_tools.build.store import SBOM, Store
+from tandem_tools.build.tree import files, machine_architecture, tree_hash
+from tandem_tools.build.whole import versions
+from tandem_tools.errors import ToolError
+from tandem_tools.paths import PROJECT
 
 REGIONS = ("us-east-1", "eu-central-1", "ap-southeast-7", "cn-north-1", "us-gov-west-1")
 REQUIREMENTS = (PROJECT / "requirements.txt").read_text()
@@ -79,7 +80,7 @@ def test_what_was_made_already_is_not_made_again(store: Store) -> None:
 def test_a_functions_folder_is_the_layers_and_nothing_else(store: Store, tmp_path: Path) -> None:
     with store.alone():
         store.copy_into(tmp_path / "ApiFunction")
-        with pytest.raises(ArtifactError, match="is not empty"):
+        with pytest.raises(ToolError, match="is not empty"):
             store.copy_into(tmp_path / "ApiFunction")
     tree = tmp_path / "ApiFunction"
     layers = [store.tree(name) for name in ("dependencies", "application")]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from artifact.errors import ArtifactError
-from artifact.trim import trim
+from tandem_tools.build.trim import trim
+from tandem_tools.errors import ToolError
 
 ENDPOINTS = {
     "partitions": [
@@ -74,7 +74,7 @@ def test_models_of_other_services_go_with_their_endpoints(tree: Path) -> None:
 
 
 def test_a_service_that_botocore_does_not_know_is_refused(tree: Path) -> None:
-    with pytest.raises(ArtifactError, match="does not have: sqss"):
+    with pytest.raises(ToolError, match="does not have: sqss"):
         trim(tree, {"sqs", "sqss"})
 
 

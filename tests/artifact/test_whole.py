@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from artifact import __main__ as program
-from artifact.compiled import compile_ahead
-from artifact.errors import ArtifactError
-from artifact.settings import PROJECT, PYTHON, Settings
-from artifact.whole import MUST_HOLD, require_services, require_whole
-from local.template import load_template
+from tandem_tools.build import cli as program
+from tandem_tools.build.compiled import compile_ahead
+from tandem_tools.build.settings import PYTHON, Settings
+from tandem_tools.build.whole import MUST_HOLD, require_services, require_whole
+from tandem_tools.errors import ToolError
+from tandem_tools.paths import PROJECT
+from tandem_tools.template import load_template
 
 REQUIREMENTS = "fastapi==1.2.3 \\\n    --hash=sha256:00\nTyping_Extensions==4.5 ; python_version\n"
 
@@ -37,19 +38,19 @@ def test_a_whole_artifact_is_taken(tree: Path) -> None:
 
 def test_an_artifact_without_its_dependencies_is_refused(tree: Path) -> None:
     (tree / "fastapi").rename(tree.parent / "fastapi")
-    with pytest.raises(ArtifactError, match="without fastapi"):
+    with pytest.raises(ToolError, match="without fastapi"):
         require_whole(tree, REQUIREMENTS)
 
 
 def test_an_artifact_that_is_not_compiled_is_refused(tree: Path) -> None:
     (tree / "tandem" / "late.py").write_text("")
-    with pytest.raises(ArtifactError, match=r"late\.py"):
+    with pytest.raises(ToolError, match=r"late\.py"):
         require_whole(tree, REQUIREMENTS)
 
 
 @pytest.mark.parametrize("pins", ["fastapi==1.2.4\ntyping-extensions==4.5\n", "fastapi==1.2.3\n"])
 def test_an_artifact_with_other_versions_than_pinned_is_refused(tree: Path, pins: str) -> None:
-    with pytest.raises(ArtifactError, match="other versions than requirements"):
+    with pytest.raises(ToolError, match="other versions than requirements"):
         require_whole(tree, pins)
 
 
@@ -66,7 +67,7 @@ def test_a_client_of_a_service_that_is_left_out_is_refused_with_what_to_add(
 ) -> None:
     (tmp_path / "stream.py").write_text(f"import boto3\n\n{code}\n")
     with pytest.raises(
-        ArtifactError, match=r'(?s)stream\.py, line \d.*Add "kinesis" to aws-services'
+        ToolError, match=r'(?s)stream\.py, line \d.*Add "kinesis" to aws-services'
     ) as e:
         require_services(tmp_path, {"kinesis"})
     assert "pyproject.toml" in e.value.advice

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.paths import PROJECT
+from tandem_tools.paths import PROJECT
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from checks.deployments import KINDS, REGIONS, decided, faults
-from delivery.parameters import conditions, defaults
-from local.template import load_template
+from tandem_tools.check.deployments import KINDS, REGIONS, decided, faults
+from tandem_tools.deploy.parameters import conditions, defaults
+from tandem_tools.template import load_template
 
 type Node = dict[str, Any]
 

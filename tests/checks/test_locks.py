@@ -2,14 +2,13 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from local.paths import PROJECT
+from tandem_tools.paths import PROJECT
 
 DOCUMENT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 CLIENT = tomllib.loads((PROJECT / "client" / "pyproject.toml").read_text())
@@ -22,10 +21,13 @@ WANTED = {
         *CLIENT["project"]["dependencies"],
         *GROUPS["dev"],
     ],
-    "local/requirements-ministack.txt": GROUPS["ministack"],
-    "local/requirements-sam.txt": GROUPS["sam"],
-    "checks/requirements-checkov.txt": GROUPS["checkov"],
-    "checks/requirements-tables.txt": [*DOCUMENT["project"]["dependencies"], *GROUPS["tables"]],
+    "tools/tandem_tools/locks/ministack.txt": GROUPS["ministack"],
+    "tools/tandem_tools/locks/sam.txt": GROUPS["sam"],
+    "tools/tandem_tools/locks/checkov.txt": GROUPS["checkov"],
+    "tools/tandem_tools/locks/tables.txt": [
+        *DOCUMENT["project"]["dependencies"],
+        *GROUPS["tables"],
+    ],
 }
 HASHED = re.compile(
     r"^(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?==(?P<version>\S+)"
@@ -66,7 +68,7 @@ def test_what_is_asked_for_is_locked_in_a_version_that_was_asked_for(lock: str) 
         assert all(one in asked.specifier for one in found), f"{asked} in {lock}: make lock"
 
 
-@pytest.mark.parametrize("lock", ["requirements-dev.txt", "checks/requirements-tables.txt"])
+@pytest.mark.parametrize("lock", ["requirements-dev.txt", "tools/tandem_tools/locks/tables.txt"])
 def test_what_ships_is_tested_in_the_version_that_ships(lock: str) -> None:
     shipped = locked((PROJECT / "requirements.txt").read_text())
     tested = locked((PROJECT / lock).read_text())
@@ -76,8 +78,8 @@ def test_what_ships_is_tested_in_the_version_that_ships(lock: str) -> None:
 def test_no_lock_file_is_overlooked() -> None:
     found = {
         str(path.relative_to(PROJECT))
-        for folder in (".", "local", "checks", "client")
-        for path in Path(PROJECT, folder).glob("requirements*.txt")
+        for pattern in ("requirements*.txt", "client/*.txt", "tools/tandem_tools/locks/*.txt")
+        for path in PROJECT.glob(pattern)
     }
     assert found == set(WANTED)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.tables.changed_values import changed_fields, changed_records
-from checks.tables.differences import (
+from tandem_tools.check.tables.changed_values import changed_fields, changed_records
+from tandem_tools.check.tables.differences import (
     NAMES,
     TABLE,
     Difference,
@@ -15,7 +15,7 @@ from checks.tables.differences import (
     unexplained,
     write_table,
 )
-from checks.tables.figures import Column, differing, moment
+from tandem_tools.check.tables.figures import Column, differing, moment
 
 NUMBERS = Column("number", 1, 3, 1.0, 4.0, 2.5, 7.5)
 WORD = "NA is text"

@@ -7,7 +7,7 @@ import pytest
 from detect_secrets import SecretsCollection
 from detect_secrets.settings import transient_settings
 
-from local.paths import PROJECT
+from tandem_tools.paths import PROJECT
 
 LARGEST_BYTES = 1_000_000
 HASHES_ONLY = ("requirements", "openapi")

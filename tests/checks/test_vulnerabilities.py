@@ -9,8 +9,8 @@ from threading import Thread
 
 import pytest
 
-from checks import vulnerabilities
-from checks.vulnerabilities import (
+from tandem_tools.check import vulnerabilities
+from tandem_tools.check.vulnerabilities import (
     AuditFailed,
     Exempt,
     Findings,

@@ -2,8 +2,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from tandem_client import ClientCredentials, Tandem
 
+from tandem_client import ClientCredentials, Tandem
 from tests.client.service import CLIENTS, Service
 
 

@@ -14,7 +14,7 @@ from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
 from tandem.testing import MemoryBlobStore, MemoryWiring
 from tandem.worker.batch import run_batch
-from tests.factories.events import LambdaContextStub, http_event, sqs_record
+from tandem_tools.harness.events import LambdaContextStub, http_event, sqs_record
 
 CLIENTS = {
     "machine": ("s3cret:+%", ("tasks:read", "tasks:write")),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
 from tandem_client import TandemError
 from tandem_client.auth import _token_in
 from tandem_client.errors import refused, refused_token

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from pydantic import BaseModel
+
 from tandem_client import (
     ClientCredentials,
     RedriveRequest,
@@ -18,7 +19,6 @@ from tandem_client import (
     TandemError,
 )
 from tandem_client.models import Accepted, ProcessedOnline
-
 from tests.client.service import CLIENTS, Service
 from tests.factories.deliveries import deliver_all
 

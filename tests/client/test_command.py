@@ -13,11 +13,11 @@ import httpx2
 import pytest
 from click.testing import Result
 from rich.console import Console
-from tandem_client.cli.app import app
-from tandem_client.models import TaskDetail
 from typer.testing import CliRunner
 
 from tandem.ids import TaskId
+from tandem_client.cli.app import app
+from tandem_client.models import TaskDetail
 from tests.client.service import CLIENTS, Service
 from tests.factories.deliveries import deliver_all
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from generate import DOCUMENT, MODELS, models_of
 from tandem_client import (
     RedriveRequest,
@@ -19,7 +20,6 @@ from tandem_client import (
 )
 from tandem_client.operations import Operations
 from tandem_client.operator_operations import OperatorOperations
-
 from tests.client.service import Service
 
 CLIENT = MODELS.parents[1]

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from delivery import deploy as deploying
-from delivery import destroy as destroying
-from delivery import environments
-from delivery.__main__ import main
-from delivery.environments import NAMES, Environment
-from delivery.parameters import pairs
-from local.errors import StackError
-from local.template import load_template
+from tandem_tools.deploy import deploy as deploying
+from tandem_tools.deploy import destroy as destroying
+from tandem_tools.deploy import environments
+from tandem_tools.deploy.cli import main
+from tandem_tools.deploy.environments import NAMES, Environment
+from tandem_tools.deploy.parameters import pairs
+from tandem_tools.errors import ToolError
+from tandem_tools.template import load_template
 
 MAIL = {"AlarmEmail": "ops@example.com"}
 PARAMETERS: dict[str, Any] = load_template()["Parameters"]
@@ -66,7 +66,7 @@ def test_staging_and_production_move_traffic_step_by_step() -> None:
 def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built(
     more: str, why: str
 ) -> None:
-    with pytest.raises(StackError, match=why):
+    with pytest.raises(ToolError, match=why):
         Environment.read("dev").parameters(pairs(more))
 
 
@@ -137,18 +137,18 @@ def test_what_only_sam_would_read_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(tmp_path, monkeypatch, 'region = "eu-central-1"')
-    with pytest.raises(StackError, match="does not read region"):
+    with pytest.raises(ToolError, match="does not read region"):
         Environment.read("dev")
 
 
 @pytest.mark.parametrize(("name", "said"), [("prod", "dev"), ("staging", "prod")])
 def test_production_alone_is_deployed_as_production(name: str, said: str) -> None:
-    with pytest.raises(StackError, match=f"Environment={said}"):
+    with pytest.raises(ToolError, match=f"Environment={said}"):
         Environment.read(name).parameters(MAIL | {"Environment": said})
 
 
 def test_production_has_someone_who_hears_its_alarms() -> None:
-    with pytest.raises(StackError, match="AlarmEmail"):
+    with pytest.raises(ToolError, match="AlarmEmail"):
         Environment.read("prod").parameters({})
 
 
@@ -163,14 +163,14 @@ def test_production_is_deployed_from_a_commit(
     (checkout(tmp_path) / "changed.py").write_text("")
     monkeypatch.setattr(deploying, "PROJECT", tmp_path)
     monkeypatch.setattr(deploying, "build", lambda _: pytest.fail("it was built"))
-    with pytest.raises(StackError, match=r"changed\.py"):
+    with pytest.raises(ToolError, match=r"changed\.py"):
         deploying.deploy("prod", "AlarmEmail=ops@example.com")
 
 
 def test_a_clean_checkout_passes_and_a_folder_that_is_none_does_not(tmp_path: Path) -> None:
     deploying.require_committed(checkout(tmp_path / "clean"))
     (tmp_path / "none").mkdir()
-    with pytest.raises(StackError, match="not a git repository"):
+    with pytest.raises(ToolError, match="not a git repository"):
         deploying.require_committed(tmp_path / "none")
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from delivery import prove as proving
-from delivery.proofs import NotHeldError, NotHereError, Proof, Proving, Stage
-from delivery.prove import dollars, prove, show
-from local.errors import StackError
+from tandem_tools.deploy import prove as proving
+from tandem_tools.deploy.proofs import NotHeldError, NotHereError, Proof, Proving, Stage
+from tandem_tools.deploy.prove import dollars, prove, show
+from tandem_tools.errors import ToolError
 
 type Show = Callable[[Proving], str]
 
@@ -64,7 +64,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[
         monkeypatch.setattr(proving, "STAGES", stages)
         try:
             prove("B=2", ask=False)
-        except (StackError, KeyboardInterrupt) as error:
+        except (ToolError, KeyboardInterrupt) as error:
             done.append(f"{type(error).__name__}: {error}")
         return [*done, *(path.read_text() for path in sorted(tmp_path.glob("*.md")))]
 
@@ -89,13 +89,13 @@ def test_a_proof_that_breaks_off_stops_no_other(runs: Callable[..., list[str]]) 
     first, second = proof(raising(OSError("no network")), "first"), proof(lambda _: "it", "second")
     deployed, removed, said, page = runs(first, second)
     assert (deployed, removed) == ("deployed prove A=1 B=2", "removed")
-    assert said.startswith("StackError: Not as it must be: first.")
+    assert said.startswith("ToolError: Not as it must be: first.")
     assert "| first | what must come out | **failed** | OSError: no network |" in page
     assert "| second | what must come out | **held** | it |" in page
 
 
 def test_a_deployment_that_fails_leaves_its_proofs_unrun(runs: Callable[..., list[str]]) -> None:
-    error = StackError("a resource failed", "look")
+    error = ToolError("a resource failed", "look")
     _, removed, page = runs(proof(lambda _: "it"), deploy=error)
     assert removed == "removed"
     assert "**not run** | the deployment failed: a resource failed" in page
@@ -109,13 +109,13 @@ def test_an_interrupted_run_deletes_its_stack_and_reports(runs: Callable[..., li
 
 def test_what_could_not_be_deleted_is_told(runs: Callable[..., list[str]]) -> None:
     *_, said, page = runs(proof(lambda _: "it"), left=("TaskTable (t): denied",))
-    assert said.startswith("StackError: Not deleted: TaskTable (t): denied.")
+    assert said.startswith("ToolError: Not deleted: TaskTable (t): denied.")
     assert "- Left: TaskTable (t): denied" in page
 
 
 def test_a_stack_that_stands_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proving, "Account", lambda: Account(stands=True))
-    with pytest.raises(StackError, match="already"):
+    with pytest.raises(ToolError, match="already"):
         prove("", ask=False)
 
 
@@ -124,7 +124,7 @@ def test_nothing_is_made_without_a_yes(
 ) -> None:
     monkeypatch.setattr(proving, "Account", Account)
     monkeypatch.setattr("builtins.input", lambda _: "")
-    with pytest.raises(StackError, match="Nothing was made"):
+    with pytest.raises(ToolError, match="Nothing was made"):
         prove("")
     assert "dollars" in capsys.readouterr().out
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from delivery import deploy as deploying
-from delivery.__main__ import main
-from delivery.environments import NAMES, Environment
-from delivery.parameters import pairs
-from delivery.quotas import OTHERS, fit
+from tandem_tools.deploy import deploy as deploying
+from tandem_tools.deploy.cli import main
+from tandem_tools.deploy.environments import NAMES, Environment
+from tandem_tools.deploy.parameters import pairs
+from tandem_tools.deploy.quotas import OTHERS, fit
 from tests.factories.emulated import emulated_account
 
 NEW_ACCOUNT = 10

@@ -7,9 +7,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from delivery import restore as restoring
-from delivery.restore import Stack, different, make_same, restore
-from local.errors import StackError
+from tandem_tools.deploy import restore as restoring
+from tandem_tools.deploy.restore import Stack, different, make_same, restore
+from tandem_tools.errors import ToolError
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -66,14 +66,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Any:
     ],
 )
 def test_what_cannot_be_restored_is_refused(asked: Any, to: str, status: str, refusal: str) -> None:
-    with pytest.raises(StackError, match=refusal):
+    with pytest.raises(ToolError, match=refusal):
         asked(to, status=status)
 
 
 def test_nothing_is_changed_without_the_stacks_name(
     asked: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(StackError, match="Nothing was changed"):
+    with pytest.raises(ToolError, match="Nothing was changed"):
         asked("2026-11-26T13:00:00+02:00", answer="yes")
     said = capsys.readouterr().out
     assert "goes back to 2026-11-26 11:00:00 UTC, by way of tasks-at-20261126-110000" in said

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from delivery.aws import Account
-from delivery.environments import Environment
-from delivery.stacks import UPDATED_FROM, kind_of_change
-from local.errors import StackError
+from tandem_tools.deploy.aws import Account
+from tandem_tools.deploy.environments import Environment
+from tandem_tools.deploy.stacks import UPDATED_FROM, kind_of_change
+from tandem_tools.errors import ToolError
 from tests.unit.runbook import SECTIONS
 
 REASONS = {"TaskTable": "it has deletion protection"}
@@ -54,7 +54,7 @@ WAYS: Mapping[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("status", WAYS)
 def test_a_stack_that_takes_no_deployment_says_why_and_what_to_do(status: str) -> None:
-    with pytest.raises(StackError) as refused:
+    with pytest.raises(ToolError) as refused:
         kind(status)
     meaning, way_out = WAYS[status]
     assert meaning in refused.value.problem
@@ -64,7 +64,7 @@ def test_a_stack_that_takes_no_deployment_says_why_and_what_to_do(status: str) -
 
 
 def test_production_is_freed_by_its_name() -> None:
-    with pytest.raises(StackError, match="make destroy ENV=prod CONFIRM=tandem-prod"):
+    with pytest.raises(ToolError, match="make destroy ENV=prod CONFIRM=tandem-prod"):
         kind("ROLLBACK_COMPLETE", "prod")
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from delivery import stored
-from delivery.stored import RECORD, check, compare, current, releases, write
-from local.errors import StackError
-from local.template import Node, load_template
+from tandem_tools.deploy import stored
+from tandem_tools.deploy.stored import RECORD, check, compare, current, releases, write
+from tandem_tools.errors import ToolError
+from tandem_tools.template import Node, load_template
 
 type Change = Callable[[Node], None]
 
@@ -139,7 +139,7 @@ def test_what_a_release_cannot_bring_is_refused(
     template = copy.deepcopy(load_template())
     change(template)
     monkeypatch.setattr(stored, "load_template", lambda: template)
-    with pytest.raises(StackError, match=why):
+    with pytest.raises(ToolError, match=why):
         check()
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from delivery.aws import Account
-from delivery.deploy import tidy
-from delivery.versions import KEPT, delete_old_versions
+from tandem_tools.deploy.aws import Account
+from tandem_tools.deploy.deploy import tidy
+from tandem_tools.deploy.versions import KEPT, delete_old_versions
 from tests.factories.emulated import emulated_account
 from tests.factories.published import make_function, versions_of
 

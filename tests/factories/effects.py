@@ -6,7 +6,7 @@ from threading import Lock
 from tandem.ids import TaskId, new_task_id
 from tandem.tasks.effect import Effect
 from tandem.tasks.task import InlinePayload, Mode, State, Task
-from tests.factories.tasks import ACME, NOON
+from tandem_tools.harness.tasks import ACME, NOON
 
 LEASE = timedelta(minutes=1)
 

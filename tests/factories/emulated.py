@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from delivery import changes
-from local.emulator import Emulator
-from local.environment import ACCESS_KEY, REGION, SECRET_KEY
-from local.ports import free_port
+from tandem_tools.deploy import changes
+from tandem_tools.environment import ACCESS_KEY, REGION, SECRET_KEY
+from tandem_tools.ports import free_port
+from tandem_tools.run.emulator import Emulator
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 from tandem.ids import new_task_id
 from tandem.tasks.task import AttemptRecord, InlinePayload, Mode, Progress, State, Task, TaskError
-from tests.factories.tasks import ACME, NOON
+from tandem_tools.harness.tasks import ACME, NOON
 
 SECRET = "SECRET-CONTENT"
 """Stands in every part of a task that holds what its owner gave, or was given."""

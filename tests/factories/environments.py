@@ -19,7 +19,7 @@ from tandem.processing.catalogue import Catalogue
 from tandem.tasks.task import Task
 from tandem.testing import MemoryWiring, Message
 from tandem.worker.batch import run_batch
-from tests.factories.events import sqs_record
+from tandem_tools.harness.events import sqs_record
 
 _PORTS = ("store", "queue", "blobs", "result_cache")
 _BATCH = 10

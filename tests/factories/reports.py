@@ -11,7 +11,7 @@ from tandem.reports.sink import SinkCursor, SinkState
 from tandem.reports.tally import Tally
 from tandem.reports.window import Window
 from tandem.tasks.task import Mode, State
-from tests.factories.tasks import ACME, NOON
+from tandem_tools.harness.tasks import ACME, NOON
 
 LEVELS = Levels(
     waiting=1, delayed=2, in_flight=3, dead_letters=4, oldest_waiting_seconds=5.5, swept=6

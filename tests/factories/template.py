@@ -1,6 +1,6 @@
 """What the deployed template says of the table."""
 
-from local.template import Node, load_template
+from tandem_tools.template import Node, load_template
 
 
 def table_schema() -> Node:

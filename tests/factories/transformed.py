@@ -4,9 +4,9 @@ import json
 import subprocess
 from typing import Any
 
-from local.environment import for_sam
-from local.paths import SAM_BIN, program
-from local.template import Node, load_template
+from tandem_tools.environment import for_sam
+from tandem_tools.paths import SAM_BIN, program
+from tandem_tools.template import Node, load_template
 
 PROGRAM = """
 import copy, json, sys

@@ -8,11 +8,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from benchmarks.fault_plan import Decision, Fault, Plan
-from benchmarks.fault_proxy import FaultProxy
-from local.emulator import Emulator
-from local.environment import ACCESS_KEY, REGION, SECRET_KEY
-from local.ports import free_port
+from tandem_tools.bench.fault_plan import Decision, Fault, Plan
+from tandem_tools.bench.fault_proxy import FaultProxy
+from tandem_tools.environment import ACCESS_KEY, REGION, SECRET_KEY
+from tandem_tools.ports import free_port
+from tandem_tools.run.emulator import Emulator
 
 EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 

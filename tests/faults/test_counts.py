@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.fault_paid import UNKNOWN, audit_payments
-from benchmarks.fault_receiver import CHARGE, Booking
-from benchmarks.fault_stored import Stored, counts_of_attempts
-from benchmarks.fault_tasks import CYCLE, PAYING_PROCESSOR, PAYMENT, Kind, Planned
-from benchmarks.soak_audit import Audit
 from tandem.ids import TaskId
 from tandem.tasks.effect import idempotency_key
 from tandem.tasks.task import AttemptRecord, InlinePayload, State, Task, TaskError
 from tandem.tasks.transitions import CRASHED
-from tests.factories.tasks import NOON, make_task
+from tandem_tools.bench.fault_paid import UNKNOWN, audit_payments
+from tandem_tools.bench.fault_receiver import CHARGE, Booking
+from tandem_tools.bench.fault_stored import Stored, counts_of_attempts
+from tandem_tools.bench.fault_tasks import CYCLE, PAYING_PROCESSOR, PAYMENT, Kind, Planned
+from tandem_tools.bench.soak_audit import Audit
+from tandem_tools.harness.tasks import NOON, make_task
 
 DONE = AttemptRecord(1, NOON, NOON)
 

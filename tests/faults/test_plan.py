@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.fault_plan import (
+from tandem_tools.bench.fault_plan import (
     ANYWHERE,
     OF_BATCHES,
     OF_TRANSACTIONS,

@@ -15,11 +15,11 @@ import httpx2
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from benchmarks.fault_plan import Fault, Plan
-from benchmarks.fault_proxy import FaultProxy
-from local.emulator import Emulator
-from local.ports import LOOPBACK
 from tandem.aws.clients import DamagedAnswer, refuse_damaged
+from tandem_tools.bench.fault_plan import Fault, Plan
+from tandem_tools.bench.fault_proxy import FaultProxy
+from tandem_tools.ports import LOOPBACK
+from tandem_tools.run.emulator import Emulator
 from tests.faults.conftest import Caller, OneFault
 
 LARGE = bytes(range(256)) * 48 * 1024

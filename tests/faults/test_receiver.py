@@ -7,7 +7,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from benchmarks.fault_receiver import CHARGE, LOSSES, MAIL, EffectReceiver, effect_receiver
+from tandem_tools.bench.fault_receiver import CHARGE, LOSSES, MAIL, EffectReceiver, effect_receiver
 
 
 @pytest.fixture

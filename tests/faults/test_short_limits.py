@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.short_limits import with_limits
-from local.artifact import FUNCTIONS
+from tandem_tools.bench.short_limits import with_limits
+from tandem_tools.build.sam import FUNCTIONS
 
 LIMITS = (
     "from datetime import timedelta\n\nLEASE = timedelta(seconds=65)\nGRACE = timedelta(hours=1)\n"

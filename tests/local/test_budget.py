@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.budget import BUDGET, FORBIDDEN, FUNCTIONS, Steps, imported, over
+from tandem_tools.check.budget import BUDGET, FORBIDDEN, FUNCTIONS, Steps, imported, over
 
 ALLOWED = {"worker": {"import": 2}}
 
@@ -18,7 +18,7 @@ def test_as_many_as_are_allowed_are_no_fault() -> None:
 def test_one_more_is_told_with_how_to_name_it() -> None:
     (fault,) = over(found("json", "re", "csv"), ALLOWED)
     assert "imports 3 modules, 1 more than it may" in fault
-    assert "python -m local.budget --list worker" in fault
+    assert "python -m tandem_tools budget --list worker" in fault
 
 
 def test_what_is_heavy_is_refused_however_few_there_are() -> None:

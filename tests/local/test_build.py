@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.artifact import INPUTS, fingerprint
+from tandem_tools.build.sam import INPUTS, fingerprint
 
 
 @pytest.fixture
@@ -21,7 +21,8 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "changed", ["functions/app.py", "artifact/app.py", "template.yaml", "requirements.txt"]
+    "changed",
+    ["functions/app.py", "tools/build/rules.mk", "template.yaml", "requirements.txt"],
 )
 def test_a_changed_source_changes_the_fingerprint(project: Path, changed: str) -> None:
     before = fingerprint(project, "arm64")

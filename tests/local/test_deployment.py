@@ -3,8 +3,8 @@
 import zipfile
 from pathlib import Path
 
-from local.artifact import FUNCTIONS
-from local.deployment import pack
+from tandem_tools.build.sam import FUNCTIONS
+from tandem_tools.run.deployment import pack
 
 TEMPLATE = """\
 Resources:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.emulator import Emulator
+from tandem_tools.run.emulator import Emulator
 
 
 def test_functions_find_aws_at_the_emulator_unless_another_address_is_given(

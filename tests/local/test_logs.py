@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.logs import readable
 from tandem.reports.cloudwatch import summary
 from tandem.reports.counts import Count, Series
 from tandem.reports.report import Levels, Report
 from tandem.reports.window import Window
 from tandem.tasks.task import Mode, State
+from tandem_tools.run.logs import readable
 
 NOON_MS = 1_795_348_800_000
 

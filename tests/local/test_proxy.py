@@ -10,8 +10,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from local.ports import LOOPBACK, free_port
-from local.proxy import Proxy
+from tandem_tools.ports import LOOPBACK, free_port
+from tandem_tools.run.proxy import Proxy
 
 EVERY_BYTE = bytes(range(256)) * 64
 

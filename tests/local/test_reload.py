@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from local import reload
-from local.artifact import FUNCTIONS
-from local.reload import CannotReload, HotReload
+from tandem_tools.build.sam import FUNCTIONS
+from tandem_tools.run import reload
+from tandem_tools.run.reload import CannotReload, HotReload
 
 
 class FakeAws:

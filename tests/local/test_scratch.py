@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.scratch import make_scratch, remove_scratch
+from tandem_tools.run.scratch import make_scratch, remove_scratch
 
 PLENTY = "MemTotal: 1 kB\nMemAvailable:   99999999 kB\n"
 SHORT = "MemAvailable: 1000 kB\n"
@@ -27,7 +27,7 @@ def test_with_plenty_of_memory_it_is_there(
     tmp_path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "stack").mkdir()
-    monkeypatch.setattr("local.scratch.ENOUGH_BYTES", 1)
+    monkeypatch.setattr("tandem_tools.run.scratch.ENOUGH_BYTES", 1)
     scratch = made(tmp_path, memory, PLENTY)
     assert scratch.parent == memory
     assert scratch.stat().st_mode & 0o077 == 0
@@ -57,7 +57,7 @@ def test_what_a_killed_stack_left_is_removed_by_the_next(
     tmp_path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "stack").mkdir()
-    monkeypatch.setattr("local.scratch.ENOUGH_BYTES", 1)
+    monkeypatch.setattr("tandem_tools.run.scratch.ENOUGH_BYTES", 1)
     first = made(tmp_path, memory, PLENTY)
     second = made(tmp_path, memory, PLENTY)
     assert first != second

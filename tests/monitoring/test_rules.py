@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from local import prometheus
-from local.paths import PROJECT
+from tandem_tools.harness import prometheus_program as prometheus
+from tandem_tools.paths import PROJECT
 from tests.unit.api.conftest import Api
 from tests.unit.runbook import SECTIONS
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from local.artifact import build, machine_architecture
-from tests.factories.emulated import emulated_account
-from tests.stack.issuer import OPERATOR, Issuer
-from tests.stack.stack import (
+from tandem_tools.build.sam import build, machine_architecture
+from tandem_tools.harness.stack import (
     REPORT_PARAMETERS,
     TEST_PARAMETERS,
     DeployedApp,
     Tokens,
     deployed_app,
 )
+from tests.factories.emulated import emulated_account
+from tests.stack.issuer import OPERATOR, Issuer
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from delivery import deploy as deploying
-from delivery.aws import Account
-from local.artifact import machine_architecture
+from tandem_tools.build.sam import machine_architecture
+from tandem_tools.deploy import deploy as deploying
+from tandem_tools.deploy.aws import Account
 
 
 def parameters(**more: str) -> str:

@@ -8,16 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from local.environment import REGION
 from tandem.aws.dynamodb_callbacks import DynamoDBCallbackStore
 from tandem.aws.dynamodb_sinks import DynamoDBSinkStore
 from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
 from tandem.clock import whole_milliseconds
 from tandem.ids import TaskId
 from tandem.tasks.task import Task
-from tests.factories.events import sqs_record
+from tandem_tools.environment import REGION
+from tandem_tools.harness.events import sqs_record
+from tandem_tools.harness.resources import Resources
 from tests.stack.permissions import Roles
-from tests.stack.resources import Resources
 
 type Json = dict[str, Any]
 

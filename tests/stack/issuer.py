@@ -13,7 +13,7 @@ from typing import Any, Self
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from local.ports import LOOPBACK
+from tandem_tools.ports import LOOPBACK
 
 AUDIENCE = "tandem-api"
 TENANT_CLAIM = "https://tandem.test/tenant"

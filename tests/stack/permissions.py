@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import boto3
 
-from local.environment import ACCESS_KEY, REGION, SECRET_KEY
-from tests.stack.resources import Resources
+from tandem_tools.environment import ACCESS_KEY, REGION, SECRET_KEY
+from tandem_tools.harness.resources import Resources
 
 type Document = dict[str, Any]
 

@@ -18,10 +18,10 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
-from local.artifact import machine_architecture
-from local.paths import SAM_BIN
-from local.ports import LOOPBACK, free_port
-from tests.stack.function import Function
+from tandem_tools.build.sam import machine_architecture
+from tandem_tools.harness.function import Function
+from tandem_tools.paths import SAM_BIN
+from tandem_tools.ports import LOOPBACK, free_port
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 """The emulator cuts a longer event off without a word."""

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from tests.stack.function import Function
+from tandem_tools.harness.function import Function
 
 DESCRIPTORS = 1024
 _USER, _GROUP = 993, 990

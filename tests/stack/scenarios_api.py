@@ -8,8 +8,8 @@ import httpx2
 from tandem.aws.dynamodb_results import DynamoDBResultCache
 from tandem.tasks.results import CachedResult
 from tandem.tasks.task import InlinePayload, StoredPayload, Task
+from tandem_tools.harness.tasks import finish_at, make_task
 from tests.factories.ended import ended_task
-from tests.factories.tasks import finish_at, make_task
 from tests.stack.ground import now
 from tests.stack.scene import Scene
 from tests.stack.tasks import (

@@ -9,8 +9,8 @@ from uuid import uuid4
 from tandem.tasks.effect import idempotency_key
 from tandem.tasks.task import InlinePayload, State, StoredPayload, Task
 from tandem.tasks.transitions import request_cancel
+from tandem_tools.harness.tasks import finish_at, make_task
 from tests.factories.ended import ended_task
-from tests.factories.tasks import finish_at, make_task
 from tests.stack.ground import message, now
 from tests.stack.scenarios_api import kept_for_the_same_input
 from tests.stack.scene import Scene

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from local.paths import BUILD
-from tests.factories.events import http_event
+from tandem_tools.harness.events import http_event
+from tandem_tools.harness.stack import EXTRA_PROCESSORS
+from tandem_tools.paths import BUILD
 from tests.stack.ground import HEADERS, Ground, Json
 from tests.stack.runtime import FunctionRuntime
 
 SCOPES = ("tasks:read", "tasks:write", "reports:read", "admin")
-PROCESSORS = Path(__file__).parent / "processors"
 ENVIRONMENT = {
     "CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8",
     "CALLBACK_RETRY_SECONDS": "1",
@@ -94,6 +94,6 @@ class Scene(Ground):
         built = [
             path for path in (BUILD / name / "processors").iterdir() if path.stem != "__pycache__"
         ]
-        for path in [*built, *PROCESSORS.glob("*.py")]:
+        for path in [*built, *EXTRA_PROCESSORS.glob("*.py")]:
             (folder / "processors" / path.name).symlink_to(path)
         return folder

@@ -9,7 +9,7 @@ from tandem.ids import TaskId
 from tandem.limits import INLINE_BYTES
 from tandem.tasks.task import StoredPayload, Task, TaskError
 from tandem.tasks.transitions import fail, succeed
-from tests.factories.tasks import ACME, finish_at, make_task, start
+from tandem_tools.harness.tasks import ACME, finish_at, make_task, start
 from tests.stack.ground import Ground, now
 
 NOBODY = Callback(url="https://127.0.0.1:9/")

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 
 from tandem.limits import BODY_BYTES, UPLOAD_BYTES
+from tandem_tools.harness.stack import DeployedApp, Json, eventually
 from tests.stack.issuer import Issuer
-from tests.stack.stack import DeployedApp, Json, eventually
 
 ECHO = '{"processor":"echo","input":{"message":%s}}'
 

@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tests.factories.receiver import Receiver, Request, answer_with
-from tests.stack.stack import RECEIVER_ADDRESS, DeployedApp, Json, eventually
+from tandem_tools.harness.receiver import Receiver, Request, answer_with
+from tandem_tools.harness.stack import RECEIVER_ADDRESS, DeployedApp, Json, eventually
 
 REFUSED = [
     "http://example.com/",

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import boto3
 import pytest
 
-from local.environment import ACCESS_KEY, REGION, SECRET_KEY
-from tests.stack.stack import DeployedApp
+from tandem_tools.environment import ACCESS_KEY, REGION, SECRET_KEY
+from tandem_tools.harness.stack import DeployedApp
 
 CHECKS = ["health", "online", "offline", "callback", "report"]
 

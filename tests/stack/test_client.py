@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from local.paths import PROJECT, SAMPLE
-from tests.stack.stack import DeployedApp
+from tandem_tools.harness.stack import DeployedApp
+from tandem_tools.paths import PROJECT, SAMPLE
 
 # What pip makes of this line is the program `tandem`.
 _SCRIPTS = tomllib.loads((PROJECT / "client" / "pyproject.toml").read_text())["project"]["scripts"]

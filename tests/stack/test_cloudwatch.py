@@ -4,9 +4,9 @@ import json
 
 import boto3
 
-from local.deployment import STACK_NAME
-from local.environment import ACCESS_KEY, REGION, SECRET_KEY
-from tests.stack.stack import DeployedApp
+from tandem_tools.environment import ACCESS_KEY, REGION, SECRET_KEY
+from tandem_tools.harness.stack import DeployedApp
+from tandem_tools.run.deployment import STACK_NAME
 
 
 def test_the_deployed_dashboard_shows_the_deployed_alarms_and_functions(app: DeployedApp) -> None:

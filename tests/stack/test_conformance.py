@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from contract.conformance.__main__ import stack
-from contract.conformance.run import conforms
-from tests.stack.stack import DeployedApp
+from tandem_tools.contract.conformance.cli import stack
+from tandem_tools.contract.conformance.run import conforms
+from tandem_tools.harness.stack import DeployedApp
 
 SEED = 20260115
 EXAMPLES = 8

@@ -11,9 +11,9 @@ from tandem.aws.items import task_key
 from tandem.clock import SystemClock, to_text
 from tandem.ids import TenantId
 from tandem.tasks.task import InlinePayload, State, Task
-from tests.factories.events import sqs_record
-from tests.factories.tasks import make_task
-from tests.stack.stack import DeployedApp
+from tandem_tools.harness.events import sqs_record
+from tandem_tools.harness.stack import DeployedApp
+from tandem_tools.harness.tasks import make_task
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 TIME_LIMIT = timedelta(seconds=8)

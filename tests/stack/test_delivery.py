@@ -10,12 +10,12 @@ import boto3
 import httpx2
 import pytest
 
-from delivery import deploy as deploying
-from delivery.__main__ import main
-from delivery.aws import Account, api_url
-from local.errors import StackError
-from local.paths import PROJECT
-from local.tokens import request_token
+from tandem_tools.deploy import deploy as deploying
+from tandem_tools.deploy.aws import Account, api_url
+from tandem_tools.deploy.cli import main
+from tandem_tools.errors import ToolError
+from tandem_tools.paths import PROJECT
+from tandem_tools.run.tokens import request_token
 from tests.factories.published import versions_of
 from tests.stack.deployments import (
     NETWORK,
@@ -217,7 +217,7 @@ def test_production_is_protected_when_its_first_deployment_has_succeeded(
 
 def unanswered(url: str) -> None:
     """Refuse a stack whose API does not answer."""
-    raise StackError(f"{url} does not answer", "Look at the log.")
+    raise ToolError(f"{url} does not answer", "Look at the log.")
 
 
 def protected() -> bool:

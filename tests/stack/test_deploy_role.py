@@ -6,12 +6,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from delivery.__main__ import main
-from delivery.alarms import require_quiet
-from delivery.aws import Account
-from delivery.changes import ROLE_VARIABLE
-from local.paths import PROJECT
-from local.template import load_template
+from tandem_tools.deploy.alarms import require_quiet
+from tandem_tools.deploy.aws import Account
+from tandem_tools.deploy.changes import ROLE_VARIABLE
+from tandem_tools.deploy.cli import main
+from tandem_tools.paths import PROJECT
+from tandem_tools.template import load_template
 from tests.factories.published import publish, versions_of
 from tests.stack.deployments import parameters
 from tests.stack.issuer import unsigned_token

@@ -11,9 +11,6 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from local import artifact
-from local.paths import PROJECT
-from local.template import load_template
 from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
 from tandem.callbacks.callback import Callback, CallbackState
 from tandem.callbacks.signing import key_text, tenant_key
@@ -21,10 +18,13 @@ from tandem.clock import whole_milliseconds
 from tandem.ids import TaskId
 from tandem.settings import read_settings
 from tandem.tasks.task import InlinePayload, State
-from tests.factories.events import http_event, sqs_record
-from tests.factories.receiver import Receiver
-from tests.factories.tasks import finish_at, make_task
-from tests.stack.resources import Resources, declared_variables, functions_of
+from tandem_tools.build import sam as artifact
+from tandem_tools.harness.events import http_event, sqs_record
+from tandem_tools.harness.receiver import Receiver
+from tandem_tools.harness.resources import Resources, declared_variables, functions_of
+from tandem_tools.harness.tasks import finish_at, make_task
+from tandem_tools.paths import PROJECT
+from tandem_tools.template import load_template
 from tests.stack.runtime import FunctionRuntime, InvocationFailed
 
 EVENTS = PROJECT / "events"

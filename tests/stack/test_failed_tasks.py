@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from local import sample
-from tests.stack.stack import DeployedApp
+from tandem_tools.harness.stack import DeployedApp
+from tandem_tools.run import sample
 
 
 def test_a_redrive_is_a_dry_run_until_it_is_said_otherwise(app: DeployedApp) -> None:

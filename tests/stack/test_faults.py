@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fault_audit import Seen, audit_faults, traces
-from benchmarks.fault_plan import Fault, Plan
-from benchmarks.fault_tasks import CYCLE
-from benchmarks.faults import Scene, await_reports, scene, soak_through_faults
-from local.paths import PROJECT
-from tests.stack.stack import eventually
+from tandem_tools.bench.fault_audit import Seen, audit_faults, traces
+from tandem_tools.bench.fault_plan import Fault, Plan
+from tandem_tools.bench.fault_tasks import CYCLE
+from tandem_tools.bench.faults import Scene, await_reports, scene, soak_through_faults
+from tandem_tools.environment import with_tools
+from tandem_tools.harness.stack import eventually
+from tandem_tools.paths import PROJECT
 
 SEED = 1
 TASKS = CYCLE * 3 // 2
@@ -96,11 +97,21 @@ def test_the_audit_sees_what_is_lost_done_twice_or_told_wrongly(
 
 
 def test_a_soak_that_is_interrupted_leaves_no_process(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks", "faults", "--seeds", "1", "--tasks", f"{TASKS}"]
+    command = [
+        sys.executable,
+        "-m",
+        "tandem_tools",
+        "bench",
+        "faults",
+        "--seeds",
+        "1",
+        "--tasks",
+        f"{TASKS}",
+    ]
     running = subprocess.Popen(  # noqa: S603 - a fixed command
         command,
         cwd=PROJECT,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
+        env=with_tools() | {"TMPDIR": str(tmp_path)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

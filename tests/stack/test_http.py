@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
-from tests.stack.stack import ALLOWED_ORIGIN, DeployedApp
+from tandem_tools.harness.stack import ALLOWED_ORIGIN, DeployedApp
 
 PASSWORD = "Correct-horse-1-battery"
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
+from tandem_tools.harness.stack import DeployedApp
 from tests.stack.issuer import (
     AUDIENCE,
     OPERATOR,
@@ -20,7 +21,6 @@ from tests.stack.issuer import (
     token_signed_with_public_key,
     unsigned_token,
 )
-from tests.stack.stack import DeployedApp
 
 type Make = Callable[[Issuer], str | None]
 

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import httpx2
 
-from local import sample
 from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
 from tandem.clock import SystemClock
 from tandem.ids import TenantId
-from tests.factories.tasks import make_task
-from tests.stack.stack import DeployedApp, Json, eventually
+from tandem_tools.harness.stack import DeployedApp, Json, eventually
+from tandem_tools.harness.tasks import make_task
+from tandem_tools.run import sample
 
 TABLE = Path(sample.__file__).parent / "sample.csv"
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}

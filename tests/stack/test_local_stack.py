@@ -5,8 +5,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from local import sample
-from tests.stack.stack import DeployedApp
+from tandem_tools.harness.stack import DeployedApp
+from tandem_tools.run import sample
 
 TABLE = Path(sample.__file__).parent / "sample.csv"
 

@@ -12,10 +12,10 @@ from uuid import uuid4
 
 import pytest
 
-from local import artifact
-from tests.factories.events import http_event, sqs_record
-from tests.factories.receiver import Receiver
-from tests.stack.resources import Resources
+from tandem_tools.build import sam as artifact
+from tandem_tools.harness.events import http_event, sqs_record
+from tandem_tools.harness.receiver import Receiver
+from tandem_tools.harness.resources import Resources
 from tests.stack.runtime import FunctionRuntime
 from tests.unit.test_log_levels import LEVELS, number, passed
 

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from local import sample
-from tests.stack.stack import DeployedApp, Json, eventually
+from tandem_tools.harness.stack import DeployedApp, Json, eventually
+from tandem_tools.run import sample
 
 TABLE = Path(sample.__file__).parent / "sample.csv"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import artifact
+from tandem_tools.build import sam as artifact
 from tests.stack.permissions import Permission
 from tests.stack.proofs import SCENARIOS, UNPROVED
 from tests.stack.runtime import InvocationFailed

@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
-from delivery import prove as proving
-from delivery.__main__ import main
-from delivery.aws import Account
+from tandem_tools.deploy import prove as proving
+from tandem_tools.deploy.aws import Account
+from tandem_tools.deploy.cli import main
 from tests.stack.deployments import parameters
 
 type Json = dict[str, Any]

@@ -11,9 +11,9 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from local import sample
+from tandem_tools.harness.stack import DeployedApp, Json, eventually
+from tandem_tools.run import sample
 from tests.stack.issuer import Issuer
-from tests.stack.stack import DeployedApp, Json, eventually
 from tests.unit.test_log_levels import LEVELS
 
 FUNCTIONS = ("api", "worker", "callback", "report")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from contract.reference.__main__ import PAGE, played
-from tests.stack.stack import DeployedApp
+from tandem_tools.contract.reference.cli import PAGE, played
+from tandem_tools.harness.stack import DeployedApp
 
 
 @pytest.mark.timeout(300)

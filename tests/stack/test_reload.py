@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from local.paths import PROJECT
-from local.reload import HotReload
-from tests.stack.stack import EXTRA_PROCESSORS, DeployedApp, Json
+from tandem_tools.harness.stack import EXTRA_PROCESSORS, DeployedApp, Json
+from tandem_tools.paths import PROJECT
+from tandem_tools.run.reload import HotReload
 
 SHOUT = '''
 from pydantic import BaseModel

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pytest
 
-from delivery import restore as restoring
-from delivery.__main__ import main
-from delivery.aws import Account
-from delivery.restore import Stack
-from local.errors import StackError
+from tandem_tools.deploy import restore as restoring
+from tandem_tools.deploy.aws import Account
+from tandem_tools.deploy.cli import main
+from tandem_tools.deploy.restore import Stack
+from tandem_tools.errors import ToolError
 from tests.stack.deployments import parameters
 
 
@@ -79,5 +79,5 @@ def test_a_table_goes_back_to_its_moment_while_nothing_runs(
 
 @pytest.mark.parametrize("to", ["yesterday", "2026-11-26T12:00:00", ""])
 def test_a_moment_has_an_offset(to: str) -> None:
-    with pytest.raises(StackError, match="no moment with an offset"):
+    with pytest.raises(ToolError, match="no moment with an offset"):
         restoring.restore("dev", to)

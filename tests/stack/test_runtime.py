@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.function import Function
+from tandem_tools.harness.function import Function
 from tests.stack.runtime import FunctionRuntime, InvocationFailed
 
 type Start = Callable[[str], FunctionRuntime]

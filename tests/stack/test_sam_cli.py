@@ -4,10 +4,10 @@ import json
 import subprocess
 from uuid import uuid4
 
-from local.deployment import STACK_NAME
-from local.environment import for_sam
-from local.paths import PROJECT, SAM_BIN, program
-from tests.stack.stack import DeployedApp
+from tandem_tools.environment import for_sam
+from tandem_tools.harness.stack import DeployedApp
+from tandem_tools.paths import PROJECT, SAM_BIN, program
+from tandem_tools.run.deployment import STACK_NAME
 
 
 def sam(app: DeployedApp, *arguments: str) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from local import artifact
-from local.template import load_template
 from tandem.processing.catalogue import installed
-from tests.factories.events import http_event, sqs_record
-from tests.stack.function import Function
-from tests.stack.resources import Resources
+from tandem_tools.build import sam as artifact
+from tandem_tools.harness.events import http_event, sqs_record
+from tandem_tools.harness.function import Function
+from tandem_tools.harness.resources import Resources
+from tandem_tools.template import load_template
 from tests.stack.runtime import FunctionRuntime, InvocationFailed
 from tests.stack.sandbox import DESCRIPTORS, memory_group, refusal, sandboxed
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import pytest
 
+from tandem_tools.harness.stack import RECEIVER_ADDRESS, DeployedApp, Json, deployed_app, eventually
 from tests.factories.queries import Query, saved_queries
-from tests.stack.stack import RECEIVER_ADDRESS, DeployedApp, Json, deployed_app, eventually
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"

@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from standardwebhooks.webhooks import Webhook
 
-from tests.factories.receiver import Receiver, Request
-from tests.stack.stack import RECEIVER_ADDRESS, DeployedApp, Json, eventually
+from tandem_tools.harness.receiver import Receiver, Request
+from tandem_tools.harness.stack import RECEIVER_ADDRESS, DeployedApp, Json, eventually
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 NOT_SENT = "report not sent"

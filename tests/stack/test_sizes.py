@@ -6,8 +6,8 @@ import httpx2
 import pytest
 
 from tandem.limits import UPLOAD_BYTES
+from tandem_tools.harness.stack import FINAL_STATES, DeployedApp, Json, eventually
 from tests.stack.issuer import Issuer
-from tests.stack.stack import FINAL_STATES, DeployedApp, Json, eventually
 
 MIB = 1024 * 1024
 SMALL = {"API_STORAGE_MB": "193", "WORKER_STORAGE_MB": "194"}

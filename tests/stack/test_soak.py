@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from benchmarks.soak import PROCESSORS, await_quiet, await_reports, soak
-from benchmarks.soak_audit import Soaked, audit
-from local import prometheus
-from tests.stack.prometheus import MONITORING, Prometheus, restart_report, running
-from tests.stack.stack import DeployedApp, deployed_app, eventually
+from tandem_tools.bench.soak import PROCESSORS, await_quiet, await_reports, soak
+from tandem_tools.bench.soak_audit import Soaked, audit
+from tandem_tools.harness import prometheus_program as prometheus
+from tandem_tools.harness.prometheus import MONITORING, Prometheus, restart_report, running
+from tandem_tools.harness.stack import DeployedApp, deployed_app, eventually
 
 TASKS = 300
 MORE_TASKS = 20

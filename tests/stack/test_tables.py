@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from local import sample
+from tandem_tools.harness.stack import DeployedApp
+from tandem_tools.run import sample
 from tests.factories.asked_tables import CASES
 from tests.factories.table_cases import Case, Outcome, read_output
-from tests.stack.stack import DeployedApp
 
 
 def outcome_of(case: Case, app: DeployedApp, folder: Path) -> Outcome:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from local.template import Node, load_template
+from tandem_tools.template import Node, load_template
 
 TEMPLATE = load_template()
 RESOURCES: Node = TEMPLATE["Resources"]

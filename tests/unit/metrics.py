@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from unittest.mock import patch
 
-from local.template import Node, load_template
 from tandem.clock import SystemClock
 from tandem.http.responses import failed
 from tandem.reports.cloudwatch import CloudWatchSink, emit_run
 from tandem.reports.report import Levels, Report, Totals
 from tandem.reports.sink import SinkCursor, SinkState
 from tandem.tasks.task import State, TaskError
+from tandem_tools.harness.tasks import make_task
+from tandem_tools.template import Node, load_template
 from tests.factories.reports import recent_report
-from tests.factories.tasks import make_task
 
 _VARIABLES = load_template()["Globals"]["Function"]["Environment"]["Variables"]
 NAMESPACE: str = _VARIABLES["POWERTOOLS_METRICS_NAMESPACE"]["Fn::Sub"]

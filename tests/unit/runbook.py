@@ -2,7 +2,7 @@
 
 import re
 
-from local.template import TEMPLATE_FILE, Node, load_template
+from tandem_tools.template import TEMPLATE_FILE, Node, load_template
 
 RESOURCES: Node = load_template()["Resources"]
 ALARMS: dict[str, Node] = {

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from local.template import TEMPLATE_FILE, load_template
+from tandem_tools.template import TEMPLATE_FILE, load_template
 from tests.unit.metrics import NAMESPACE, Metric, is_documented, of_alarm, written
 from tests.unit.runbook import ALARMS, RESOURCES, RUNBOOK, SECTIONS, SERVING, section
 

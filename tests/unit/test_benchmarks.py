@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.__main__ import PAGES, RESULTS, quoting
+from tandem_tools.bench.cli import PAGES, RESULTS, quoting
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

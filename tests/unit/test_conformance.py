@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from schemathesis import CheckContext, HookContext
 
-from contract.conformance import hooks
-from contract.conformance.run import CONFIGURATION
+from tandem_tools.contract.conformance import hooks
+from tandem_tools.contract.conformance.run import CONFIGURATION
 
 NOTHING: Any = SimpleNamespace()
 HOOK: HookContext = NOTHING

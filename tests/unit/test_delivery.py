@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from delivery.alarms import gates
-from local.template import Node, load_template
+from tandem_tools.deploy.alarms import gates
+from tandem_tools.template import Node, load_template
 from tests.factories.transformed import transformed
 
 TEMPLATE = load_template()

@@ -5,8 +5,8 @@ from functools import cache
 import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from local.paths import PROJECT
-from local.template import Node, load_template
+from tandem_tools.paths import PROJECT
+from tandem_tools.template import Node, load_template
 from tests.factories.transformed import transformed
 
 ROLES: Node = load_template(PROJECT / ".github" / "deploy-role.yaml")["Resources"]

@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 
-from delivery.environments import Environment
-from delivery.parameters import pairs
-from local.template import load_template
 from tandem.callbacks.ports import Answered
 from tandem.callbacks.signing import key_text
 from tandem.clock import SystemClock
@@ -21,9 +18,12 @@ from tandem.processing.catalogue import Catalogue
 from tandem.tasks.submit import NewTask
 from tandem.tasks.task import InlinePayload
 from tandem.testing import FakeClock, FakeContext, MemoryWiring
+from tandem_tools.deploy.environments import Environment
+from tandem_tools.deploy.parameters import pairs
+from tandem_tools.harness.tasks import ACME
+from tandem_tools.template import load_template
 from tests.factories.deliveries import deliver_all, deliver_callbacks
 from tests.factories.processors import double, make_wiring, new_work
-from tests.factories.tasks import ACME
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -182,7 +182,7 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 
 
 def test_the_emulator_named_in_the_docs_is_the_one_that_is_locked() -> None:
-    locked = (PROJECT / "local" / "requirements-ministack.txt").read_text()
+    locked = (PROJECT / "tools/tandem_tools/locks/ministack.txt").read_text()
     version = re.search(r"^ministack==(\S+)", locked, re.MULTILINE)
     assert version is not None
     assert version[1] in (PROJECT / "docs" / "emulator.md").read_text()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.template import load_template
+from tandem_tools.template import load_template
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40}
 LIBRARIES = ("botocore.endpoint", "boto3", "urllib3", "any.other")

@@ -3,8 +3,8 @@
 import re
 import subprocess
 
-from delivery.proofs import STAGES
-from local.paths import PROJECT
+from tandem_tools.deploy.proofs import STAGES
+from tandem_tools.paths import PROJECT
 
 PAGE = PROJECT / "docs" / "never-ran-on-aws.md"
 MARK = re.compile(r"Never ran on AWS: \[?(.+?)(?:\]\(.*| -->)?$", re.MULTILINE)

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from contract.reference.__main__ import DOCUMENT, PAGE
-from contract.reference.document import operations
-from contract.reference.page import NotShown, not_shown, page
-from contract.reference.scenario import SCENARIO
-from contract.reference.stable import Stable
-from contract.reference.steps import Exchange, Request, Step
+from tandem_tools.contract.reference.cli import DOCUMENT, PAGE
+from tandem_tools.contract.reference.document import operations
+from tandem_tools.contract.reference.page import NotShown, not_shown, page
+from tandem_tools.contract.reference.scenario import SCENARIO
+from tandem_tools.contract.reference.stable import Stable
+from tandem_tools.contract.reference.steps import Exchange, Request, Step
 
 IMPORTANT_ERRORS = {401, 403, 404, 409, 415, 422, 429}
 

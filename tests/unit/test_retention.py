@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.template import Node, load_template
 from tandem.limits import (
     ATTEMPT_LONGEST,
     DELETED_KNOWN,
@@ -14,6 +13,7 @@ from tandem.limits import (
 )
 from tandem.processing.processor import MAX_CACHE_SECONDS, MAX_TIME_LIMIT_SECONDS
 from tandem.tasks.retention import LEAST, Retention
+from tandem_tools.template import Node, load_template
 from tests.factories.ended import ended_task
 
 TEMPLATE = load_template()

@@ -7,8 +7,8 @@ import sys
 from functools import cache
 from typing import Any
 
-from local.environment import for_sam
-from local.paths import PROJECT, SAM_BIN, program
+from tandem_tools.environment import for_sam
+from tandem_tools.paths import PROJECT, SAM_BIN, program
 
 ASK_SAM = """
 import json, sys

@@ -1,6 +1,6 @@
 """Logs Insights has the queries of the documentation, word for word."""
 
-from local.template import Node, load_template
+from tandem_tools.template import Node, load_template
 from tests.factories.queries import Query, saved_queries
 
 RESOURCES: Node = load_template()["Resources"]

@@ -31,9 +31,9 @@ from tandem.tasks.store import ChangeRefused
 from tandem.tasks.task import HISTORY_RECORDS, State, Task
 from tandem.testing import FakeClock, MemoryWiring, Message
 from tandem.worker.deliver import read_task_id
+from tandem_tools.harness.tasks import ACME
 from tests.factories.deliveries import deliver
 from tests.factories.processors import Number, make_wiring, new_work
-from tests.factories.tasks import ACME
 from tests.factories.template import table_schema
 
 GOOD, TRANSIENT, REFUSED = range(3)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks import tables
+from tandem_tools.bench import tables
 
 
 def row(work: str, file: str, *, ratio: float = 1.0, size: int = 300, refused: str = "") -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from local.template import TEMPLATE_FILE, Node, load_template
 from tandem.limits import (
     BATCH_MESSAGES,
     CALLBACK_CONNECT_SECONDS,
@@ -20,6 +19,7 @@ from tandem.limits import (
 )
 from tandem.posting import ADDRESSES
 from tandem.settings import Settings
+from tandem_tools.template import TEMPLATE_FILE, Node, load_template
 
 TEXT = TEMPLATE_FILE.read_text()
 CONFIGURATION = tomllib.loads(TEMPLATE_FILE.with_name("samconfig.toml").read_text())
@@ -107,7 +107,7 @@ def test_every_function_is_made_by_the_same_step_for_its_processor() -> None:
     assert len(functions) >= 4
     made = {
         "BuildMethod": "makefile",
-        "ContextPath": {"Fn::Sub": "artifact/${Architecture}"},
+        "ContextPath": {"Fn::Sub": "tools/build/${Architecture}"},
         "WorkingDirectory": ".",
     }
     for function in functions:

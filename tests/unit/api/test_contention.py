@@ -19,8 +19,8 @@ from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
 from tandem.tasks.store import Once
 from tandem.tenants.quota import QuotaStore
+from tandem_tools.harness.events import LambdaContextStub, http_event
 from tests.factories.echoes import ECHO, be_echo
-from tests.factories.events import LambdaContextStub, http_event
 from tests.unit.api.conftest import Answer, Api
 
 KEY = {"Idempotency-Key": "order-4711"}

@@ -9,12 +9,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from local.openapi import DOCUMENT, current_document
-from local.paths import PROJECT
 from tandem.http.app import create_app
 from tandem.http.openapi import openapi_document, operations
 from tandem.settings import Settings
 from tandem.testing import MemoryWiring
+from tandem_tools.contract.openapi import DOCUMENT, current_document
+from tandem_tools.paths import PROJECT
 from tests.unit.api.breaking import breaking_changes
 from tests.unit.api.conftest import Api
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.paths import PROJECT
-from tests.factories.events import http_event
+from tandem_tools.harness.events import http_event
+from tandem_tools.paths import PROJECT
 from tests.unit.api.conftest import Api
 
 TOKEN = {"authorization": "Bearer any", "content-type": "application/json"}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tandem.limits import BODY_BYTES, DETAIL_CHARACTERS, JSON_DEPTH
 from tandem.reports.report import Levels
-from tests.factories.events import http_event
+from tandem_tools.harness.events import http_event
 from tests.unit.api.conftest import Answer, Api
 
 ECHO = '{"processor":"echo","input":{"message":%s}}'

@@ -23,7 +23,7 @@ from tandem.reports.report import Levels, Report
 from tandem.reports.tally import Durations, Percentiles
 from tandem.reports.window import Window
 from tandem.tasks.task import Mode, State
-from tests.factories.tasks import NOON
+from tandem_tools.harness.tasks import NOON
 from tests.unit.api.conftest import Api
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from local.openapi import current_document
-from local.template import load_template
+from tandem_tools.contract.openapi import current_document
+from tandem_tools.template import load_template
 from tests.unit.api.conftest import Api
 
 type Json = dict[str, Any]

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from tandem.tasks.task import State, StoredPayload
-from tests.factories.tasks import make_task
+from tandem_tools.harness.tasks import make_task
 from tests.unit.api.conftest import Api
 
 ECHO = {"processor": "echo", "input": {"message": 1}}

@@ -11,8 +11,8 @@ from tandem.callbacks.callback import CallbackState
 from tandem.callbacks.ports import Answered, Unreachable
 from tandem.ids import TaskId
 from tandem.testing import FakeClock, MemoryWiring
+from tandem_tools.harness.events import sqs_record
 from tests.factories.deliveries import deliver_all
-from tests.factories.events import sqs_record
 from tests.factories.processors import double, make_wiring, new_work
 
 HOOK = "https://hooks.example.com/"

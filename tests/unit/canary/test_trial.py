@@ -17,7 +17,7 @@ from tandem.settings import Settings
 from tandem.tasks.store import TaskFilter
 from tandem.testing import MemoryWiring
 from tandem.worker.batch import run_batch as run_tasks
-from tests.factories.events import LambdaContextStub
+from tandem_tools.harness.events import LambdaContextStub
 
 ALL = ["health", "online", "offline", "callback", "report"]
 SETTINGS = Settings(

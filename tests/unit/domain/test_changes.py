@@ -6,7 +6,7 @@ import pytest
 from tandem.tasks.changes import Change, Guard
 from tandem.tasks.task import LEGAL_TRANSITIONS, InlinePayload, Progress, State, TaskError
 from tandem.tasks.transitions import succeed
-from tests.factories.tasks import NOON, make_task, start
+from tandem_tools.harness.tasks import NOON, make_task, start
 
 
 def test_final_states_are_those_without_a_way_out() -> None:

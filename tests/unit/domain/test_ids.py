@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.ids import InvalidTenant, new_task_id, parse_tenant, parse_uuid
-from tests.factories.tasks import NOON
+from tandem_tools.harness.tasks import NOON
 
 
 def test_a_task_id_is_a_version_7_uuid_that_holds_its_time() -> None:

@@ -12,7 +12,7 @@ from tandem.reports.report import MOST_EXAMPLES, Report, Totals, compile_report
 from tandem.reports.tally import Tally
 from tandem.reports.window import Window, windows_to_close
 from tandem.tasks.task import Mode, State
-from tests.factories.tasks import ACME, NOON, make_task
+from tandem_tools.harness.tasks import ACME, NOON, make_task
 
 FIRST = Window(NOON)
 GRACE = timedelta(seconds=10)

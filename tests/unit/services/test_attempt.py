@@ -16,8 +16,8 @@ from tandem.tasks.changes import Change
 from tandem.tasks.outcomes import NoRoomHere
 from tandem.tasks.task import Progress, State, StoredPayload, Task
 from tandem.testing import FakeClock, MemoryWiring
+from tandem_tools.harness.tasks import make_task, start
 from tests.factories.processors import double, make_wiring, new_work
-from tests.factories.tasks import make_task, start
 
 
 @pytest.fixture

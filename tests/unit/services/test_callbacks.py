@@ -20,9 +20,9 @@ from tandem.secrets import SecretsError
 from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemorySecretStore, MemoryWiring
 from tandem.testing.wiring import CALLBACK_KEY
+from tandem_tools.harness.tasks import ACME
 from tests.factories.deliveries import deliver_all, deliver_callbacks, delivery_of
 from tests.factories.processors import double, make_wiring, new_work
-from tests.factories.tasks import ACME
 
 HOOK = "https://hooks.example.com/tandem?token=in-the-url"
 ATTEMPTS = 7

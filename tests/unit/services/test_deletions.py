@@ -13,9 +13,9 @@ from tandem.tasks.actions import NoSuchTask
 from tandem.tasks.store import ChangeRefused
 from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryWiring
+from tandem_tools.harness.tasks import ACME
 from tests.factories.deliveries import deliver_all, deliver_callbacks
 from tests.factories.processors import Number, make_wiring, new_work
-from tests.factories.tasks import ACME
 
 HOOK = "https://hooks.example.com/tandem"
 MINUTE = timedelta(minutes=1)

@@ -16,6 +16,7 @@ from tandem.tasks.store import ChangeRefused
 from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryWiring, Message
 from tandem.worker.deliver import read_task_id
+from tandem_tools.harness.tasks import make_task, start
 from tests.factories.deliveries import deliver, deliver_all, delivery_of
 from tests.factories.faults import Fault, FaultyWiring, Kind
 from tests.factories.processors import (
@@ -27,7 +28,6 @@ from tests.factories.processors import (
     new_work,
     refuse,
 )
-from tests.factories.tasks import make_task, start
 
 
 def submit(wiring: MemoryWiring, document: bytes = b'{"value":21}') -> Task:

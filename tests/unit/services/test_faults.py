@@ -32,11 +32,11 @@ from tandem.telemetry import logger
 from tandem.testing import FakeClock, MemoryWiring
 from tandem.testing.wiring import CALLBACK_KEY, REPORT_KEY
 from tandem.worker.deliver import read_task_id
+from tandem_tools.harness.tasks import ACME
 from tests.factories.deliveries import deliver_callbacks, delivery_of
 from tests.factories.faults import Fault, FaultyWiring, Kind, Stopped
 from tests.factories.faults import Unreachable as NoAnswer
 from tests.factories.processors import Number, make_processor, new_work
-from tests.factories.tasks import ACME
 
 TRANSIENT, REFUSED, LARGE, FILE = 1, 2, 3, 4
 

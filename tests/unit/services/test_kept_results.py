@@ -15,8 +15,8 @@ from tandem.processing.catalogue import Catalogue
 from tandem.tasks.submit import NewTask
 from tandem.tasks.task import Mode, State, StoredPayload, Task
 from tandem.testing import MemoryWiring
+from tandem_tools.harness.tasks import ACME
 from tests.factories.deliveries import deliver_all
-from tests.factories.tasks import ACME
 
 A, B = b"1,2", b"8,9"
 LARGE = 300_000

@@ -19,8 +19,8 @@ from tandem.reports.otlp import metrics_request
 from tandem.reports.report import Report, Totals
 from tandem.reports.window import Window
 from tandem.tasks.task import State
+from tandem_tools.harness.tasks import NOON
 from tests.factories.reports import LEVELS, full_report, make_report
-from tests.factories.tasks import NOON
 
 FIRST = Window(NOON)
 

@@ -29,8 +29,8 @@ from tandem.testing import (
     MemorySinkStore,
     MemoryTaskStore,
 )
+from tandem_tools.harness.tasks import NOON, finish_at, make_task
 from tests.factories.faults import Stopped
-from tests.factories.tasks import NOON, finish_at, make_task
 
 
 class AtOnce(BoundedPool):

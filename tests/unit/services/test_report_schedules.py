@@ -17,7 +17,7 @@ from tandem.reports.report import Report, Totals
 from tandem.reports.window import Window
 from tandem.tasks.task import Mode
 from tandem.testing import FakeClock, MemoryReportStore, MemoryTaskStore
-from tests.factories.tasks import NOON, finish_at, make_task
+from tandem_tools.harness.tasks import NOON, finish_at, make_task
 
 SKEW_SECONDS = st.sampled_from([-5.0, 0.0, 5.0]) | st.floats(-5, 5)
 LAG_SECONDS = st.sampled_from([0.0, 0.0, 55.0])

@@ -11,7 +11,7 @@ from tandem.reports.report import Levels
 from tandem.reports.window import Window
 from tandem.tasks.task import Mode, State
 from tandem.testing import FakeClock, MemoryReportStore, MemoryTaskStore
-from tests.factories.tasks import NOON, finish_at, make_task
+from tandem_tools.harness.tasks import NOON, finish_at, make_task
 
 ECHO = Series("echo", Mode.OFFLINE, State.SUCCEEDED)
 

@@ -16,8 +16,8 @@ from tandem.tasks.task import State, Task, TaskError
 from tandem.tasks.transitions import request_cancel, retry_later
 from tandem.testing import FakeClock, MemoryWiring
 from tandem.worker.deliver import read_task_id
+from tandem_tools.harness.tasks import make_task
 from tests.factories.processors import double, make_wiring, new_work
-from tests.factories.tasks import make_task
 
 
 class World:

@@ -10,9 +10,9 @@ from tandem.tasks.actions import AlreadyFinished, InputGone, NoSuchTask, NotFini
 from tandem.tasks.store import TaskFilter
 from tandem.tasks.task import State, StoredPayload, Task
 from tandem.testing import FakeClock, MemoryWiring
+from tandem_tools.harness.tasks import ACME
 from tests.factories.deliveries import deliver_all
 from tests.factories.processors import Number, break_down, double, make_wiring, new_work
-from tests.factories.tasks import ACME
 
 TRACE = "00-1"
 

@@ -19,8 +19,8 @@ from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryWiring, Message
 from tandem.worker.batch import FIRST_RECEIVES, run_batch
 from tandem.worker.deliver import read_task_id
+from tandem_tools.harness.events import sqs_record
 from tests.factories.environments import Account
-from tests.factories.events import sqs_record
 from tests.factories.neighbours import neighbours
 from tests.factories.neighbours import submit as submit_to
 from tests.factories.processors import Number, make_processor

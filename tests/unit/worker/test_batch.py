@@ -16,7 +16,7 @@ from tandem.settings import Settings
 from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryQueue, MemoryWiring
 from tandem.worker.batch import ACKNOWLEDGE_EVERY, run_batch
-from tests.factories.events import sqs_record
+from tandem_tools.harness.events import sqs_record
 from tests.factories.processors import Number, Stuck, make_processor, new_work
 
 

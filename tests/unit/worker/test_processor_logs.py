@@ -15,7 +15,7 @@ from tandem.processing.catalogue import Catalogue
 from tandem.telemetry import PROCESSORS, logger
 from tandem.testing import MemoryWiring
 from tandem.worker.batch import run_batch
-from tests.factories.events import sqs_record
+from tandem_tools.harness.events import sqs_record
 from tests.factories.processors import Number, make_processor, make_wiring, new_work
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -1,0 +1,1 @@
+"""The developer's side of Tandem: run, build, deploy, check, measure."""

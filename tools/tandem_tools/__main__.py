@@ -1,0 +1,54 @@
+"""`python -m tandem_tools COMMAND`: the developer's commands, which make calls.
+
+Each command imports what it needs and nothing of the others: `sam build` runs `artifact` with a
+Python that has pip and no other package.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {
+    "up": ("tandem_tools.run.cli", "build, start and deploy the stack on this machine"),
+    "token": ("tandem_tools.run.cli", "print an access token of the running stack"),
+    "down": ("tandem_tools.run.cli", "stop the running stack"),
+    "build": ("tandem_tools.run.cli", "build what is deployed, by sam build"),
+    "artifact": ("tandem_tools.build.cli", "make the code of the functions: sam build calls it"),
+    "deploy": ("tandem_tools.deploy.cli", "deploy to AWS"),
+    "destroy": ("tandem_tools.deploy.cli", "delete a deployment"),
+    "restore": ("tandem_tools.deploy.cli", "bring a deployment's table back to a moment"),
+    "prove": ("tandem_tools.deploy.cli", "prove on AWS what never ran there"),
+    "stored": ("tandem_tools.deploy.cli", "compare what stacks keep with the last release"),
+    "costs": ("tandem_tools.deploy.cli", "print the costs of a million tasks, and at rest"),
+    "budget": ("tandem_tools.check.budget", "count what each function imports"),
+    "deployments": ("tandem_tools.check.deployments", "lint each kind of deployment"),
+    "vulnerabilities": ("tandem_tools.check.vulnerabilities", "look for known vulnerabilities"),
+    "compare-tables": ("tandem_tools.check.tables.cli", "compare the table processors with pandas"),
+    "openapi": ("tandem_tools.contract.openapi", "write docs/openapi.json"),
+    "reference": ("tandem_tools.contract.reference.cli", "write docs/reference/api.md"),
+    "fuzz": ("tandem_tools.contract.conformance.cli", "attack the API by its document"),
+    "bench": ("tandem_tools.bench.cli", "measure"),
+}
+"""For each command its module and what it does."""
+SHARED = frozenset({"tandem_tools.run.cli", "tandem_tools.deploy.cli"})
+"""Modules of several commands, which read the command's name themselves."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    name, *rest = arguments or ("--help",)
+    if name not in COMMANDS:
+        listed = "\n".join(f"  {command:16}{does}" for command, (_, does) in COMMANDS.items())
+        wanted = name in {"-h", "--help"}
+        print(
+            f"usage: python -m tandem_tools COMMAND …\n\n{listed}",
+            file=sys.stdout if wanted else sys.stderr,
+        )
+        return 0 if wanted else 2
+    module, _ = COMMANDS[name]
+    code: int = import_module(module).main([name, *rest] if module in SHARED else rest)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,123 @@
+"""`sam build` with this project's own programs, unless it would make what is there already.
+
+What it makes is made by tandem_tools.build, whose Makefile the template names.
+"""
+
+import fcntl
+import hashlib
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tandem_tools.build import sizes
+from tandem_tools.build.settings import REQUIREMENTS
+from tandem_tools.build.store import Store
+from tandem_tools.build.tree import machine_architecture
+from tandem_tools.build.whole import require_whole
+from tandem_tools.environment import for_sam
+from tandem_tools.errors import ToolError
+from tandem_tools.paths import APP_BIN, BUILD, PROJECT, SAM_BIN, program
+
+__all__ = ["FUNCTIONS", "build", "fingerprint", "machine_architecture", "sizes_table"]
+
+FUNCTIONS = (
+    "ApiFunction",
+    "WorkerFunction",
+    "CallbackFunction",
+    "ReportFunction",
+    "CanaryFunction",
+)
+INPUTS = (
+    "functions",
+    "tools/build",
+    "tools/find-python",
+    "tools/tandem_tools/build",
+    "template.yaml",
+    "samconfig.toml",
+    "pyproject.toml",
+    "requirements.txt",
+)
+STAMP = ".tandem"
+
+
+def build(architecture: str) -> bool:
+    """Build for a processor, unless the artifact is already that of these very sources.
+
+    Returns:
+        Whether there was anything to do.
+
+    Raises:
+        ToolError: the build failed, or its result is not whole.
+    """
+    with _alone():
+        wanted = fingerprint(PROJECT, architecture)
+        stamp = BUILD / STAMP
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return False
+        run_sam_build(architecture)
+        requirements = (PROJECT / REQUIREMENTS).read_text()
+        for name in FUNCTIONS:
+            require_whole(BUILD / name, requirements)
+        stamp.write_text(wanted)
+        return True
+
+
+def sizes_table(architecture: str) -> str:
+    """Return the sizes of what was built, as a Markdown table."""
+    return sizes.table(Store(PROJECT, architecture).sizes(), architecture)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one process build at a time: `make run` and `make test` may both find it needed."""
+    BUILD.parent.mkdir(exist_ok=True)
+    with (BUILD.parent / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def fingerprint(project: Path, architecture: str) -> str:
+    """Return a hash of everything that the artifact is made of."""
+    digest = hashlib.sha256(architecture.encode())
+    for path in sorted(_inputs(project)):
+        digest.update(f"\0{path.relative_to(project)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _inputs(project: Path) -> Iterator[Path]:
+    for name in INPUTS:
+        path = project / name
+        if path.is_dir():
+            yield from (
+                found
+                for found in path.rglob("*")
+                if found.is_file() and "__pycache__" not in found.parts
+            )
+        elif path.is_file():
+            yield path
+
+
+def run_sam_build(architecture: str) -> None:
+    """Run `sam build`, which compiles with the Python of this environment."""
+    command = [
+        program(SAM_BIN / "sam"),
+        "build",
+        "--parameter-overrides",
+        f"Architecture={architecture}",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=for_sam(str(APP_BIN)),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ToolError(
+            f"sam build failed:\n{done.stderr.strip()}",
+            "Put right what the last lines name, then run it again.",
+        )

@@ -1,0 +1,149 @@
+"""Values of the template's parameters: read, and checked as CloudFormation would."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
+from typing import Any
+
+from tandem_tools.errors import ToolError
+from tandem_tools.template import Node
+
+
+def pairs(said: str | list[str] | dict[str, Any]) -> dict[str, str]:
+    """Return `Name=value` pairs in each of the forms that samconfig.toml may have them in.
+
+    Args:
+        said: one text, parted as a shell parts it; or a list of texts, each a name and the value
+            as it is; or a table.
+
+    Raises:
+        ToolError: it is none of these.
+    """
+    if isinstance(said, dict):
+        return {name: _text(value) for name, value in said.items()}
+    try:
+        texts = shlex.split(said) if isinstance(said, str) else said
+    except ValueError as error:
+        raise ToolError(f"{said!r} cannot be read: {error}.", "Close the quotes.") from None
+    for text in texts:
+        if "=" not in text:
+            raise ToolError(
+                f"Expected Name=value, got {text!r}.",
+                "Put a value with blanks in quotes: Name='a b'",
+            )
+    return dict(text.split("=", 1) for text in texts)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def refused(declared: Mapping[str, Any] | None, value: str) -> str:
+    """Return why a parameter cannot have a value; empty when it can.
+
+    Args:
+        declared: what the template says of the parameter; none when it has no such parameter.
+        value: the value as CloudFormation would be given it.
+    """
+    if declared is None:
+        return "the template has no such parameter"
+    allowed = [str(one) for one in declared.get("AllowedValues", ())]
+    if allowed and value not in allowed:
+        return f"must be one of {', '.join(allowed)}"
+    pattern = declared.get("AllowedPattern")
+    if pattern and not re.fullmatch(pattern, value):
+        return f"must match {pattern}"
+    if declared["Type"] == "Number":
+        try:
+            number = float(value)
+        except ValueError:
+            return "must be a number"
+        least, most = declared.get("MinValue", number), declared.get("MaxValue", number)
+        if not float(least) <= number <= float(most):
+            return f"must be from {least} to {most}"
+    return ""
+
+
+def contradictions(template: Node, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield what the values of all parameters, each right by itself, say against each other.
+
+    Args:
+        template: its rules are evaluated as CloudFormation does.
+        values: one for each parameter.
+    """
+    lists = {
+        name
+        for name, declared in template["Parameters"].items()
+        if declared["Type"] == "CommaDelimitedList"
+    }
+    found = {
+        name: [one for one in value.split(",") if one] if name in lists else value
+        for name, value in values.items()
+    }
+    for rule in template["Rules"].values():
+        if _evaluate(rule.get("RuleCondition", True), found):
+            for assertion in rule["Assertions"]:
+                if not _evaluate(assertion["Assert"], found):
+                    yield assertion["AssertDescription"]
+    hidden, runs = values["VisibilityTimeoutSeconds"], values["WorkerTimeoutSeconds"]
+    if float(hidden) < 6 * float(runs):
+        yield (
+            f"VisibilityTimeoutSeconds={hidden} is less than 6 x WorkerTimeoutSeconds={runs}: "
+            "messages would come again while their batch runs or waits for its turn."
+        )
+    for network in filter(None, values["CallbackAllowedNetworks"].split(",")):
+        try:
+            ip_network(network)
+        except ValueError as error:
+            yield f"CallbackAllowedNetworks: {error}."
+
+
+def defaults(template: Node) -> dict[str, str]:
+    """Return the defaults of a template's parameters; the empty text for one that has none."""
+    declared = template["Parameters"]
+    return {name: str(one.get("Default", "")) for name, one in declared.items()}
+
+
+def conditions(template: Node, values: Mapping[str, str]) -> dict[str, bool]:
+    """Return which of a template's conditions hold with these values, one for each parameter."""
+
+    def holds(node: Any) -> bool:
+        match node:
+            case {"Condition": name}:
+                return holds(template["Conditions"][name])
+            case {"Fn::And": parts}:
+                return all(holds(part) for part in parts)
+            case {"Fn::Or": parts}:
+                return any(holds(part) for part in parts)
+            case {"Fn::Not": [part]}:
+                return not holds(part)
+        return bool(_evaluate(node, values))
+
+    return {name: holds(node) for name, node in template["Conditions"].items()}
+
+
+def resources(template: Node, values: Mapping[str, str]) -> dict[str, Node]:
+    """Return the resources that a template makes with these values, one for each parameter."""
+    held = conditions(template, values) | {"": True}
+    found: dict[str, Node] = template["Resources"]
+    return {name: one for name, one in found.items() if held[one.get("Condition", "")]}
+
+
+def _evaluate(node: Any, values: Mapping[str, Any]) -> Any:
+    """Return what a function of the template's rules comes to."""
+    match node:
+        case {"Ref": name}:
+            return values[name]
+        case {"Fn::Equals": [left, right]}:
+            return _evaluate(left, values) == _evaluate(right, values)
+        case {"Fn::EachMemberEquals": [members, wanted]}:
+            return all(one == wanted for one in _evaluate(members, values))
+        case {"Fn::Not": [condition]}:
+            return not _evaluate(condition, values)
+        case {"Fn::Or": conditions}:
+            return any(_evaluate(one, values) for one in conditions)
+        case str() | bool():
+            return node
+    message = f"no function that rules use: {node}"
+    raise ValueError(message)

@@ -1,0 +1,11 @@
+"""The error that commands show: what went wrong, and what to do about it."""
+
+
+class ToolError(Exception):
+    """Something that stops a command, with the advice that gets past it."""
+
+    def __init__(self, problem: str, advice: str) -> None:
+        """Say in one sentence each what went wrong and what to do."""
+        super().__init__(f"{problem}\n  → {advice}")
+        self.problem = problem
+        self.advice = advice

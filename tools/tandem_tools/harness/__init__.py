@@ -1,0 +1,1 @@
+"""The deployed application and its functions, driven by tests and by benchmarks."""

@@ -1,0 +1,189 @@
+"""Commands of the stack on this machine."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from threading import Event, Thread
+
+import httpx2
+
+from tandem_tools.build import sam as artifact
+from tandem_tools.errors import ToolError
+from tandem_tools.paths import SAMPLE, STACK_FILE, STATE
+from tandem_tools.ports import require_free
+from tandem_tools.run import sample
+from tandem_tools.run.emulator import end_session
+from tandem_tools.run.logs import FunctionLogs
+from tandem_tools.run.reload import HotReload, follow_saves
+from tandem_tools.run.stack import LocalStack, StackDescription, remove_traces
+from tandem_tools.run.tokens import request_token
+
+STOPPED_WITHIN_SECONDS = 20
+LOGS_EVERY_SECONDS = 1
+
+
+def up(port: int, stack_port: int) -> None:
+    """Bring the stack up, try it, and follow its logs until interrupted."""
+    if _is_running():
+        raise ToolError(
+            "A stack of this checkout is running already.",
+            "Use it (make token), or stop it first: make down",
+        )
+    require_free(port, "PORT")
+    require_free(stack_port, "STACK_PORT")
+    began = time.monotonic()
+    say(began, "Building for this machine …")
+    changed = artifact.build(artifact.machine_architecture())
+    say(began, "Built." if changed else "Unchanged since the last build.")
+    say(began, "Starting the emulator and deploying template.yaml …")
+    with LocalStack(STATE, port=port, stack_port=stack_port) as stack:
+        say(began, "Deployed.")
+        logs = FunctionLogs(stack.aws, stack.description.log_groups)
+        try:
+            _try_out(began, stack.description)
+        except ToolError:
+            print("\n".join(logs.read()))
+            raise
+        _introduce(stack.description)
+        with _reloading(stack):
+            while True:
+                for line in logs.read():
+                    print(line, flush=True)
+                time.sleep(LOGS_EVERY_SECONDS)
+
+
+def token(*, operator: bool) -> None:
+    """Print a new access token of the running stack, and nothing else."""
+    running = _running()
+    client_id = running.operator_client_id if operator else running.client_id
+    secret = running.operator_client_secret if operator else running.client_secret
+    try:
+        print(request_token(running.token_url, client_id, secret).value)
+    except httpx2.HTTPError as error:
+        raise ToolError(
+            f"The stack gives no token: {error}.",
+            "Start it again: make down, then make run",
+        ) from None
+
+
+def down() -> None:
+    """Stop the running stack, or what is left of it; fine when there is none."""
+    if not STACK_FILE.exists():
+        print("No stack is running.")
+        return
+    pids = _running().pids
+    if _is_ours(pids["run"]):
+        os.kill(pids["run"], signal.SIGTERM)
+        _wait_for_end(pids["run"])
+    if _is_ours(pids["emulator"]):  # only when what ran it was killed
+        end_session(pids["emulator"])
+        _wait_for_end(pids["emulator"])
+    remove_traces(STATE)
+    print("Stopped.")
+
+
+def say(began: float, text: str) -> None:
+    """Print a step with the seconds since the command began."""
+    print(f"{time.monotonic() - began:5.1f} s  {text}", flush=True)
+
+
+def _try_out(began: float, stack: StackDescription) -> None:
+    bearer = {"Authorization": f"Bearer {stack.token}"}
+    with httpx2.Client(base_url=stack.url, headers=bearer, timeout=60) as api:
+        online = sample.run_online(api, SAMPLE)
+        say(began, f"Online:  {SAMPLE.name} summarized in the response: {_digest(online)}")
+        offline = sample.run_offline(api, SAMPLE)
+        say(began, f"Offline: {SAMPLE.name} uploaded, queued, summarized: {_digest(offline)}")
+
+
+def _digest(profile: sample.Json) -> str:
+    columns = profile["columns"]
+    means = [f"mean {one['name']} {one['mean']:.2f}" for one in columns if one["mean"] is not None]
+    return f"{profile['rows']} rows, {len(columns)} columns; {', '.join(means)}"
+
+
+@contextmanager
+def _reloading(stack: LocalStack) -> Iterator[None]:
+    """Bring what is saved into the functions, beside the block."""
+
+    def say(text: str) -> None:
+        print(f"{datetime.now().astimezone():%H:%M:%S} reload {text}", flush=True)
+
+    def make() -> HotReload:
+        return HotReload(stack.aws, [*stack.description.functions.values()], STATE / "reload")
+
+    stop = Event()
+    thread = Thread(target=follow_saves, args=(make, say, stop), name="reload", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _introduce(stack: StackDescription) -> None:
+    expires = "in an hour; a new one: make token"
+    body = '{"processor":"echo","input":{"message":"hello"}}'
+    print(
+        f"""
+URL    {stack.url}
+Docs   {stack.url}/docs (Authorize takes the client id and secret of .local/stack.json)
+Token  {stack.token}
+       (expires {expires})
+
+export TOKEN=$(make -s token)
+curl {stack.url}/health
+curl -H "Authorization: Bearer $TOKEN" {stack.url}/processors
+curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+  -d '{body}' {stack.url}/process-online
+
+What you save under functions/ runs in seconds. Ctrl-C stops everything.
+What follows are the functions' logs.
+""",
+        flush=True,
+    )
+
+
+def _running() -> StackDescription:
+    if not STACK_FILE.exists():
+        raise ToolError("No stack is running.", "Start one: make run")
+    return StackDescription.read(STACK_FILE)
+
+
+def _is_running() -> bool:
+    return STACK_FILE.exists() and any(map(_is_ours, _running().pids.values()))
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether the process with this id is one of ours, and not a later one with the same id."""
+    words = _command_line(pid).split()
+    return "-m" in words and not {"tandem_tools", "ministack"}.isdisjoint(words)
+
+
+def _command_line(pid: int) -> str:
+    if Path("/proc/self/cmdline").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            return ""
+    shown = subprocess.run(
+        ["ps", "-o", "command=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return shown.stdout
+
+
+def _wait_for_end(pid: int) -> None:
+    deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
+    while _is_ours(pid):
+        if time.monotonic() > deadline:
+            raise ToolError(f"Process {pid} does not stop.", f"End it: kill -9 {pid}")
+        time.sleep(0.1)

@@ -1,0 +1,170 @@
+"""Hot reload: what is saved under functions/ runs in the stack within seconds, with no deployment.
+
+Each function's code is updated as `aws lambda update-function-code` does it: its next invocation
+starts a new environment with the new code. Dependencies and the template are not watched for that:
+they need a build and a deployment.
+"""
+
+import py_compile
+import shutil
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+from watchfiles import DefaultFilter, watch
+
+from tandem_tools.build.compiled import LAMBDA_ROOT
+from tandem_tools.build.sam import FUNCTIONS
+from tandem_tools.paths import BUILD, PROJECT
+from tandem_tools.run.aws import Aws
+from tandem_tools.run.deployment import CODE_BUCKET, add_files
+
+SOURCES = PROJECT / "functions"
+DEPLOYED_ONLY = ("template.yaml", "requirements.txt", "samconfig.toml")
+"""What a new deployment must bring."""
+CODE_KEY = "reload/code.zip"
+SETTLE_MS = 100
+"""How long a burst of saves must have been over."""
+
+
+class CannotReload(Exception):
+    """What was saved cannot run; the functions keep the code that they have."""
+
+
+class HotReload:
+    """Brings saved sources into running functions."""
+
+    def __init__(
+        self,
+        aws: Aws,
+        functions: Sequence[str],
+        folder: Path,
+        *,
+        build_dir: Path = BUILD,
+        sources: Path = SOURCES,
+        extra_processors: Path | None = None,
+    ) -> None:
+        """Prepare the parts that no save changes.
+
+        Args:
+            aws: the emulator.
+            functions: their names.
+            folder: where the code is put together.
+            build_dir: what `sam build` made of the sources as they were.
+            sources: the folder whose packages run in the functions.
+            extra_processors: modules that were deployed beside the application's own.
+        """
+        self._aws = aws
+        self._functions = functions
+        self._sources = sources
+        self._archive = folder / "code.zip"
+        self._unchanging = folder / "dependencies.zip"
+        self._code = folder / "code"
+        shutil.rmtree(folder, ignore_errors=True)
+        self._code.mkdir(parents=True)
+        packages = {path.name for path in sources.iterdir() if path.is_dir()}
+        root = build_dir / FUNCTIONS[0]
+        with zipfile.ZipFile(self._unchanging, "w", strict_timestamps=False) as archive:
+            add_files(archive, root, leave_out=packages)
+        for name in packages:
+            if (root / name).is_dir():
+                shutil.copytree(root / name, self._code / name)
+        for path in sorted(extra_processors.glob("*.py")) if extra_processors else ():
+            shutil.copy(path, self._code / "processors")
+
+    def apply(self, paths: Iterable[Path]) -> list[str]:
+        """Update the functions with these files, and return which of them the functions have.
+
+        A file that is not there any more is taken away.
+
+        Raises:
+            CannotReload: a module does not compile; nothing was updated.
+        """
+        saved = [path for path in sorted(set(paths)) if self._is_code(path)]
+        for path in saved:
+            _require_compiles(path)
+        for path in saved:
+            self._take(path)
+        if saved:
+            self._update()
+        return [str(path.relative_to(self._sources)) for path in saved]
+
+    def _is_code(self, path: Path) -> bool:
+        """Whether a file is, or was, in a package that runs: an editor makes others meanwhile."""
+        if not path.is_relative_to(self._sources) or path.parent == self._sources:
+            return False
+        return path.is_file() or (self._code / path.relative_to(self._sources)).is_file()
+
+    def _take(self, path: Path) -> None:
+        target = self._code / path.relative_to(self._sources)
+        compiled = target.parent / "__pycache__"
+        for stale in compiled.glob(f"{target.stem}.*.pyc") if target.suffix == ".py" else ():
+            stale.unlink()
+        if not path.exists():
+            target.unlink(missing_ok=True)
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+        if target.suffix == ".py":
+            py_compile.compile(
+                str(target),
+                dfile=f"{LAMBDA_ROOT}/{target.relative_to(self._code)}",
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+
+    def _update(self) -> None:
+        shutil.copy(self._unchanging, self._archive)
+        with zipfile.ZipFile(self._archive, "a", strict_timestamps=False) as archive:
+            add_files(archive, self._code)
+        with self._archive.open("rb") as body:
+            self._aws.s3.put_object(Bucket=CODE_BUCKET, Key=CODE_KEY, Body=body)
+        with ThreadPoolExecutor(len(self._functions)) as pool:
+            list(pool.map(self._update_function, self._functions))
+
+    def _update_function(self, name: str) -> None:
+        self._aws.functions.update_function_code(
+            FunctionName=name, S3Bucket=CODE_BUCKET, S3Key=CODE_KEY
+        )
+
+
+def follow_saves(make: Callable[[], HotReload], say: Callable[[str], None], stop: Event) -> None:
+    """Bring every save into the functions, and say so, until told to stop."""
+    reload = make()
+    for changes in watch(
+        SOURCES,
+        *(PROJECT / name for name in DEPLOYED_ONLY),
+        watch_filter=DefaultFilter(),
+        debounce=SETTLE_MS * 2,
+        step=SETTLE_MS,
+        stop_event=stop,
+        rust_timeout=1000,
+        raise_interrupt=False,
+    ):
+        paths = {Path(path) for _, path in changes}
+        for path in sorted(paths):
+            if path.name in DEPLOYED_ONLY and path.parent == PROJECT:
+                say(f"{path.name} changed: stop, and make run again to deploy it")
+        _bring(reload, paths, say)
+
+
+def _bring(reload: HotReload, paths: set[Path], say: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    try:
+        saved = reload.apply(paths)
+    except CannotReload as error:
+        say(f"{error}; the functions keep the code that they have")
+        return
+    if saved:
+        say(f"{', '.join(saved)}: updated in {time.monotonic() - began:.1f} s")
+
+
+def _require_compiles(path: Path) -> None:
+    if path.suffix != ".py" or not path.exists():
+        return
+    try:
+        compile(path.read_bytes(), path.name, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise CannotReload(f"{path.name}: {error}") from None

@@ -1,0 +1,92 @@
+"""The first two requests: one table online, the same table as an upload offline."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tandem_tools.errors import ToolError
+
+PROCESSOR = "summarize-table"
+FINAL = frozenset({"succeeded", "failed", "cancelled"})
+DONE_WITHIN_SECONDS = 60
+
+type Json = dict[str, Any]
+
+
+def run_online(api: httpx2.Client, table: Path) -> Json:
+    """Summarize a CSV file in the response of one request."""
+    with table.open(newline="") as file:
+        rows = [{name: typed(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    body = {"processor": PROCESSOR, "input": {"rows": rows}}
+    output: Json = _json(api.post("/process-online", json=body))["output"]
+    return output
+
+
+def typed(value: str) -> float | str | None:
+    """Return what JSON would hold for a CSV value: a number, nothing, or the text."""
+    if not value:
+        return None
+    for number in (int, float):
+        try:
+            return number(value)
+        except ValueError:
+            continue
+    return value
+
+
+def run_offline(api: httpx2.Client, table: Path) -> Json:
+    """Upload a CSV file, have the worker summarize it, and return the result."""
+    upload_id = send_upload(api, table)
+    body = {"processor": PROCESSOR, "input": {"upload": upload_id}}
+    accepted = api.post("/process-offline", json=body)
+    _json(accepted)
+    task = _finished(api, accepted.headers["location"])
+    if task["state"] != "succeeded":
+        raise ToolError(
+            f"The sample task {task['task_id']} {task['state']}: {task['error']}",
+            "The worker's lines above say why.",
+        )
+    return _json(api.get(f"{accepted.headers['location']}/result"))
+
+
+def send_upload(api: httpx2.Client, file: Path) -> str:
+    """Send a file straight to the bucket, as the API's presigned form says, and return its id."""
+    content = file.read_bytes()
+    about = {"filename": file.name, "content_type": "text/csv", "size": len(content)}
+    upload = _json(api.post("/uploads", json=about))
+    httpx2.post(
+        upload["url"],
+        data=upload["fields"],
+        files={"file": (file.name, content)},
+        timeout=30,
+    ).raise_for_status()
+    upload_id: str = upload["upload_id"]
+    return upload_id
+
+
+def _finished(api: httpx2.Client, path: str) -> Json:
+    deadline = time.monotonic() + DONE_WITHIN_SECONDS
+    while True:
+        task = _json(api.get(path))
+        if task["state"] in FINAL:
+            return task
+        if time.monotonic() > deadline:
+            raise ToolError(
+                f"The sample task is still {task['state']} after {DONE_WITHIN_SECONDS} s.",
+                "The worker's lines above say why.",
+            )
+        time.sleep(0.5)
+
+
+def _json(response: httpx2.Response) -> Json:
+    if response.is_error:
+        request = response.request
+        raise ToolError(
+            f"{request.method} {request.url} answered {response.status_code}: {response.text}",
+            "The functions' lines above say why.",
+        )
+    answer: Json = response.json()
+    return answer
