@@ -372,8 +372,7 @@ class UploadRequest(Document):
     processor: Annotated[
         str | None,
         Field(
-            description="Which processor is to read it: a file that it does not take is refused here.",
-            examples=["summarize-table"],
+            description="Which processor is to read it: a file that it does not take is refused here."
         ),
     ] = None
 

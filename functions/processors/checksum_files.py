@@ -98,7 +98,12 @@ class Output(BaseModel):
     )
 
 
-@processor("checksum-files", time_limit=100, upload_mib=lambda has: has.seconds * 64)
+@processor(
+    "checksum-files",
+    time_limit=100,
+    upload_mib=lambda has: has.seconds * 64,
+    heavy_task=lambda blocks, block_mb: Input(uploads=None, blocks=blocks, block_mb=block_mb),
+)
 def checksum_files(data: Input, ctx: TaskContext) -> Output:
     """Compute the SHA-256 of uploads, or of generated blocks, in parallel on the thread pool."""
     items: Sequence[str | int] = data.uploads or range(data.blocks or 0)

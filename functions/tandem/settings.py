@@ -23,6 +23,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     environment: str = "dev"
+    processors: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.]*$")], ...], BeforeValidator(_listed)
+    ] = ("processors",)
+    """The packages that the application's processors are in."""
+    hidden_processors: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ("hash-blocks",)
+    """Processors that run and that callers are not told of."""
     table_name: str = ""
     queue_url: str = ""
     dead_letter_queue_url: str = ""

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from functools import cached_property
 from io import FileIO, TextIOWrapper
 from typing import TextIO, cast
@@ -15,7 +16,6 @@ with without("botocore"):
     from aws_lambda_powertools import Logger
     from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 
-PROCESSORS = "processors"
 """The logger of a processor's module, `logging.getLogger(__name__)`, is below this one."""
 
 
@@ -93,7 +93,12 @@ def _take_over() -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(level, logging.WARNING))
-    logging.getLogger(PROCESSORS).setLevel(level)
+
+
+def hear(packages: Iterable[str]) -> None:
+    """Log what these packages say at this function's level: they are the application's own."""
+    for package in packages:
+        logging.getLogger(package).setLevel(_level())
 
 
 _take_over()

@@ -137,19 +137,20 @@ def test_an_online_task_costs_two_writes(costs: Costs) -> None:
     assert costs.taken() == ["PutItem", "UpdateItem"] == stated("online")
 
 
-def table(costs: Costs, processor: str, **more: Any) -> Json:
+def upload(costs: Costs, processor: str) -> Json:
     """Return a task over an upload of 1 KiB."""
     upload_id = new_upload_id(costs.clock.now())
     key = upload_key(TenantId("acme"), upload_id)
     costs.wiring.blobs.put(key, b"a\n" + b"1\n" * 511, content_type="text/csv")
     costs.taken()
-    return {"processor": processor, "input": {"upload": upload_id} | more}
+    given = {"uploads": [upload_id]} if processor == "hash-files" else {"upload": upload_id}
+    return {"processor": processor, "input": given}
 
 
 def test_the_size_of_an_upload_costs_no_call(costs: Costs) -> None:
-    costs.ask("POST", "/process-offline", table(costs, "convert-table", to="parquet"))
+    costs.ask("POST", "/process-offline", upload(costs, "copy-file"))
     assert costs.taken() == ["PutItem", "SendMessage"] == stated("offline: submit")
-    costs.ask("POST", "/process-offline", table(costs, "summarize-table"))
+    costs.ask("POST", "/process-offline", upload(costs, "hash-files"))
     kept = ["HeadObject", "GetItem", "PutItem", "SendMessage"]
     assert costs.taken() == kept == stated("offline: submit, of a pure processor, with an upload")
 
@@ -157,9 +158,9 @@ def test_the_size_of_an_upload_costs_no_call(costs: Costs) -> None:
 def test_an_online_task_whose_upload_only_the_worker_takes_costs_a_promotion_and_its_look(
     costs: Costs,
 ) -> None:
-    small, large = (Resources(memory_mib=1024, disk_mib=disk, seconds=20) for disk in (192, 193))
+    small, large = (Resources(memory_mib=1024, disk_mib=disk, seconds=20) for disk in (0, 193))
     costs.wiring.capacity = Capacity(api=small, worker=large)
-    costs.ask("POST", "/process-online", table(costs, "convert-table", to="parquet"))
+    costs.ask("POST", "/process-online", upload(costs, "copy-file"))
     promoted = ["PutItem", "GetObject", "UpdateItem", "SendMessage"]
     assert costs.taken() == promoted == stated("online, its upload too large for the API")
 
@@ -189,7 +190,7 @@ def test_a_message_that_is_replaced_costs_no_more_than_one_that_is_postponed(cos
 
 def fail(costs: Costs) -> str:
     """Submit a task and return it when the worker has failed it for good."""
-    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    body = {"processor": "hash-files", "input": {"uploads": ["none"]}}
     task_id: str = costs.ask("POST", "/process-offline", body)["task_id"]
     message = costs.receive()
     costs.taken()
@@ -245,8 +246,7 @@ def test_an_attempt_that_died_costs_a_refusal_a_recovery_and_a_postponement(cost
 
 
 def test_a_long_time_limit_costs_one_more_write(costs: Costs) -> None:
-    table = {"rows": [{"a": 1}]}
-    costs.ask("POST", "/process-offline", {"processor": "summarize-table", "input": table})
+    costs.ask("POST", "/process-offline", {"processor": "hash-blocks", "input": {"blocks": 1}})
     message = costs.receive()
     costs.taken()
     costs.deliver(message, minutes=10)

@@ -45,7 +45,7 @@ def test_an_api_below_a_path_of_its_domain_is_used_as_any_other(
     service.start()
     auth = ClientCredentials(service.token_url, "machine", CLIENTS["machine"][0])
     with Tandem(f"{service.url}/v1", auth) as tandem:
-        done = tandem.run("convert-table", {"rows": [{"a": 1}], "to": "csv"})
+        done = tandem.run("copy-file", {"text": "a 1"})
         link = tandem.get_task(done.task_id).links.self
         file = tandem.download(done.task_id, tmp_path)
     service.stop()
@@ -121,7 +121,7 @@ def test_a_large_result_comes_from_the_store_which_never_sees_the_token(
 def test_a_file_result_is_downloaded_under_its_name(
     working: Service, tandem: Tandem, tmp_path: Path
 ) -> None:
-    task = tandem.submit("convert-table", {"rows": [{"id": 1}], "to": "csv", "filename": "o.csv"})
+    task = tandem.submit("copy-file", {"text": "id 1", "filename": "o.csv"})
     assert tandem.wait_for(task.task_id, timeout=20).state is State.succeeded
     saved = tandem.download(task.task_id, tmp_path)
     assert saved.read_text().split() == ["id", "1"]
@@ -131,10 +131,10 @@ def test_a_file_result_is_downloaded_under_its_name(
 
 def test_a_problem_says_what_is_wrong_and_what_to_quote(tandem: Tandem) -> None:
     with pytest.raises(TandemError) as refused:
-        tandem.submit("summarize-table", {"rows": []})
+        tandem.submit("hash-files", {"uploads": []})
     error = refused.value
     assert (error.status, error.kind, error.request_id) == (422, "invalid-request", "request-1")
-    assert error.errors[0].pointer.endswith("/input/rows")
+    assert error.errors[0].pointer.endswith("/input/uploads")
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_operators_read_failed_tasks_page_by_page_and_do_them_again(
     data = {"uploads": ["019ab1c2-0000-7000-8000-000000000001"]}
     tasks = []
     for _ in range(2):
-        tasks.append(operator.submit("checksum-files", data).task_id)
+        tasks.append(operator.submit("hash-files", data).task_id)
         deliver_all(service.wiring)
         service.wiring.clock.advance(1)
     first = operator.list_dead_letters(limit=1)

@@ -151,8 +151,8 @@ def test_an_input_that_is_none_is_wrong_usage(service: Service, given: str) -> N
 
 def test_a_file_is_sent_and_named_in_the_input(service: Service, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text("id,amount\n1,2.5\n")
-    done = tandem("submit", "summarize-table", "--upload", "orders.csv", "--online", "--json")
-    assert answer(done)["output"]["rows"] == 1
+    done = tandem("submit", "copy-file", "--upload", "orders.csv", "--online", "--json")
+    assert answer(done)["output"]["file"]["size_bytes"] == 16
 
 
 def test_json_is_exactly_the_apis_document(service: Service) -> None:
@@ -164,8 +164,7 @@ def test_json_is_exactly_the_apis_document(service: Service) -> None:
 
 
 def test_a_task_that_failed_ends_the_command_with_3(service: Service, working: Service) -> None:
-    given = '{"rows": [{"a": 1}], "sql": "SELECT b FROM data"}'
-    done = tandem("submit", "query-table", "-i", given, "--wait")
+    done = tandem("submit", "copy-file", "-i", "{}", "--wait")
     assert (done.exit_code, done.stdout) == (3, "")
     assert "failed" in done.stderr
 
@@ -213,7 +212,7 @@ def test_ctrl_c_leaves_the_task_running_and_says_so(
 
 def test_an_online_task_that_failed_is_named(service: Service) -> None:
     body = '{"uploads": ["019ab1c2-0000-7000-8000-000000000001"]}'
-    done = tandem("submit", "checksum-files", "--online", "-i", body)
+    done = tandem("submit", "hash-files", "--online", "-i", body)
     assert done.exit_code == 3
     (task_id,) = map(str, service.wiring.store.tasks)
     assert f"(task {task_id}, request " in done.stderr
@@ -277,7 +276,7 @@ def test_operators_keep_a_picture_of_the_last_hour(service: Service, tmp_path: P
 def fail(service: Service) -> str:
     """Let a task fail by its caller's fault, and return its id."""
     body = '{"uploads": ["019ab1c2-0000-7000-8000-000000000001"]}'
-    task_id = tandem("submit", "checksum-files", "-i", body).stdout.strip()
+    task_id = tandem("submit", "hash-files", "-i", body).stdout.strip()
     deliver_all(service.wiring)
     return task_id
 

@@ -28,17 +28,16 @@ def built(folder: Path) -> Path:
 
 
 def test_only_the_place_of_the_code_changes(tmp_path: Path) -> None:
-    template = pack(built(tmp_path / "build"), tmp_path / "package", None)
+    template = pack(built(tmp_path / "build"), tmp_path / "package")
     lines = zip(TEMPLATE.splitlines(), template.read_text().splitlines(), strict=True)
     changed = {after.strip() for before, after in lines if before != after}
     assert changed == {"CodeUri: code.zip"}
 
 
 def test_extra_processors_join_the_applications_own(tmp_path: Path) -> None:
-    extra = tmp_path / "extra"
-    extra.mkdir()
-    (extra / "poison.py").write_text("poison")
-    template = pack(built(tmp_path / "build"), tmp_path / "package", extra)
+    extra = tmp_path / "poison.py"
+    extra.write_text("poison")
+    template = pack(built(tmp_path / "build"), tmp_path / "package", [extra])
     with zipfile.ZipFile(template.with_name("code.zip")) as code:
         assert sorted(code.namelist()) == ["processors/echo.py", "processors/poison.py"]
         assert code.read("processors/poison.py") == b"poison"

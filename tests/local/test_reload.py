@@ -41,9 +41,8 @@ class World:
         (built / "processors" / "__pycache__" / "echo.cpython-313.pyc").write_bytes(b"old")
         (built / "fastapi").mkdir()
         (built / "fastapi" / "main.py").write_text("C = 1\n")
-        extra = folder / "extra"
-        extra.mkdir()
-        (extra / "poison.py").write_text("D = 1\n")
+        extra = folder / "poison.py"
+        extra.write_text("D = 1\n")
         self.aws = FakeAws()
         self.reload = HotReload(
             self.aws,  # type: ignore[arg-type]
@@ -51,7 +50,7 @@ class World:
             folder / "reload",
             build_dir=folder / "build",
             sources=self.sources,
-            extra_processors=extra,
+            extra_processors=[extra],
         )
 
     def save(self, name: str, text: str) -> list[str]:

@@ -43,8 +43,8 @@ def its_owner_cancels_it(scene: Scene) -> None:
 
 
 def a_result_is_kept_for_the_same_input(scene: Scene) -> None:
-    rows = InlinePayload('{"rows": [{"n": 1}]}')
-    task = make_task(now(), processor="summarize-table", input=rows, cache_key="key")
+    data = InlinePayload(json.dumps({"uploads": [uploaded(scene)]}))
+    task = make_task(now(), processor="hash-files", input=data, cache_key="key")
     scene.store.put(task)
     scene.worker(message(task.task_id))
     assert scene.item("cache#key")
@@ -77,7 +77,7 @@ def a_large_output_is_kept(scene: Scene) -> None:
 
 def an_upload_is_read(scene: Scene) -> None:
     data = InlinePayload(json.dumps({"uploads": [uploaded(scene)]}))
-    scene.store.put(task := make_task(now(), processor="checksum-files", input=data))
+    scene.store.put(task := make_task(now(), processor="hash-files", input=data))
     scene.worker(message(task.task_id))
     assert scene.task(task.task_id).state is State.SUCCEEDED
 

@@ -94,6 +94,6 @@ class Scene(Ground):
         built = [
             path for path in (BUILD / name / "processors").iterdir() if path.stem != "__pycache__"
         ]
-        for path in [*built, *EXTRA_PROCESSORS.glob("*.py")]:
+        for path in [*built, *EXTRA_PROCESSORS]:
             (folder / "processors" / path.name).symlink_to(path)
         return folder

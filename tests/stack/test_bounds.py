@@ -1,15 +1,14 @@
 """What is too large or not what it says is refused on the way in, or ends its task at once."""
 
-import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPConnection
 
 import httpx2
 import pytest
 
 from tandem.limits import BODY_BYTES, UPLOAD_BYTES
-from tandem_tools.harness.stack import DeployedApp, Json, eventually
+from tandem_tools.harness.stack import DeployedApp, Json
 from tests.stack.issuer import Issuer
 
 ECHO = '{"processor":"echo","input":{"message":%s}}'
@@ -57,44 +56,6 @@ def test_the_store_refuses_a_changed_form(client: httpx2.Client, changed: dict[s
 def test_a_larger_upload_than_any_is_refused_before_it_is_sent(client: httpx2.Client) -> None:
     asked = {"filename": "t.csv", "content_type": "text/csv", "size": UPLOAD_BYTES + 1}
     assert client.post("/uploads", json=asked).status_code == 413
-
-
-def bomb() -> bytes:
-    return gzip.compress(b"a\n" + b"0\n" * (150 << 20), 1)
-
-
-def wide() -> bytes:
-    return ",".join(f"c{number}" for number in range(100_000)).encode() + b"\n1\n"
-
-
-TABLES: dict[str, tuple[Callable[[], bytes], str]] = {
-    "a decompression bomb": (bomb, "holds more than 256 MiB"),
-    "100,000 columns": (wide, "more than 500 columns"),
-    "a row of 20 MB": (lambda: b"a\n" + b"x" * 20_000_000, "a line is too long"),
-    "a gzip file cut short": (lambda: gzip.compress(b"a\n1\n" * 999)[:20], "cut short"),
-    "another format": (lambda: b"PAR1\x00\xff\x00PAR1", "not of its format"),
-    "no names": (lambda: b"\n\n", "must name the columns"),
-}
-
-
-@pytest.mark.parametrize(("content", "reason"), TABLES.values(), ids=TABLES)
-def test_a_hostile_table_fails_its_task_once_with_the_reason(
-    client: httpx2.Client, content: Callable[[], bytes], reason: str
-) -> None:
-    data = content()
-    ticket = form(client, len(data))
-    send(ticket, data).raise_for_status()
-    body = {"processor": "summarize-table", "input": {"upload": ticket["upload_id"]}}
-    task_id = client.post("/process-offline", json=body).raise_for_status().json()["task_id"]
-
-    def final() -> Json | None:
-        task = client.get(f"/tasks/{task_id}").json()
-        return task if task["finished_at"] else None
-
-    task = eventually(final, 60)
-    assert (task["state"], task["attempts"]) == ("failed", 1)
-    assert task["error"]["type"] in {"Permanent", "Unreadable"}
-    assert reason in task["error"]["message"]
 
 
 @pytest.mark.parametrize(("more", "status"), [(0, 303), (1, 413)])

@@ -67,22 +67,13 @@ def tandem(app: DeployedApp, tmp_path_factory: pytest.TempPathFactory) -> Termin
     return terminal
 
 
-def test_a_table_is_uploaded_watched_and_its_summary_read(tandem: Terminal) -> None:
-    accepted = tandem.json("submit", "summarize-table", "--upload", str(SAMPLE), "--fresh")
+def test_a_file_is_uploaded_watched_and_its_result_read(tandem: Terminal, tmp_path: Path) -> None:
+    accepted = tandem.json("submit", "copy-file", "--upload", str(SAMPLE), "--fresh")
     watched = tandem("status", accepted["task_id"], "--watch", "--timeout", "60")
     assert "succeeded" in watched.stderr
-    summary = tandem.json("result", accepted["task_id"])
-    assert summary["rows"] == len(SAMPLE.read_text().splitlines()) - 1
-
-
-def test_a_file_result_is_written(tandem: Terminal, tmp_path: Path) -> None:
-    accepted = tandem.json(
-        "submit", "convert-table", "--upload", str(SAMPLE), "-i", '{"to": "jsonl"}', "--fresh"
-    )
-    tandem("status", accepted["task_id"], "--watch", "--timeout", "60")
     tandem("result", accepted["task_id"], "-o", str(tmp_path))
     (file,) = tmp_path.iterdir()
-    assert all(json.loads(line) for line in file.read_text().splitlines())
+    assert file.read_bytes() == SAMPLE.read_bytes()
 
 
 def test_a_delayed_task_is_cancelled_and_stays_so(tandem: Terminal) -> None:
@@ -105,11 +96,10 @@ def test_a_refusal_says_why(tandem: Terminal) -> None:
 
 
 def test_operators_see_what_was_given_up_and_what_was_done(tandem: Terminal) -> None:
-    failing = '{"rows": [{"a": 1}], "sql": "SELECT missing FROM data"}'
-    failed = tandem("submit", "query-table", "-i", failing, "--wait", "--timeout", "60", exits=3)
+    failed = tandem("submit", "copy-file", "-i", "{}", "--wait", "--timeout", "60", exits=3)
     assert "failed" in failed.stderr
     letters = tandem.json("dead-letters", "-p", "ops", "--limit", "100")["letters"]
-    assert any("missing" in letter["error"] for letter in letters)
+    assert any("nothing to write" in letter["error"] for letter in letters)
     would = tandem.json("dead-letters", "redrive", "-p", "ops", "--reason", "permanent")
     assert would["dry_run"]
     assert "reports" in tandem.json("reports", "-p", "ops")

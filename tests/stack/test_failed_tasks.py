@@ -1,10 +1,8 @@
 """What becomes of failed tasks on the deployed stack, and who is told that they failed."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from tandem_tools.harness.stack import DeployedApp
-from tandem_tools.run import sample
+from tandem_tools.harness.stack import DeployedApp, Json
 
 
 def test_a_redrive_is_a_dry_run_until_it_is_said_otherwise(app: DeployedApp) -> None:
@@ -54,15 +52,8 @@ def test_an_owners_retry_takes_the_failed_task_off_the_list(app: DeployedApp) ->
     assert (redriven["done"], redriven["task_id"]) == ("already-retried", new)
 
 
-def test_a_damaged_file_is_its_callers_fault_however_it_is_asked_for(
-    app: DeployedApp, tmp_path: Path
-) -> None:
-    damaged = tmp_path / "damaged.csv"
-    damaged.write_bytes(b'a,b\n"x\n')
-    body = {
-        "processor": "summarize-table",
-        "input": {"upload": sample.send_upload(app.machine, damaged)},
-    }
+def test_a_bad_input_is_its_callers_fault_however_it_is_asked_for(app: DeployedApp) -> None:
+    body: Json = {"processor": "copy-file", "input": {}}
     online = app.machine.post("/process-online", json=body)
     waited = app.machine.post("/process-offline", json=body, headers={"Prefer": "wait=15"})
     for answer in (online, waited):

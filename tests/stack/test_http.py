@@ -101,8 +101,7 @@ def test_a_page_sends_a_file_and_reads_what_it_is_redirected_to(
     form = {"data": ticket["fields"], "files": {"file": ("x", content)}}
     sent = httpx2.post(ticket["url"], headers={"origin": origin}, **form).raise_for_status()
     assert allowed(sent) == origin
-    data = {"upload": ticket["upload_id"], "to": "jsonl"}
-    task_id = app.submit("convert-table", data)
+    task_id = app.submit("copy-file", {"upload": ticket["upload_id"]})
     assert app.finished(task_id)["state"] == "succeeded"
     redirect = app.machine.get(f"/tasks/{task_id}/result")
     assert redirect.status_code == 303

@@ -1,14 +1,10 @@
 """The stack comes up whole: a way in, identity, both paths, and permissions that suffice."""
 
-from pathlib import Path
-
 import httpx2
 import pytest
 
 from tandem_tools.harness.stack import DeployedApp
 from tandem_tools.run import sample
-
-TABLE = Path(sample.__file__).parent / "sample.csv"
 
 
 def test_health_needs_no_token(app: DeployedApp) -> None:
@@ -42,23 +38,11 @@ def test_wrong_client_credentials_get_no_token(app: DeployedApp) -> None:
     assert answer.status_code in {400, 401}
 
 
-def test_the_same_table_gives_the_same_columns_online_and_offline(app: DeployedApp) -> None:
-    online = sample.run_online(app.machine, TABLE)
-    offline = sample.run_offline(app.machine, TABLE)
-    assert online["rows"] == offline["rows"] == 22
-    for answer in (online, offline):
-        columns = {column["name"]: column for column in answer["columns"]}
-        assert columns["quantity"]["min"] == 1
-        assert columns["quantity"]["max"] == 120
-        assert columns["quantity"]["mean"] == pytest.approx(374 / 22)
-        assert columns["shipped_at"]["nulls"] == 3
-
-
 def test_every_permission_that_the_functions_use_is_granted(app: DeployedApp) -> None:
     # The canary's own tests take its permissions away, and other tests' errors are before these.
     functions = app.description.functions.keys() - {"canary"}
     before = {name: len(app.log_entries(name)) for name in functions}
-    sample.run_offline(app.machine, TABLE)
+    sample.run_offline(app.machine)
     app.invoke("report", {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
     entries = {name: app.log_entries(name) for name in functions}
     assert [one for name in functions for one in entries[name] if "AccessDenied" in str(one)] == []

@@ -4,16 +4,10 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 from statistics import mean
 from uuid import uuid4
 
-import pytest
-
 from tandem_tools.harness.stack import DeployedApp, Json, eventually
-from tandem_tools.run import sample
-
-TABLE = Path(sample.__file__).parent / "sample.csv"
 
 
 def send(app: DeployedApp, body: str) -> None:
@@ -29,26 +23,6 @@ def runs(app: DeployedApp, task_id: str) -> list[Json]:
         if entry.get("message") == "unreliable runs" and entry.get("task_id") == task_id
     ]
     return sorted(lines, key=lambda entry: str(entry["timestamp"]))
-
-
-def test_a_csv_is_uploaded_summarized_by_the_worker_and_its_result_is_right(
-    app: DeployedApp,
-) -> None:
-    upload_id = sample.send_upload(app.machine, TABLE)
-    body = {"processor": "summarize-table", "input": {"upload": upload_id}}
-    # The stack has summarized this table before: a kept result would answer without the worker.
-    fresh = {"Cache-Control": "no-cache"}
-    accepted = app.machine.post("/process-offline", json=body, headers=fresh)
-    assert accepted.status_code == 202
-    location = accepted.headers["location"]
-    assert location == f"/tasks/{accepted.json()['task_id']}"
-    task = app.finished(accepted.json()["task_id"])
-    assert (task["state"], task["attempts"]) == ("succeeded", 1)
-    result = app.machine.get(f"{location}/result").json()
-    columns = {column["name"]: column for column in result["columns"]}
-    assert result["rows"] == 22
-    assert (columns["quantity"]["min"], columns["quantity"]["max"]) == (1, 120)
-    assert columns["quantity"]["mean"] == pytest.approx(374 / 22)
 
 
 def test_a_processor_that_was_only_dropped_in_is_served(app: DeployedApp) -> None:

@@ -17,7 +17,6 @@ from tests.stack.walk import Call, Things, Uncovered, calls
 
 OWNER, OTHER = "auth0|acme", "auth0|acme2"
 SECRET = f"only-acme-knows-{uuid4().hex}"
-ROWS = [{"secret": SECRET, "n": 1}, {"secret": SECRET, "n": 2}]
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ def world(shared: DeployedApp, issuer: Issuer, tmp_path_factory: pytest.TempPath
     keyed = {"processor": "echo", "input": {"message": SECRET}}
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     tasks = {
-        "kept": submit(owner, "summarize-table", {"upload": upload}),
-        "file": submit(owner, "convert-table", {"upload": upload, "to": "jsonl"}),
+        "kept": submit(owner, "hash-files", {"uploads": [upload]}),
+        "file": submit(owner, "copy-file", {"upload": upload, "filename": table.name}),
         "failed": submit(owner, "unreliable", {"ending": "permanent", "bad_attempts": 9}),
         "large": submit(owner, "echo", {"message": SECRET * 9000}),
         "keyed": submit(owner, **keyed, headers={"Idempotency-Key": key}),
@@ -55,7 +54,7 @@ def world(shared: DeployedApp, issuer: Issuer, tmp_path_factory: pytest.TempPath
         assert ended(owner, tasks[name])["state"] == state
     ended(owner, tasks["large"])
     cursor = owner.get("/tasks", params={"limit": 1}).json()["next_cursor"]
-    on_upload = {"processor": "summarize-table", "input": {"upload": upload}}
+    on_upload = {"processor": "hash-files", "input": {"uploads": [upload]}}
     return World(
         app=shared,
         owner=owner,
@@ -147,7 +146,7 @@ def test_the_walk_finds_them_when_their_owner_takes_it(world: World) -> None:
 
 def test_another_tenants_upload_is_no_upload(world: World) -> None:
     [upload] = world.things.ids["upload_id"]
-    body = {"processor": "summarize-table", "input": {"upload": upload}}
+    body = {"processor": "copy-file", "input": {"upload": upload}}
     answer = world.other.post("/process-online", json=body)
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:tandem:problem:task-failed")
     assert "there is no upload" in answer.json()["detail"]
@@ -156,7 +155,8 @@ def test_another_tenants_upload_is_no_upload(world: World) -> None:
 
 
 def test_a_kept_result_answers_its_own_tenant_only(world: World) -> None:
-    body = {"processor": "summarize-table", "input": {"rows": ROWS}}
+    [upload] = world.things.ids["upload_id"]
+    body = {"processor": "hash-files", "input": {"uploads": [upload, upload]}}
     assert "age" not in world.owner.post("/process-online", json=body).headers
     assert "age" in world.owner.post("/process-online", json=body).headers
     assert "age" not in world.other.post("/process-online", json=body).headers

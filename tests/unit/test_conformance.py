@@ -33,7 +33,7 @@ def test_no_check_and_no_operation_is_switched_off():
 
 def test_valid_work_is_made_small_and_other_work_stays_as_it_is():
     def mapped(blocks: Any) -> Any:
-        body = {"processor": "checksum-files", "input": {"blocks": blocks}}
+        body = {"processor": "hash-blocks", "input": {"blocks": blocks}}
         several = hooks.map_body(HOOK, {"tasks": [body]})
         return several["tasks"][0]["input"]["blocks"]
 

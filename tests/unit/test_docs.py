@@ -63,21 +63,6 @@ def test_the_how_to_on_uploads_takes_what_the_template_gives() -> None:
         assert int(value) == given - 3 * (parameter == "WorkerTimeoutSeconds"), parameter
 
 
-def test_the_page_on_sizes_says_what_the_samples_take() -> None:
-    page = (PROJECT / "docs/operations.md").read_text()
-    (section,) = re.findall(r"## Sizes of uploads\n(.*?)\n## ", page, re.DOTALL)
-    wiring = MemoryWiring()
-    for name in ("summarize-table", "query-table", "checksum-files"):
-        processor = wiring.catalogue[name]
-        for size in (wiring.capacity.online(processor), wiring.capacity.offline(processor)):
-            assert size is not None
-            assert f" {size // 1024**2} " in " ".join(section.split()).replace(".", " "), name
-    table, converted = (wiring.catalogue[name] for name in ("query-table", "convert-table"))
-    half = wiring.capacity.offline(converted)
-    assert half is not None
-    assert wiring.capacity.offline(table) == 2 * half
-
-
 def test_the_how_to_on_effects_charges_once(monkeypatch: pytest.MonkeyPatch) -> None:
     *_, written, its_tests, _ = python_blocks("docs/how-to/write-a-processor.md")
     name = "processors.charge_customer"

@@ -19,11 +19,12 @@ PROGRAM = f"""
 import logging, sys
 logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
 logging.getLogger().setLevel(sys.argv[1])
-from tandem.telemetry import PROCESSORS, logger
+from tandem.telemetry import hear, logger
+hear(["processors"])
 from aws_lambda_powertools.metrics import EphemeralMetrics
 for level in (10, 20, 30, 40):
     logging.getLogger(logger.name).log(level, f"ours {{level}}")
-    for name in (f"{{PROCESSORS}}.orders", *{LIBRARIES}):
+    for name in ("processors.orders", *{LIBRARIES}):
         logging.getLogger(name).log(level, f"{{name}} {{level}}")
 metrics = EphemeralMetrics(namespace="Tandem")
 metrics.add_metric("WindowsClosed", "Count", 1)

@@ -9,7 +9,7 @@ TOOLS = PROJECT / "tools"
 BUILD = PROJECT / ".aws-sam" / "build"
 STATE = PROJECT / ".local"
 STACK_FILE = STATE / "stack.json"
-SAMPLE = Path(__file__).with_name("run") / "sample.csv"
+SAMPLE = PROJECT / "events" / "orders.csv"
 
 APP_BIN = PROJECT / ".venv" / "bin"
 MINISTACK_BIN = PROJECT / ".venv-ministack" / "bin"

@@ -15,7 +15,7 @@ from tandem.limits import (
     SINK_POST_SECONDS,
 )
 from tandem.settings import Settings
-from tandem.telemetry import PROCESSORS, logger
+from tandem.telemetry import hear, logger
 
 if TYPE_CHECKING:
     from tandem.callbacks.deliveries import CallbackDeliveries
@@ -523,7 +523,8 @@ class Wiring:
         """Puts back what processors changed of the process."""
         from tandem.processing.surroundings import Surroundings
 
-        return Surroundings(logger.name, PROCESSORS)
+        hear(self.settings.processors)
+        return Surroundings(logger.name, *self.settings.processors)
 
     @cached_property
     def results(self) -> "Results":

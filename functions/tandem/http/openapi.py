@@ -13,6 +13,7 @@ from tandem.http.routes.callbacks import webhooks
 from tandem.processing.catalogue import installed
 from tandem.processing.processor import AnyProcessor
 from tandem.settings import Settings
+from tandem.settings import settings as own_settings
 
 
 class InvalidPart(BaseModel):
@@ -67,7 +68,7 @@ def add_examples(document: Json) -> None:
     """Add to each operation that submits tasks an example for each processor that has one."""
     bodies = {
         name: {"processor": name, "input": example}
-        for name, processor in installed().items()
+        for name, processor in installed().shown(own_settings().hidden_processors).items()
         if (example := example_input(processor)) is not None
     }
     for path in ("/process-online", "/process-offline"):

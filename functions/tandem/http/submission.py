@@ -2,15 +2,17 @@
 
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, Field, GetCoreSchemaHandler, create_model
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from tandem.callbacks.url import URL_CHARACTERS
 from tandem.http.strict_json import Instant
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.processing.processor import AnyProcessor, OnlineMode
+from tandem.settings import settings
 
 _ONLINE: dict[OnlineMode, str] = {
     "promote": "",
@@ -42,12 +44,24 @@ class Submission(BaseModel):
 
 
 class _OneOfTheInstalled:
-    """Makes the type of a submission a union over the installed processors."""
+    """Makes the type of a submission a union over the installed processors.
+
+    Its JSON schema leaves out the hidden ones: they run, and callers are not told of them.
+    """
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         return handler.generate_schema(union_over(installed()))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        if schema["type"] == "tagged-union":
+            shown = installed().shown(settings().hidden_processors)
+            arms = {name: arm for name, arm in schema["choices"].items() if name in shown}
+            return handler(cast("CoreSchema", {**schema, "choices": arms or schema["choices"]}))
+        return handler(schema)
 
 
 def union_over(catalogue: Catalogue) -> Any:

@@ -1,24 +1,25 @@
-"""The processors there are: found by importing every module of a package."""
+"""The processors there are: the library's own, and those in the application's packages."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 
 from tandem.processing.processor import AnyProcessor, NotAProcessor, Processor
+from tandem.settings import settings
 
 
 class Catalogue(Mapping[str, AnyProcessor]):
     """Processors by their names, in the names' order."""
 
-    def __init__(self, processors: list[AnyProcessor]) -> None:
+    def __init__(self, processors: Iterable[AnyProcessor]) -> None:
         self._by_name: dict[str, AnyProcessor] = {}
-        for one in sorted(processors, key=lambda found: found.name):
-            if one.name in self._by_name:
-                message = f"two processors are named {one.name!r}"
+        for processor in sorted(processors, key=lambda found: found.name):
+            if processor.name in self._by_name:
+                message = f"two processors are named {processor.name!r}"
                 raise NotAProcessor(message)
-            self._by_name[one.name] = one
+            self._by_name[processor.name] = processor
 
     def __getitem__(self, name: str) -> AnyProcessor:
         """Return the processor of that name, or raise KeyError."""
@@ -32,24 +33,39 @@ class Catalogue(Mapping[str, AnyProcessor]):
         """Return how many there are."""
         return len(self._by_name)
 
+    def shown(self, hidden: Iterable[str]) -> "Catalogue":
+        """Return those that callers are told of: all but the hidden ones."""
+        left_out = frozenset(hidden)
+        return Catalogue(one for name, one in self.items() if name not in left_out)
 
-def discover(package: ModuleType) -> Catalogue:
+    @property
+    def heavy_task(self) -> AnyProcessor | None:
+        """The processor that `GET /heavy-task` runs: the application's before the library's."""
+        named = [one for one in self.values() if one.heavy_task is not None]
+        own = [one for one in named if one.run.__module__ != BUILT_IN]
+        return next(iter(own or named), None)
+
+
+BUILT_IN = "tandem.processing.builtin"
+
+
+def discover(package: ModuleType) -> list[AnyProcessor]:
     """Return the processors in a package's modules; those that start with `_` are passed over.
 
     Where a module is a package itself, its processors are in the modules that its `__all__` names.
     So a program of that package's imports no processor.
+
+    Raises:
+        NotAProcessor: two of them are there for `GET /heavy-task`.
     """
     names = [info.name for info in iter_modules(package.__path__) if info.name[0] != "_"]
-    found = [import_module(f"{package.__name__}.{name}") for name in names]
-    modules = [inner for one in found for inner in _modules_in(one)]
-    return Catalogue(
-        [
-            value
-            for module in modules
-            for value in vars(module).values()
-            if isinstance(value, Processor) and value.run.__module__ == module.__name__
-        ]
-    )
+    modules = [import_module(f"{package.__name__}.{name}") for name in names]
+    found = [one for module in modules for inner in _modules_in(module) for one in _in(inner)]
+    heavy = [one.name for one in found if one.heavy_task is not None]
+    if len(heavy) > 1:
+        message = f"heavy_task is for one processor, and {' and '.join(sorted(heavy))} have it"
+        raise NotAProcessor(message)
+    return found
 
 
 def _modules_in(module: ModuleType) -> list[ModuleType]:
@@ -59,7 +75,17 @@ def _modules_in(module: ModuleType) -> list[ModuleType]:
     return [import_module(f"{module.__name__}.{name}") for name in getattr(module, "__all__", ())]
 
 
+def _in(module: ModuleType) -> list[AnyProcessor]:
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, Processor) and value.run.__module__ == module.__name__
+    ]
+
+
 @cache
 def installed() -> Catalogue:
-    """Return the processors of the `processors` package, imported once."""
-    return discover(import_module("processors"))
+    """Return the library's processors and those of the packages in PROCESSORS, imported once."""
+    packages = map(import_module, settings().processors)
+    own = _in(import_module(BUILT_IN))
+    return Catalogue([*own, *(one for package in packages for one in discover(package))])

@@ -51,6 +51,8 @@ class Processor[I: BaseModel, O: BaseModel]:
     online: OnlineMode = "promote"
     upload_mib: UploadMib = None
     """How many MiB of uploads a task may read in all; None where the processor does not say."""
+    heavy_task: Callable[[int, int], BaseModel] | None = None
+    """The input of a task that `GET /heavy-task` starts; None where it starts no such task."""
 
 
 AnyProcessor = Processor[Any, Any]
@@ -65,6 +67,7 @@ def processor[I: BaseModel, O: BaseModel](
     version: int = 1,
     online: OnlineMode = "promote",
     upload_mib: UploadMib = None,
+    heavy_task: Callable[[int, int], BaseModel] | None = None,
 ) -> Callable[[Callable[[I, TaskContext], O | Awaitable[O]]], Processor[I, O]]:
     """Make a function of an input model and a `TaskContext` a processor.
 
@@ -83,6 +86,8 @@ def processor[I: BaseModel, O: BaseModel](
             function of the `Resources` that it has, which is asked for the API's and for the
             worker's. 0 says that it reads none. A task that needs more than the API's goes on
             offline, and one that needs more than the worker's fails before it reads a byte.
+        heavy_task: names this processor for `GET /heavy-task`: returns the input for a number of
+            blocks and their size in MiB. One processor of an application at most has it.
 
     Raises:
         NotAProcessor: the name, a limit, or the function's annotations do not fit.
@@ -112,6 +117,7 @@ def processor[I: BaseModel, O: BaseModel](
             version=version,
             online=online,
             upload_mib=upload_mib,
+            heavy_task=heavy_task,
         )
 
     return decorate

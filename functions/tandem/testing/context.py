@@ -40,7 +40,7 @@ class FakeContext:
 
     Example:
         context = FakeContext(uploads={"orders": ("orders.csv", b"id\n1\n")})
-        assert summarize_table.run(Input(upload="orders"), context).rows == 1
+        assert count_lines.run(Input(upload="orders"), context).lines == 2
 
         context = FakeContext(answers={"charge": {"id": "ch_1"}})  # an earlier attempt's
         charge_card.run(Input(cents=100), context)

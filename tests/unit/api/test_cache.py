@@ -70,7 +70,7 @@ def test_a_kept_result_expires(cached: Api) -> None:
 
 
 def test_a_failed_run_is_not_kept(cached: Api) -> None:
-    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    body = {"processor": "hash-files", "input": {"uploads": ["none"]}}
     assert [online(cached, body).status for _ in range(2)] == [422, 422]
     assert len(cached.wiring.store.tasks) == 2
     assert all(task.attempts == 1 for task in cached.wiring.store.tasks.values())

@@ -10,9 +10,10 @@ from tests.unit.api.conftest import Api
 
 HOOK = "https://hooks.example.com/tandem"
 ECHO = {"processor": "echo", "input": {"message": "hello"}, "callback_url": HOOK}
+UPLOAD = "019ab1e0-7c1d-7a52-8d3e-0b5a4c1f2e3d"
 PURE = {
-    "processor": "summarize-table",
-    "input": {"rows": [{"a": 1}]},
+    "processor": "hash-files",
+    "input": {"uploads": [UPLOAD]},
     "callback_url": HOOK,
 }
 
@@ -55,6 +56,7 @@ def test_every_way_to_submit_takes_a_callback(api: Api) -> None:
     api.work()
     again = api("POST", f"/tasks/{offline}/retry").json["task_id"]
     api.work()
+    api.wiring.blobs.put(f"uploads/acme/{UPLOAD}", b"hello", content_type="text/plain")
     first = api("POST", "/process-online", PURE).json["task_id"]
     kept = api("POST", "/process-online", PURE)
     assert "age" in kept.headers

@@ -148,7 +148,7 @@ def test_a_cancel_that_meets_others_is_to_be_sent_again(
 def test_a_retry_of_a_task_that_was_deleted_meanwhile_is_of_none(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    body = {"processor": "hash-files", "input": {"uploads": ["none"]}}
     task_id = api("POST", "/process-online", body).json["task_id"]
     put = api.wiring.store.put
 
@@ -253,11 +253,11 @@ def test_a_kept_result_whose_output_cannot_be_read_is_a_miss(
 def test_an_upload_that_cannot_be_looked_up_has_no_kept_result(
     api: Api, monkeypatch: pytest.MonkeyPatch, log: StringIO, path: str
 ) -> None:
-    summaries = replace(api.wiring.catalogue["summarize-table"], cache_seconds=60)
-    api.wiring.catalogue = Catalogue([summaries, api.wiring.catalogue["echo"]])
+    copies = replace(api.wiring.catalogue["copy-file"], cache_seconds=60)
+    api.wiring.catalogue = Catalogue([copies, api.wiring.catalogue["echo"]])
     monkeypatch.setattr(api.wiring.blobs, "info", away)
     upload = "019ab1e0-7c1d-7a52-8d3e-0b5a4c1f2e3d"
-    task = {"processor": "summarize-table", "input": {"upload": upload}}
+    task = {"processor": "copy-file", "input": {"upload": upload}}
     body = {"tasks": [task, ECHO]} if path.endswith("batch") else task
     answer = api("POST", path, body)
     assert answer.status != 207
@@ -274,7 +274,7 @@ def test_a_look_at_an_old_upload_that_fails_refuses_no_task(
     monkeypatch.setattr(api.wiring.blobs, "info", away)
     upload = "019b5a89-1c00-7a52-8d3e-0b5a4c1f2e3d"
     at = to_text(api.wiring.clock.now() + timedelta(days=5))
-    task = {"processor": "summarize-table", "input": {"upload": upload}, "run_after": at}
+    task = {"processor": "copy-file", "input": {"upload": upload}, "run_after": at}
     many = path.endswith("batch")
     answer = api("POST", path, {"tasks": [task, ECHO]} if many else task)
     assert answer.status == 202

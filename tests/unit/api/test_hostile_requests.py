@@ -234,7 +234,7 @@ def test_a_body_that_is_said_not_to_be_encoded_is_read(api: Api, coding: str) ->
 def test_a_problem_never_mirrors_a_body(api: Api) -> None:
     for body in (
         {"processor": "x" * 100_000, "input": {}},
-        {"processor": "summarize-table", "input": {"rows": [{"x" * 100_000: []}] * 20}},
+        {"processor": "hash-files", "input": {"uploads": [{"x" * 100_000: []}] * 20}},
     ):
         answer = api("POST", "/process-online", body)
         assert answer.problem == "invalid-request"
@@ -352,8 +352,8 @@ CALLS = st.one_of(
         st.just("/process-online"),
         TEXT.map(
             lambda name: {
-                "processor": "convert-table",
-                "input": {"rows": [{"a": 1}], "to": "csv", "filename": name},
+                "processor": "copy-file",
+                "input": {"text": "hello", "filename": name},
             }
         ),
     ),

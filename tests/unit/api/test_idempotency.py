@@ -49,7 +49,7 @@ def test_an_online_submit_again_is_the_same_answer_and_runs_once(api: Api) -> No
 
 
 def test_a_failed_online_submit_again_is_the_same_problem(api: Api) -> None:
-    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    body = {"processor": "hash-files", "input": {"uploads": ["none"]}}
     first, second = (post(api, "/process-online", body) for _ in range(2))
     assert first.problem == second.problem == "task-failed"
     assert first.json["task_id"] == second.json["task_id"]

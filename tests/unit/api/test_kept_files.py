@@ -58,7 +58,7 @@ def uploaded(api: Api, waited: timedelta = timedelta(0)) -> UploadId:
 
 def later(api: Api, upload_id: str, wait: timedelta) -> dict[str, Any]:
     return {
-        "processor": "summarize-table",
+        "processor": "copy-file",
         "input": {"upload": upload_id},
         "run_after": (api.wiring.clock.now() + wait).isoformat(),
     }
@@ -94,7 +94,7 @@ def test_a_fresh_upload_is_not_looked_at_and_lasts_for_any_delay(
     looked: list[str] = []
     info = api.wiring.blobs.info
     monkeypatch.setattr(api.wiring.blobs, "info", lambda key: looked.append(key) or info(key))
-    processor = api.wiring.catalogue["summarize-table"]
+    processor = api.wiring.catalogue["copy-file"]
     plain = [replace(processor, cache_seconds=0)]
     api.wiring.catalogue = Catalogue(plain)
     assert submit(api, later(api, upload_id, RUN_AFTER)).status == 202

@@ -34,8 +34,7 @@ type Reader = Callable[[str], Iterable[Metric]]
 
 def process(api: Api) -> None:
     api("POST", "/process-online", {"processor": "echo", "input": {"message": "hello"}})
-    failing = {"rows": [{"a": 1}], "sql": "SELECT b FROM data"}
-    api("POST", "/process-online", {"processor": "query-table", "input": failing})
+    api("POST", "/process-online", {"processor": "copy-file", "input": {}})
 
 
 def close(api: Api, levels: Levels = LEVELS) -> None:
@@ -61,7 +60,7 @@ def test_totals_are_counters_and_histograms(api: Api, accept: str, reader: Reade
     found = scraped(api, accept, reader)
     echo = "['echo', 'online', 'succeeded']"
     assert found[f"tandem_tasks_total{echo}"] == 1
-    assert found["tandem_tasks_total['failed', 'online', 'query-table']"] == 1
+    assert found["tandem_tasks_total['copy-file', 'failed', 'online']"] == 1
     assert found[f"tandem_task_attempts_total{echo}"] == 1
     assert found[f"tandem_task_retries_total{echo}"] == 0
     assert found[f"tandem_tasks_faulted_total{echo}"] == 0

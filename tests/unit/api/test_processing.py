@@ -82,7 +82,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_parsed(api: Api) -> None:
 
 
 def test_a_task_that_fails_online_is_a_problem_that_names_it(api: Api) -> None:
-    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    body = {"processor": "hash-files", "input": {"uploads": ["none"]}}
     answer = api("POST", "/process-online", body)
     assert (answer.status, answer.problem) == (422, "task-failed")
     assert answer.json["detail"].startswith("Permanent: there is no upload")

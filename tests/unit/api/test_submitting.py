@@ -260,7 +260,7 @@ def test_a_finished_task_is_done_again_and_a_queued_one_is_not(api: Api) -> None
 
 
 def test_a_task_shows_its_attempts(api: Api) -> None:
-    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    body = {"processor": "hash-files", "input": {"uploads": ["none"]}}
     location = api("POST", "/process-offline", body).headers["location"]
     api.work()
     (attempt,) = api("GET", location).json["history"]
@@ -273,7 +273,7 @@ ADMIN = {"scopes": ("admin",), "tenant": "ops"}
 
 
 def test_dead_letters_are_shown_and_redriven_by_administrators(api: Api) -> None:
-    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    body = {"processor": "hash-files", "input": {"uploads": ["none"]}}
     task_id = api("POST", "/process-offline", body).json["task_id"]
     api.work()
     (letter,) = api("GET", "/dead-letters", **ADMIN).json["letters"]
@@ -314,13 +314,13 @@ def test_a_cursor_that_no_list_of_dead_letters_gave_is_refused(api: Api, queue: 
 
 
 def test_operators_find_the_failures_that_are_their_own(api: Api) -> None:
-    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    body = {"processor": "hash-files", "input": {"uploads": ["none"]}}
     task_id = api("POST", "/process-offline", body).json["task_id"]
     api.work()
     for query, found in [
         ("own_fault=true", []),
         ("own_fault=false", [task_id]),
-        ("reason=permanent&processor=checksum-files&tenant=acme", [task_id]),
+        ("reason=permanent&processor=hash-files&tenant=acme", [task_id]),
         ("processor=echo", []),
     ]:
         letters = api("GET", "/dead-letters", query=query, **ADMIN).json["letters"]

@@ -111,7 +111,7 @@ def test_a_task_that_is_not_finished_has_no_result_yet(api: Api) -> None:
 
 
 def test_a_failed_task_has_no_result_and_says_why(api: Api) -> None:
-    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    body = {"processor": "hash-files", "input": {"uploads": ["none"]}}
     location = api("POST", "/process-offline", body).headers["location"]
     api.work()
     answer = api("GET", f"{location}/result")

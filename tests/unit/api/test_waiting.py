@@ -33,7 +33,7 @@ def test_a_caller_that_waits_gets_the_output_of_an_offline_task(working: Api) ->
 
 
 def test_a_failed_offline_task_is_a_problem_for_the_caller_that_waits(working: Api) -> None:
-    body = {"processor": "checksum-files", "input": {"uploads": ["none"]}}
+    body = {"processor": "hash-files", "input": {"uploads": ["none"]}}
     answer = working("POST", "/process-offline", body, headers={"Prefer": "wait=10"})
     assert (answer.status, answer.problem) == (422, "task-failed")
 

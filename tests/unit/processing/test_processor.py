@@ -135,7 +135,7 @@ def test_a_module_that_is_dropped_in_is_found(package: ModuleType) -> None:
     drop(package, "alpha.py", MODULE.format(name="alpha"))
     drop(package, "_shared.py", MODULE.format(name="hidden"))
     drop(package, "borrower.py", f"from {package.__name__}.alpha import work")
-    assert list(discover(package)) == ["alpha", "zulu"]
+    assert list(Catalogue(discover(package))) == ["alpha", "zulu"]
 
 
 def test_a_package_names_the_modules_that_have_its_processors(package: ModuleType) -> None:
@@ -144,7 +144,7 @@ def test_a_package_names_the_modules_that_have_its_processors(package: ModuleTyp
     drop(package, "inner/zulu.py", MODULE.format(name="zulu"))
     drop(package, "inner/other.py", MODULE.format(name="other"))
     drop(package, "alpha.py", MODULE.format(name="alpha"))
-    assert list(discover(package)) == ["alpha", "zulu"]
+    assert list(Catalogue(discover(package))) == ["alpha", "zulu"]
     assert f"{package.__name__}.inner.other" not in sys.modules
 
 
@@ -152,7 +152,7 @@ def test_two_processors_of_one_name_are_refused(package: ModuleType) -> None:
     drop(package, "one.py", MODULE.format(name="same"))
     drop(package, "two.py", MODULE.format(name="same"))
     with pytest.raises(NotAProcessor, match="two processors are named 'same'"):
-        discover(package)
+        Catalogue(discover(package))
 
 
 def test_a_catalogue_is_ordered_by_name() -> None:

@@ -12,7 +12,7 @@ import pytest
 from tandem.clock import SystemClock
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.telemetry import PROCESSORS, logger
+from tandem.telemetry import logger
 from tandem.testing import MemoryWiring
 from tandem.worker.batch import run_batch
 from tandem_tools.harness.events import sqs_record
@@ -20,7 +20,7 @@ from tests.factories.processors import Number, make_processor, make_wiring, new_
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
-OURS = logging.getLogger(f"{PROCESSORS}.orders")
+OURS = logging.getLogger("processors.orders")
 
 
 def run(work: Callable[[Number, TaskContext], Any]) -> str:

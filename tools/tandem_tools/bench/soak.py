@@ -17,10 +17,11 @@ from tandem_tools.bench.soak_plan import Planned
 from tandem_tools.harness import prometheus_program as prometheus
 from tandem_tools.harness.prometheus import Prometheus, restart_report, running
 from tandem_tools.harness.stack import DeployedApp, deployed_app
+from tandem_tools.run.deployment import modules_in
 
 TASKS = 5000
 KILLS = 8
-PROCESSORS = Path(__file__).parent / "processors"
+PROCESSORS = modules_in(Path(__file__).parent / "processors")
 FINAL_WITHIN_SECONDS = 600
 REPORTED_WITHIN_SECONDS = 150
 PARAMETERS = {"WorkerTimeoutSeconds": "20", "VisibilityTimeoutSeconds": "140"}

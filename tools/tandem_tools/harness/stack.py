@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from tandem_tools.build.sam import build, machine_architecture
+from tandem_tools.contract import processors as contract_processors
 from tandem_tools.paths import BUILD
+from tandem_tools.run.deployment import modules_in
 from tandem_tools.run.stack import LocalStack, StackDescription
 from tandem_tools.run.tokens import request_token
 
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 
 type Json = dict[str, Any]
 
-EXTRA_PROCESSORS = Path(__file__).parent / "processors"
+EXTRA_PROCESSORS = (
+    *modules_in(Path(__file__).parent / "processors"),
+    *modules_in(Path(contract_processors.__path__[0])),
+)
+"""What the tests deploy beside the application's own processors."""
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 
 ALLOWED_ORIGIN = "https://app.example.com"
@@ -182,7 +188,7 @@ def own_tokens(stack: StackDescription) -> Tokens:
 def deployed_app(
     folder: Path,
     parameters: Mapping[str, str] = TEST_PARAMETERS,
-    processors: Path = EXTRA_PROCESSORS,
+    processors: Sequence[Path] = EXTRA_PROCESSORS,
     tokens: Tokens | None = None,
     *,
     stack_port: int = 0,

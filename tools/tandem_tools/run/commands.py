@@ -1,5 +1,6 @@
 """Commands of the stack on this machine."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import httpx2
 
 from tandem_tools.build import sam as artifact
 from tandem_tools.errors import ToolError
-from tandem_tools.paths import SAMPLE, STACK_FILE, STATE
+from tandem_tools.paths import STACK_FILE, STATE
 from tandem_tools.ports import require_free
 from tandem_tools.run import sample
 from tandem_tools.run.emulator import end_session
@@ -95,16 +96,10 @@ def say(began: float, text: str) -> None:
 def _try_out(began: float, stack: StackDescription) -> None:
     bearer = {"Authorization": f"Bearer {stack.token}"}
     with httpx2.Client(base_url=stack.url, headers=bearer, timeout=60) as api:
-        online = sample.run_online(api, SAMPLE)
-        say(began, f"Online:  {SAMPLE.name} summarized in the response: {_digest(online)}")
-        offline = sample.run_offline(api, SAMPLE)
-        say(began, f"Offline: {SAMPLE.name} uploaded, queued, summarized: {_digest(offline)}")
-
-
-def _digest(profile: sample.Json) -> str:
-    columns = profile["columns"]
-    means = [f"mean {one['name']} {one['mean']:.2f}" for one in columns if one["mean"] is not None]
-    return f"{profile['rows']} rows, {len(columns)} columns; {', '.join(means)}"
+        say(began, f"Online:  echo answered in the response: {json.dumps(sample.run_online(api))}")
+        say(
+            began, f"Offline: echo queued, run by the worker: {json.dumps(sample.run_offline(api))}"
+        )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -29,7 +29,7 @@ def deploy(
     build_dir: Path,
     folder: Path,
     parameters: Mapping[str, str],
-    extra_processors: Path | None = None,
+    extra_processors: Sequence[Path] = (),
 ) -> dict[str, str]:
     """Deploy a built application and return the stack's outputs.
 
@@ -38,7 +38,7 @@ def deploy(
         build_dir: what `sam build` made.
         folder: where the packed code goes.
         parameters: values for the template's parameters.
-        extra_processors: a folder whose modules join the application's own processors.
+        extra_processors: modules that join the application's own processors.
 
     Raises:
         ToolError: `sam deploy` failed.
@@ -54,10 +54,15 @@ def deploy(
     return outputs
 
 
+def modules_in(folder: Path) -> tuple[Path, ...]:
+    """Return the modules of a folder, but for those whose names begin with `_`."""
+    return tuple(sorted(path for path in folder.glob("*.py") if path.name[0] != "_"))
+
+
 def pack(
     build_dir: Path,
     folder: Path,
-    extra_processors: Path | None = None,
+    extra_processors: Sequence[Path] = (),
     *,
     compression: int = zipfile.ZIP_STORED,
 ) -> Path:
@@ -71,7 +76,7 @@ def pack(
     archive = folder / "code.zip"
     with zipfile.ZipFile(archive, "w", compression, strict_timestamps=False) as code:
         add_files(code, build_dir / FUNCTIONS[0])
-        for path in sorted(extra_processors.glob("*.py")) if extra_processors else ():
+        for path in extra_processors:
             code.write(path, Path("processors", path.name))
     built = (build_dir / "template.yaml").read_text()
     template = folder / "template.yaml"

@@ -45,7 +45,7 @@ class HotReload:
         *,
         build_dir: Path = BUILD,
         sources: Path = SOURCES,
-        extra_processors: Path | None = None,
+        extra_processors: Sequence[Path] = (),
     ) -> None:
         """Prepare the parts that no save changes.
 
@@ -72,7 +72,7 @@ class HotReload:
         for name in packages:
             if (root / name).is_dir():
                 shutil.copytree(root / name, self._code / name)
-        for path in sorted(extra_processors.glob("*.py")) if extra_processors else ():
+        for path in extra_processors:
             shutil.copy(path, self._code / "processors")
 
     def apply(self, paths: Iterable[Path]) -> list[str]:

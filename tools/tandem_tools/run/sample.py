@@ -1,6 +1,5 @@
-"""The first two requests: one table online, the same table as an upload offline."""
+"""The first two requests of a new stack, one on each path, and files sent to it."""
 
-import csv
 import time
 from pathlib import Path
 from typing import Any
@@ -9,44 +8,32 @@ import httpx2
 
 from tandem_tools.errors import ToolError
 
-PROCESSOR = "summarize-table"
+ECHO = {"processor": "echo", "input": {"message": "hello"}}
+"""A task of the processor that every application has."""
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 DONE_WITHIN_SECONDS = 60
 
 type Json = dict[str, Any]
 
 
-def run_online(api: httpx2.Client, table: Path) -> Json:
-    """Summarize a CSV file in the response of one request."""
-    with table.open(newline="") as file:
-        rows = [{name: typed(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    body = {"processor": PROCESSOR, "input": {"rows": rows}}
-    output: Json = _json(api.post("/process-online", json=body))["output"]
+def run_online(api: httpx2.Client) -> Json:
+    """Run a task in the response of one request, and return its output."""
+    output: Json = _json(api.post("/process-online", json=ECHO))["output"]
     return output
 
 
-def typed(value: str) -> float | str | None:
-    """Return what JSON would hold for a CSV value: a number, nothing, or the text."""
-    if not value:
-        return None
-    for number in (int, float):
-        try:
-            return number(value)
-        except ValueError:
-            continue
-    return value
+def run_offline(api: httpx2.Client) -> Json:
+    """Queue a task, wait for the worker's end of it, and return its output.
 
-
-def run_offline(api: httpx2.Client, table: Path) -> Json:
-    """Upload a CSV file, have the worker summarize it, and return the result."""
-    upload_id = send_upload(api, table)
-    body = {"processor": PROCESSOR, "input": {"upload": upload_id}}
-    accepted = api.post("/process-offline", json=body)
+    Raises:
+        ToolError: it failed, or did not end in time.
+    """
+    accepted = api.post("/process-offline", json=ECHO, headers={"Cache-Control": "no-cache"})
     _json(accepted)
     task = _finished(api, accepted.headers["location"])
     if task["state"] != "succeeded":
         raise ToolError(
-            f"The sample task {task['task_id']} {task['state']}: {task['error']}",
+            f"The first task {task['task_id']} {task['state']}: {task['error']}",
             "The worker's lines above say why.",
         )
     return _json(api.get(f"{accepted.headers['location']}/result"))
@@ -75,7 +62,7 @@ def _finished(api: httpx2.Client, path: str) -> Json:
             return task
         if time.monotonic() > deadline:
             raise ToolError(
-                f"The sample task is still {task['state']} after {DONE_WITHIN_SECONDS} s.",
+                f"The first task is still {task['state']} after {DONE_WITHIN_SECONDS} s.",
                 "The worker's lines above say why.",
             )
         time.sleep(0.5)

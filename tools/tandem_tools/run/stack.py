@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -76,7 +76,7 @@ class LocalStack:
         folder: Path,
         *,
         build_dir: Path = BUILD,
-        extra_processors: Path | None = None,
+        extra_processors: Sequence[Path] = (),
         port: int = 0,
         stack_port: int = 0,
         parameters: Mapping[str, str] | None = None,
@@ -87,7 +87,7 @@ class LocalStack:
         Args:
             folder: where its state and logs go.
             build_dir: what `sam build` made.
-            extra_processors: a folder whose modules join the application's own processors.
+            extra_processors: modules that join the application's own processors.
             port: of the API; 0 takes a free one.
             stack_port: of the emulator; 0 takes a free one.
             parameters: values for the template's parameters.

@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
 from tandem.http.identity import Writer
 from tandem.http.models import Accepted
@@ -25,7 +24,6 @@ RUNNING = "Task is running"
     status_code=HTTPStatus.ACCEPTED,
     responses={
         202: {"model": Accepted, "description": "It is queued."},
-        404: {"description": "There is no processor `checksum-files`."},
     },
 )
 async def start_heavy_task(
@@ -35,11 +33,14 @@ async def start_heavy_task(
     blocks: Annotated[int, Query(ge=1, le=256)] = 32,
     block_mb: Annotated[int, Query(ge=1, le=16)] = 4,
 ) -> Response:
-    """Queue a `checksum-files` task over generated blocks: work to watch."""
-    processor = services.catalogue.get("checksum-files")
-    if processor is None:
+    """Queue a task over generated blocks: work to watch.
+
+    It is one of the processor that the application names for it, or of the library's own.
+    """
+    processor = services.catalogue.heavy_task
+    if processor is None or processor.heavy_task is None:
         raise not_found("processor")
-    asked: BaseModel = processor.input(blocks=blocks, block_mb=block_mb)
+    asked = processor.heavy_task(blocks, block_mb)
     new = NewTask(
         tenant=caller.tenant,
         processor=processor,

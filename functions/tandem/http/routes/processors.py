@@ -101,7 +101,8 @@ async def list_processors(
     """Answer with every processor, its schemas and the limits."""
     del caller
     budget_seconds = services.settings.online_budget_seconds
-    processors = tuple(services.catalogue.values())
+    shown = services.catalogue.shown(services.settings.hidden_processors)
+    processors = tuple(shown.values())
     document = _document(processors, services.capacity, budget_seconds)
     return tagged(document, if_none_match)
 

@@ -50,7 +50,6 @@ class UploadRequest(BaseModel):
     processor: str | None = Field(
         None,
         description="Which processor is to read it: a file that it does not take is refused here.",
-        examples=["summarize-table"],
     )
 
 

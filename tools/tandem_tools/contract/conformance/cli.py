@@ -34,7 +34,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def stack(folder: Path) -> Iterator[DeployedApp]:
     """Start a stack with the application's own processors, and no others."""
-    no_more = folder / "processors"
-    no_more.mkdir()
-    with deployed_app(folder / "stack", processors=no_more) as app:
+    with deployed_app(folder / "stack", processors=()) as app:
         yield app

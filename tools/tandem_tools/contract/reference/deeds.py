@@ -4,14 +4,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx2
 
 from tandem_tools.harness.stack import DeployedApp
-from tandem_tools.run import sample
-
-TABLE = Path(sample.__file__).with_name("sample.csv")
+from tandem_tools.paths import SAMPLE
 
 
 def make_plans(_app: DeployedApp, kept: dict[str, str]) -> None:
@@ -25,7 +22,7 @@ def send_file(_app: DeployedApp, kept: dict[str, str]) -> None:
     httpx2.post(
         form["url"],
         data=form["fields"],
-        files={"file": (TABLE.name, TABLE.read_bytes())},
+        files={"file": (SAMPLE.name, SAMPLE.read_bytes())},
         timeout=30,
     ).raise_for_status()
 

@@ -1,10 +1,10 @@
 """Files: uploaded, processed, downloaded."""
 
 from tandem_tools.contract.reference import deeds
-from tandem_tools.contract.reference.deeds import TABLE
 from tandem_tools.contract.reference.steps import Deed, Step, field_of
+from tandem_tools.paths import SAMPLE
 
-FILE = {"filename": TABLE.name, "content_type": "text/csv", "size": TABLE.stat().st_size}
+FILE = {"filename": SAMPLE.name, "content_type": "text/csv", "size": SAMPLE.stat().st_size}
 
 FILES: list[Step | Deed] = [
     Step(
@@ -21,18 +21,15 @@ FILES: list[Step | Deed] = [
         "A file that was uploaded is the input.",
         headers={"Cache-Control": "no-cache"},
         body={
-            "processor": "query-table",
-            "input": {
-                "upload": "$upload",
-                "sql": "SELECT count(*) AS orders, sum(quantity) AS pieces FROM data",
-            },
+            "processor": "hash-files",
+            "input": {"uploads": ["$upload"]},
         },
     ),
     Step(
         "process_online",
         "The result is a file: `GET /tasks/{task_id}/result` leads to it.",
         headers={"Cache-Control": "no-cache"},
-        body={"processor": "convert-table", "input": {"upload": "$upload", "to": "jsonl"}},
+        body={"processor": "copy-file", "input": {"upload": "$upload", "filename": SAMPLE.name}},
         keeps={"file_task": field_of("task_id")},
     ),
     Step(

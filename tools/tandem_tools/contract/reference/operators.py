@@ -19,10 +19,7 @@ OPERATING: list[Step | Deed] = [
         "The processor refuses the input for good: the task fails.",
         422,
         headers={"Prefer": "wait=10"},
-        body={
-            "processor": "query-table",
-            "input": {"rows": [{"city": "Oslo"}], "sql": "SELECT town FROM data"},
-        },
+        body={"processor": "copy-file", "input": {}},
     ),
     Step(
         "list_dead_letters",

@@ -28,7 +28,7 @@ REFUSED: list[Step | Deed] = [
         "process_online",
         "The input is not valid; `errors` points at each part.",
         422,
-        body={"processor": "checksum-files", "input": {"blocks": 0}},
+        body={"processor": "hash-files", "input": {"uploads": []}},
     ),
     Step(
         "process_offline",

@@ -24,7 +24,7 @@ _SAME = {
     },
 }
 """What differs from minute to minute."""
-_COMPLAINT = '"town"'
+_COMPLAINT = "nothing to write"
 
 
 def echo_in_catalogue(body: Json) -> Json:

@@ -1,5 +1,7 @@
 """What a deployment takes of uploads: shown, asked before the file is sent, and asked again."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,12 +13,20 @@ from tandem.limits import UPLOAD_BYTES
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.settings import Settings
 from tandem.testing import MemoryWiring
+from tandem_tools.paths import PROJECT
 from tests.unit.api.conftest import Api
 
 MIB = 1024 * 1024
 FILE = {"filename": "orders.csv", "content_type": "text/csv"}
 SMALL = Settings(api_storage_mb=193, worker_storage_mb=194)
 """With so little disk, `summarize-table` takes 1 MiB in the API and 2 in the worker."""
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    made = Api()
+    yield made
+    made.handler.stop()
 
 
 @pytest.fixture
@@ -44,7 +54,9 @@ def taken(api: Api) -> dict[str, Any]:
 def test_the_catalogue_says_what_each_processor_takes_on_this_deployment(
     api: Api, small: Api
 ) -> None:
-    assert taken(small) == {
+    modules = {name: one.run.__module__ for name, one in installed().items()}
+    samples = {name for name, module in modules.items() if module.startswith("processors.")}
+    assert {name: size for name, size in taken(small).items() if name in samples | {"echo"}} == {
         "checksum-files": {"online": 20 * 64 * MIB, "offline": 100 * 64 * MIB},
         "convert-table": {"online": MIB // 2, "offline": MIB},
         "echo": {"online": 0, "offline": 0},
@@ -90,7 +102,7 @@ def test_an_upload_that_its_processor_does_not_take_is_refused_before_it_is_sent
 
 
 def test_without_a_processor_the_bound_is_what_the_largest_takes(small: Api) -> None:
-    tables = [one for name, one in installed().items() if name != "checksum-files"]
+    tables = [one for name, one in installed().items() if name.endswith("-table")]
     small.wiring = MemoryWiring(SMALL, catalogue=Catalogue(tables))
     small.handler = LambdaHandler(create_app(small.wiring))
     assert small("GET", "/processors").json["limits"]["upload_bytes"] == 2 * MIB
@@ -160,3 +172,18 @@ def test_the_key_of_an_online_task_that_goes_on_offline_is_not_in_flight(small: 
     assert (first.status, again.status) == (202, 202)
     assert again.json["task_id"] == first.json["task_id"]
     assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_the_page_on_sizes_says_what_the_samples_take() -> None:
+    page = (PROJECT / "docs/operations.md").read_text()
+    (section,) = re.findall(r"## Sizes of uploads\n(.*?)\n## ", page, re.DOTALL)
+    wiring = MemoryWiring()
+    for name in ("summarize-table", "query-table", "checksum-files"):
+        processor = wiring.catalogue[name]
+        for size in (wiring.capacity.online(processor), wiring.capacity.offline(processor)):
+            assert size is not None
+            assert f" {size // 1024**2} " in " ".join(section.split()).replace(".", " "), name
+    table, converted = (wiring.catalogue[name] for name in ("query-table", "convert-table"))
+    half = wiring.capacity.offline(converted)
+    assert half is not None
+    assert wiring.capacity.offline(table) == 2 * half
