@@ -71,7 +71,7 @@ check: setup .venv-checkov/.passed ## Check style, types, the template, security
 	$(BIN)/zizmor --offline --quiet .github
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
-		--configfile pyproject.toml functions tools/tandem_tools
+		--configfile pyproject.toml functions $(addprefix tools/tandem_tools/,build check deploy run)
 	$(TOOLS) vulnerabilities requirements.txt
 	$(TOOLS) stored
 	$(TOOLS) artifact
