@@ -94,7 +94,8 @@ compare-tables: .venv-tables/.ready ## Compare the table processors with pandas,
 openapi: setup ## Write docs/openapi.json again from the application
 	@$(TOOLS) openapi
 
-docs: setup openapi ## Write docs/reference/api.md again from what a new stack answers
+docs: setup openapi ## Write docs/configuration.md, and docs/reference/api.md from what a new stack answers
+	@$(TOOLS) configuration
 	@$(TOOLS) reference
 
 client: openapi ## Write the client's models again from docs/openapi.json

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from tandem_tools.bench.cli import PAGES, RESULTS, quoting
+from tandem_tools.bench.cli import PAGE, RESULTS, quoting
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [PAGE], ids=lambda page: page.name)
 def test_a_page_quotes_the_results_of_the_last_bench(page):
     text = page.read_text()
 

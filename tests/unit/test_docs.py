@@ -12,16 +12,18 @@ from typing import Any
 import pytest
 
 from tandem.callbacks.ports import Answered
-from tandem.callbacks.signing import key_text
+from tandem.callbacks.signing import key_text, signed_headers
 from tandem.clock import SystemClock
+from tandem.processing import Permanent
 from tandem.processing.catalogue import Catalogue
 from tandem.tasks.submit import NewTask
 from tandem.tasks.task import InlinePayload
 from tandem.testing import FakeClock, FakeContext, MemoryWiring
+from tandem_tools.contract import configuration
 from tandem_tools.deploy.environments import Environment
 from tandem_tools.deploy.parameters import pairs
 from tandem_tools.harness.tasks import ACME
-from tandem_tools.template import load_template
+from tandem_tools.template import TEMPLATE_FILE, load_template
 from tests.factories.deliveries import deliver_all, deliver_callbacks
 from tests.factories.processors import double, make_wiring, new_work
 
@@ -171,3 +173,63 @@ def test_the_emulator_named_in_the_docs_is_the_one_that_is_locked() -> None:
     version = re.search(r"^ministack==(\S+)", locked, re.MULTILINE)
     assert version is not None
     assert version[1] in (PROJECT / "docs" / "emulator.md").read_text()
+
+
+def test_the_configuration_page_is_the_templates() -> None:
+    assert configuration.PAGE.read_text() == configuration.page(), "run: make docs"
+
+
+def test_every_parameter_says_what_it_does_and_has_a_subject() -> None:
+    parameters = load_template()["Parameters"]
+    listed = [
+        name for _, names in configuration.subjects(TEMPLATE_FILE.read_text()) for name in names
+    ]
+    assert listed == list(parameters)
+    assert [name for name, about in parameters.items() if not about.get("Description")] == []
+
+
+def messages() -> list[str]:
+    page = (PROJECT / "docs" / "troubleshooting.md").read_text().partition("## Requests")[0]
+    rows = [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| `")]
+    return [message for row in rows for message in re.findall(r"`([^`]+)`", row)]
+
+
+@pytest.mark.parametrize("message", messages())
+def test_each_message_that_is_explained_is_one_of_the_commands(message: str) -> None:
+    folders = [PROJECT / "tools", PROJECT / "functions" / "tandem" / "processing"]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    sources = [path for path in files if path.suffix == ".py" or path.name == "find-python"]
+    shown = message.replace("8000", "{port}").replace("127.0.0.1", "{LOOPBACK}")
+    shown = shown.replace("500", "{response.status_code}")
+    assert any(shown in path.read_text() for path in sources)
+
+
+def test_the_how_to_on_reports_verifies_and_takes_each_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (written,) = python_blocks("docs/how-to/send-reports.md")
+    page = run_as_module("reports_receiver", written)
+    key = b"k" * 32
+    monkeypatch.setenv("REPORT_KEY", key_text(key))
+    body = b'{"data": {"window": "2026-01-01T12:00:00Z", "tasks": 4}}'
+    headers = signed_headers([key], message_id="report-1", at=SystemClock().now(), body=body)
+    for _ in range(2):
+        assert page.receive(body, dict(headers)) == 204
+    assert capsys.readouterr().out == "2026-01-01T12:00:00Z 4\n"
+
+
+def test_the_tutorials_processor_counts_then_fails_as_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written, its_test, broken = python_blocks("docs/tutorial.md")
+    name = "processors.count_words"
+    monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    module = sys.modules[name]
+    exec(compile(written, name, "exec"), module.__dict__)  # noqa: S102 - our own page
+    run_as_module("its_test", its_test).test_words_are_counted()
+    failing = run_as_module("broken", broken)
+    assert failing.count_words.run(failing.Input(text="to be"), FakeContext()).words == 2
+    with pytest.raises(ConnectionError):
+        failing.count_words.run(failing.Input(text="x" * 21), FakeContext())
+    with pytest.raises(Permanent):
+        failing.count_words.run(failing.Input(text=""), FakeContext())

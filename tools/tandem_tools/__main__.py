@@ -25,6 +25,7 @@ COMMANDS = {
     "vulnerabilities": ("tandem_tools.check.vulnerabilities", "look for known vulnerabilities"),
     "compare-tables": ("tandem_tools.check.tables.cli", "compare the table processors with pandas"),
     "openapi": ("tandem_tools.contract.openapi", "write docs/openapi.json"),
+    "configuration": ("tandem_tools.contract.configuration", "write docs/configuration.md"),
     "reference": ("tandem_tools.contract.reference.cli", "write docs/reference/api.md"),
     "fuzz": ("tandem_tools.contract.conformance.cli", "attack the API by its document"),
     "bench": ("tandem_tools.bench.cli", "measure"),

@@ -1,6 +1,6 @@
 """`python -m tandem_tools bench [NAME]`: measure, and keep it.
 
-The results are kept in results.json, and their tables in the pages that quote them.
+The results are kept in results.json, and their tables in docs/performance.md.
 """
 
 import argparse
@@ -34,7 +34,7 @@ OPTIONS: dict[str, tuple[str, type, str]] = {
 SINGLE = frozenset({"tasks", "minutes"})
 """Those that take one value."""
 RESULTS = Path(__file__).with_name("results.json")
-PAGES = (PROJECT / "README.md", PROJECT / "docs" / "performance.md")
+PAGE = PROJECT / "docs" / "performance.md"
 QUOTED = re.compile(r"(?<=<!-- make bench -->\n).*?(?=<!-- end of make bench -->)", re.DOTALL)
 PACKAGES = ("fastapi", "mangum", "pydantic", "aws-lambda-powertools", "boto3", "awslambdaric")
 
@@ -71,8 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if reached := bars_of(name, results):
             print(f"{bars.table(reached)}\n", flush=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    for page in PAGES:
-        page.write_text(quoting(page.read_text(), results))
+    PAGE.write_text(quoting(PAGE.read_text(), results))
     return 0
 
 
