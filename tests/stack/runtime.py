@@ -22,6 +22,7 @@ from tandem_tools.build.sam import machine_architecture
 from tandem_tools.harness.function import Function
 from tandem_tools.paths import SAM_BIN
 from tandem_tools.ports import LOOPBACK, free_port
+from tandem_tools.run.guard import Guard
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 """The emulator cuts a longer event off without a word."""
@@ -73,6 +74,7 @@ class FunctionRuntime:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._guard = Guard(self._process.pid)
         try:
             self._await_ready(self._process)
         except BaseException:
@@ -157,6 +159,7 @@ class FunctionRuntime:
         # The function's process is in the emulator's session, which is ours alone.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        self._guard.release()
 
 
 def _emulator() -> Path:

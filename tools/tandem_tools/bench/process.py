@@ -13,6 +13,7 @@ from typing import Any
 
 from tandem_tools.bench.runtime_api import RuntimeApi
 from tandem_tools.harness.function import Function
+from tandem_tools.run.guard import Guard
 
 VALGRIND = shutil.which("valgrind")
 EXITS_WITHIN_SECONDS = 60
@@ -63,7 +64,9 @@ def running(
                 stdin=subprocess.DEVNULL,
                 stdout=written,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
+        guard = Guard(process.pid)
         Thread(target=_tell_end, args=(process, api), daemon=True).start()
         try:
             yield Running(api, process)
@@ -72,6 +75,7 @@ def running(
         finally:
             process.kill()
             process.wait()
+            guard.release()
 
 
 def start_up_cost(function: Function, drive: Drive) -> float:

@@ -43,7 +43,8 @@ def page() -> str:
 def subjects(template: str) -> Iterator[tuple[str, list[str]]]:
     """Yield each subject of the parameters' section with the names below it."""
     section = template.partition("\nParameters:\n")[2].partition("\nMappings:\n")[0]
-    subject, names = "", []
+    subject = ""
+    names: list[str] = []
     for line in section.splitlines():
         if heading := _HEADING.match(line):
             if names:

@@ -14,6 +14,7 @@ from tandem_tools.harness import prometheus_program as prometheus
 from tandem_tools.harness.stack import DeployedApp, eventually
 from tandem_tools.paths import PROJECT
 from tandem_tools.ports import LOOPBACK, free_port
+from tandem_tools.run.guard import Guard
 
 MONITORING = PROJECT / "monitoring"
 CLOSED_THROUGH = "tandem_report_closed_through_timestamp_seconds"
@@ -89,7 +90,9 @@ def running(app: DeployedApp, folder: Path) -> Iterator[Prometheus]:
             ],
             stdout=log,
             stderr=log,
+            start_new_session=True,
         )
+    guard = Guard(process.pid)
     asked = Prometheus(port)
     try:
         eventually(asked.is_ready, 30)
@@ -98,6 +101,7 @@ def running(app: DeployedApp, folder: Path) -> Iterator[Prometheus]:
         asked.close()
         process.terminate()
         process.wait(20)
+        guard.release()
 
 
 def _configuration(app: DeployedApp, folder: Path) -> str:

@@ -13,6 +13,7 @@ from tandem_tools.environment import REGION, scrubbed
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import MINISTACK_BIN, program
 from tandem_tools.ports import LOOPBACK
+from tandem_tools.run.guard import Guard
 from tandem_tools.run.scratch import make_scratch, remove_scratch
 
 READY_WITHIN_SECONDS = 30
@@ -36,6 +37,7 @@ class Emulator:
         self._folder = folder
         self._functions_endpoint_url = functions_endpoint_url
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     @property
     def pid(self) -> int:
@@ -63,6 +65,7 @@ class Emulator:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._guard = Guard(self._process.pid, scratch)
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -84,6 +87,9 @@ class Emulator:
                 process.kill()
                 process.wait()
             end_session(process.pid)
+        if self._guard is not None:
+            self._guard.release()
+            self._guard = None
         remove_scratch(self._folder)
 
     def _environment(self, scratch: Path) -> dict[str, str]:
