@@ -1,5 +1,7 @@
 import gc
 import importlib
+import os
+import subprocess
 import sys
 
 import pytest
@@ -37,3 +39,19 @@ def test_a_module_that_is_imported_already_stays() -> None:
     with without("json"):
         import json
     assert sys.modules["json"] is json
+
+
+def test_a_process_that_made_no_pool_ends_without_a_word() -> None:
+    program = (
+        "from tandem.handlers.api import handler\n"
+        "from tandem_tools.harness.events import LambdaContextStub, http_event\n"
+        "assert handler(http_event('GET', '/health'), LambdaContextStub())['statusCode'] == 200\n"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""

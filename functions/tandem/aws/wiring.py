@@ -610,5 +610,8 @@ class Wiring:
         )
 
     def close(self) -> None:
-        """Wait for the threads, and end them."""
-        self.pool.close()
+        """Wait for the threads, and end them, if there are any."""
+        # A pool that was never made is not made here: at the end of a process Python takes no new
+        # exit hook, and the module of thread pools registers one.
+        if "pool" in vars(self):
+            self.pool.close()
