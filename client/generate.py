@@ -14,7 +14,7 @@ DOCUMENT = CLIENT.parent / "docs" / "openapi.json"
 MODELS = CLIENT / "tandem_client" / "models.py"
 
 _HEADER = (
-    '"""What the API takes and answers. Generated from docs/openapi.json: run `make client`."""'
+    '"""The models of the API. Generated from docs/openapi.json: run `make client`."""'
 )
 _REFERENCE = "#/components/schemas/"
 

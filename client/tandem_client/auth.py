@@ -1,4 +1,4 @@
-"""How requests get their access token."""
+"""Access tokens for requests."""
 
 import time
 from collections.abc import Callable, Generator

@@ -1,4 +1,4 @@
-"""What can go wrong between a caller and the API."""
+"""The client's errors."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the API takes and answers. Generated from docs/openapi.json: run `make client`."""
+"""The models of the API. Generated from docs/openapi.json: run `make client`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things are in the API."""
+"""The paths of the API."""
 
 from urllib.parse import quote
 

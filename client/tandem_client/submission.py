@@ -1,4 +1,4 @@
-"""What is submitted."""
+"""Submissions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

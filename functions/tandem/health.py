@@ -1,4 +1,4 @@
-"""Whether what the API stands on can be reached."""
+"""Deep health: the table, the queue and the bucket are asked."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait

@@ -1,4 +1,4 @@
-"""Where secrets are kept."""
+"""The port of secrets."""
 
 from typing import Protocol
 

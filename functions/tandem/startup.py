@@ -1,4 +1,4 @@
-"""What a start need not do."""
+"""Cheaper cold starts: no garbage collection and no unneeded imports."""
 
 import atexit
 import gc

@@ -1,4 +1,4 @@
-"""Where things are in a checkout."""
+"""The places of a checkout."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the command writes: answers to stdout, everything else to stderr."""
+"""The command's output: answers to stdout, everything else to stderr."""
 
 import os
 import re

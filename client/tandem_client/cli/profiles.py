@@ -1,4 +1,4 @@
-"""Where the command keeps whom it is: one file for each profile, for this user's eyes only."""
+"""The command's profiles: a file for each, readable by this user alone."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What surrounds each command: who calls, and how errors become messages and exit codes."""
+"""The frame of each command: the caller, and messages and exit codes for errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What was assumed of a table when it was read, for whoever is surprised by it."""
+"""The assumptions under which a table was read, for the caller."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""How DuckDB reads a CSV file: as text, whose types all rows decide."""
+"""DuckDB's view of a CSV file: text, whose types all rows decide."""
 
 from processors.tables.asked_types import asked_columns, check_names, found_columns
 from processors.tables.assumed import NULL_WORDS, Assumed, Widened

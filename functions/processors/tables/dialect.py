@@ -1,4 +1,4 @@
-"""How a CSV file is written: what delimits and quotes its values, and the names of its columns."""
+"""The dialect of a CSV file: delimiter, quotes and column names."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""How DuckDB reads JSON: one object a line, an array of them, or one after another."""
+"""DuckDB's view of JSON: one object a line, an array of them, or one after another."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence

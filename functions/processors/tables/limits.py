@@ -1,4 +1,4 @@
-"""What a table and a query may be at most, and the formats that tables come in."""
+"""The limits of tables and queries, and the formats of tables."""
 
 from typing import Literal
 

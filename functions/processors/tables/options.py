@@ -1,4 +1,4 @@
-"""How a table is to be read where what is assumed of it is wrong."""
+"""Options for a table of which something else would be assumed."""
 
 import re
 from typing import Annotated, Literal, Self

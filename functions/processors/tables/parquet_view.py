@@ -1,4 +1,4 @@
-"""How DuckDB reads a Parquet file: with the types that it has, where they keep its values."""
+"""DuckDB's view of a Parquet file, with types that keep its values."""
 
 from processors.tables.arrow_schema import durations
 from processors.tables.asked_types import asked_columns, check_names

@@ -1,4 +1,4 @@
-"""What files that hold no table of ours start with, and what to do with them."""
+"""The first bytes of files that hold no table, each with what to do."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""How far callbacks are, on DynamoDB, with the tasks."""
+"""Callback states on DynamoDB, in the items of their tasks."""
 
 from contextlib import suppress
 from datetime import datetime

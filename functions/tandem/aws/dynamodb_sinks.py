@@ -1,4 +1,4 @@
-"""How far sinks are, in the table of tasks."""
+"""Sink states on DynamoDB, in the table of tasks."""
 
 from collections.abc import Iterable
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What Lambda's event source mapping hands over, and what it is answered.
+"""The events of Lambda's SQS event source, and the response to them.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """

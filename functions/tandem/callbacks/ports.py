@@ -1,4 +1,4 @@
-"""How a task's end is told to its owner."""
+"""The ports of callbacks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

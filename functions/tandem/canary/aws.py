@@ -1,4 +1,4 @@
-"""What the canary asks of AWS: to run a version of a function, and CodeDeploy to go on or not."""
+"""The canary's calls of Lambda and CodeDeploy."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What the canary calls the functions with, each as AWS would."""
+"""The canary's events, each as AWS would send it."""
 
 import json
 from typing import Any

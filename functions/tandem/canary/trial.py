@@ -1,4 +1,4 @@
-"""Whether a release works: a request online, a task offline, and a start of every function."""
+"""The trial of a release: a request online, a task offline, a start of every function."""
 
 import json
 import time

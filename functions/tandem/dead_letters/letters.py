@@ -1,4 +1,4 @@
-"""What was given up and waits for a decision, and what a redrive of it is."""
+"""Dead letters that wait for a decision, and the outcome of a redrive."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where documents and files are kept."""
+"""The port of the blob store: documents and files."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

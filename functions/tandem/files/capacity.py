@@ -1,4 +1,4 @@
-"""How much of uploads a task may read, in each function of this deployment."""
+"""The capacity for uploads, in each function of this deployment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

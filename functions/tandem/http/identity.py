@@ -1,4 +1,4 @@
-"""Who is calling: what API Gateway's JWT authorizer verified, and nothing else.
+"""The caller, from the claims that API Gateway's JWT authorizer verified.
 
 The function holds no keys and verifies no signature: API Gateway refuses a token that is not
 valid before the function runs. It hands over each claim as text: a list as its parts in brackets.

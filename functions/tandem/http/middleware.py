@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, bound, log line, headers, and the answer to a bug."""
+"""The frame of every request: id, body bound, log line, headers, unhandled errors."""
 
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""What the API answers with."""
+"""The API's response models."""
 
 from datetime import datetime
 from typing import Any

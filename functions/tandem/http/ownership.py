@@ -1,4 +1,4 @@
-"""What a caller names by its id, and may see."""
+"""Lookups by id that show a caller its own tasks and uploads alone."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What all routes that submit tasks share."""
+"""Steps shared by all routes that submit tasks."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What a processor is written with."""
+"""The names that a processor is written with."""
 
 from tandem.processing.context import SavedFile, TaskContext
 from tandem.processing.numbers import WholeNumber

@@ -1,4 +1,4 @@
-"""What a running processor may ask of Tandem."""
+"""The context that a running processor is given."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager

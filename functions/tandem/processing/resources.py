@@ -1,4 +1,4 @@
-"""What a deployment gives a processor."""
+"""The resources that an attempt has in a function."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the attempts of a process share: a processor that changes it changes it for itself alone.
+"""The process that attempts share: a processor changes it for itself alone.
 
 Processors run beside each other in one process, one after the other for hours. What is cheap to
 look at is looked at around each attempt, and put back as it was when nothing ran. Context

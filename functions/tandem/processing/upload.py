@@ -1,4 +1,4 @@
-"""How a processor's input names an upload."""
+"""The type of an upload's id in an input model."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

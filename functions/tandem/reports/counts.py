@@ -1,4 +1,4 @@
-"""What reports count: finished tasks, by processor, mode and outcome."""
+"""Counts of finished tasks, by processor, mode and outcome."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

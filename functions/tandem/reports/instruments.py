@@ -1,4 +1,4 @@
-"""What is measured of finished tasks, by the same names wherever it is shown.
+"""The instruments of finished tasks, with the same names wherever they are shown.
 
 Names are OpenTelemetry's (https://opentelemetry.io/docs/specs/semconv/general/metrics/). Prometheus
 has them with underscores, and with the unit and `_total` at their end.

@@ -1,4 +1,4 @@
-"""What is in flight."""
+"""The levels: how much is waiting and in flight."""
 
 from concurrent.futures import Future
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What one minute's processing is reported as."""
+"""The report of one minute's processing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""How far a sink of reports is: what it was sent, and who is sending to it."""
+"""The state of a sink: the windows that it has, and who sends to it now."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace

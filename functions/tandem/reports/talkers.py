@@ -1,4 +1,4 @@
-"""Who sends most, in memory that does not grow with how many send."""
+"""The tenants with most tasks, in bounded memory."""
 
 from dataclasses import dataclass
 

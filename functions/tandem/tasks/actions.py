@@ -1,4 +1,4 @@
-"""What an owner does with tasks: read, cancel, do again."""
+"""The owner's actions on tasks: read, cancel, do again."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Whether an attempt filled a disk alone."""
+"""Blame for a full disk: an attempt that filled it alone fails for good."""
 
 import shutil
 from tempfile import gettempdir

@@ -1,4 +1,4 @@
-"""How an attempt ends."""
+"""The outcomes of an attempt."""
 
 from dataclasses import dataclass
 from datetime import timedelta

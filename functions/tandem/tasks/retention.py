@@ -1,4 +1,4 @@
-"""How long a finished task is kept."""
+"""The retention of finished tasks."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""When a failed attempt is tried again."""
+"""The retry policy of a processor, and the errors that steer it."""
 
 import random
 from collections.abc import Callable

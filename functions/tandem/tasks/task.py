@@ -1,4 +1,4 @@
-"""What a task is: its states, its parts, and what they may never be."""
+"""The task: its states, its parts and their invariants."""
 
 from dataclasses import dataclass
 from datetime import datetime

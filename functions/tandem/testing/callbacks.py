@@ -1,4 +1,4 @@
-"""How far callbacks are, and what sends them, in memory."""
+"""Doubles of callbacks: their store and their sender."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

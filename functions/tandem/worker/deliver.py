@@ -1,4 +1,4 @@
-"""What the worker does with each message that the queue delivers."""
+"""The handling of one message of the task queue."""
 
 import json
 from collections.abc import Callable

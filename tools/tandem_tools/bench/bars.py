@@ -1,4 +1,4 @@
-"""What a figure must not exceed, or fall short of."""
+"""The bars of the benchmarks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

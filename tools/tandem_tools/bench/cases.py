@@ -1,4 +1,4 @@
-"""What is invoked: events like those in events/, on resources of their own."""
+"""The benchmarks' events, like those in events/, on resources of their own."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Whether nothing was lost in a soak through faults, and nothing was done or counted twice."""
+"""The audit of a soak through faults: nothing lost, nothing done or counted twice."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Whether each effect of `ctx.once` happened as often as it may, in a soak through faults."""
+"""The audit of `ctx.once` in a soak through faults."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What our frame costs a warm request beside Powertools' own resolver, on the same work."""
+"""The frame's cost of a warm request, beside Powertools' resolver on the same work."""
 
 import json
 import os

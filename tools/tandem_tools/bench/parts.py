@@ -1,4 +1,4 @@
-"""What a cold `GET /health` is made of: the same program, a step longer each time."""
+"""The parts of a cold `GET /health`: one program, a step longer each time."""
 
 import json
 import os

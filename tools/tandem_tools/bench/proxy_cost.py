@@ -1,4 +1,4 @@
-"""What the fault proxy itself costs, when it injects nothing: an instrument is calibrated first."""
+"""The fault proxy's own cost when it injects nothing: the instrument's null subject."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""What a report window costs by the number of tasks that finished in it.
+"""The cost of a report window by its number of tasks.
 
 The service, the pool and the DynamoDB adapter are the function's own, and botocore reads each page
 as it would from the network: only the bytes are generated here. Each size runs in a process of its

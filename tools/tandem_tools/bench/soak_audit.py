@@ -1,4 +1,4 @@
-"""Whether nothing was lost in a soak and nothing came twice."""
+"""The audit of a soak: nothing lost, nothing twice."""
 
 from collections import Counter
 from collections.abc import Callable

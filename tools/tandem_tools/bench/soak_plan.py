@@ -1,4 +1,4 @@
-"""What a soak asks for: how each of its tasks ends, and what is done to it on the way."""
+"""The plan of a soak: the end of each task, and what is done to it on the way."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the table processors cost over DuckDB itself, in CPU time and memory.
+"""The table processors' cost over DuckDB, in CPU time and memory.
 
 DuckDB does the same in one process on one thread, and takes the types from all rows
 (`sample_size = -1`). Each piece of work has a process of its own. A query is allowed the time that

@@ -1,1 +1,1 @@
-"""What is deployed: made by one step, which `sam build` runs and so everything else does."""
+"""The artifact: one step makes it, and `sam build` runs that step."""

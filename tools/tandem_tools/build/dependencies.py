@@ -1,4 +1,4 @@
-"""What the functions need from PyPI: the pinned wheels of their processor, by their hashes."""
+"""The functions' dependencies: pinned wheels of their processor, by hash."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""What the build is told: the table [tool.tandem.artifact] of pyproject.toml, and what is fixed."""
+"""The build's settings: the table [tool.tandem.artifact] of pyproject.toml, and constants."""
 
 import tomllib
 from dataclasses import dataclass

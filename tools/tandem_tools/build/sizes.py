@@ -1,4 +1,4 @@
-"""How large the artifact is, by what is in it: unpacked, and in the zip file that is deployed."""
+"""The artifact's size by component, unpacked and in the zip file."""
 
 import zlib
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What no function needs is left out; every rule says why it is safe.
+"""Files that no function needs, left out by rules that say why this is safe.
 
 The tests run each kind of request and each AWS client on what is left (tests/stack/test_events.py).
 """

@@ -1,1 +1,1 @@
-"""What `make check` asks beside the tools that it runs as they are."""
+"""The checks of `make check` beside the tools that it runs as they are."""

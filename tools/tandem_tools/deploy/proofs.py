@@ -1,4 +1,4 @@
-"""What never ran on AWS, each with what would show it there (docs/never-ran-on-aws.md)."""
+"""The proofs of docs/never-ran-on-aws.md: one for each mechanism."""
 
 import json
 import time

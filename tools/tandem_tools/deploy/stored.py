@@ -1,4 +1,4 @@
-"""What stacks keep from one release to the next, and how many releases a change of it takes.
+"""The record of what stacks keep, and the number of releases that a change takes.
 
 CloudFormation adds or deletes one index of a table in an update, and changes none in place. A
 resource whose name in the template changes, or a property that it cannot change, is made anew: its

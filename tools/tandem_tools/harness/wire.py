@@ -1,4 +1,4 @@
-"""What functions send to AWS, seen on its way to the emulator."""
+"""A view of the functions' AWS calls on their way to the emulator."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Where the emulator unpacks each environment's code: in memory, where there is plenty.
+"""The emulator's scratch folder: in memory, where there is plenty.
 
 An environment is thousands of files, made when a function starts and removed when its code changes:
 on a busy disk the removal alone takes seconds, and the emulator does nothing else meanwhile.

@@ -1,4 +1,4 @@
-"""What the picture shows: sixty minutes, those of them that are closed, and what they say."""
+"""The hour that the picture shows: the closed ones of sixty minutes."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a receiver of callbacks needs: its keys, and what it is sent."""
+"""The routes for receivers of callbacks: their keys, and the body that they are sent."""
 
 from http import HTTPStatus
 from typing import Literal

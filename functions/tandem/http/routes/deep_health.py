@@ -1,4 +1,4 @@
-"""Whether what the API stands on is alive."""
+"""The route of deep health."""
 
 from http import HTTPStatus
 from typing import Literal

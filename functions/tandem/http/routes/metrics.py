@@ -1,4 +1,4 @@
-"""What monitoring scrapes."""
+"""The route that Prometheus scrapes."""
 
 from fastapi import APIRouter, Request, Response
 

@@ -1,4 +1,4 @@
-"""What both frameworks validate: a body of 2 KB."""
+"""The body of 2 KB that both frameworks validate."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What became of a table in the files that it was converted to."""
+"""The comparison of a table with the files that it was converted to."""
 
 from collections.abc import Iterator
 

@@ -1,1 +1,1 @@
-"""Whether the deployed API keeps to its OpenAPI document: Schemathesis, over real HTTP."""
+"""Conformance of the deployed API with its OpenAPI document, by Schemathesis over HTTP."""

@@ -1,4 +1,4 @@
-"""What Schemathesis is told beyond the OpenAPI document.
+"""Schemathesis hooks, for what the OpenAPI document cannot say.
 
 It keeps the work small, sends the files that uploads announce, and looks closer at why valid data
 was refused.

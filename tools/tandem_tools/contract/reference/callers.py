@@ -1,4 +1,4 @@
-"""What callers do most: look around, submit work, follow it."""
+"""The scenario of callers: look around, submit work, follow it."""
 
 from tandem_tools.contract.reference import deeds
 from tandem_tools.contract.reference.shortened import echo_in_catalogue, made_up_keys

@@ -1,4 +1,4 @@
-"""What the scenario does beside its requests, and what the stack is like during some of them."""
+"""The scenario's deeds beside its requests, and the states of the stack during some."""
 
 import json
 from collections.abc import Iterator

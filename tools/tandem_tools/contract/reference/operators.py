@@ -1,4 +1,4 @@
-"""What operators see: what was given up, and what was processed."""
+"""The scenario of operators: dead letters, reports and metrics."""
 
 from tandem_tools.contract.reference.shortened import (
     echo_counter,

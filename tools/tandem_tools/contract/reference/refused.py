@@ -1,4 +1,4 @@
-"""What is refused, and how: each kind of error once."""
+"""The scenario's refusals: each kind of error once."""
 
 from tandem_tools.contract.reference import deeds
 from tandem_tools.contract.reference.callers import ECHO

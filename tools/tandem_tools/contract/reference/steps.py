@@ -1,4 +1,4 @@
-"""What a scenario is made of: requests in order, in which the answers of one feed the next."""
+"""The steps of a scenario: requests in order, whose answers feed the next."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
