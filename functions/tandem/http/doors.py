@@ -1,8 +1,8 @@
 """Requests that did not come through the HTTP API: nobody has verified who calls.
 
-They come from a function URL, from a target group of an Application Load Balancer, or from a REST
-API. Health is answered there as everywhere. All else is refused before a route is looked for, since
-the HTTP API's routes say what needs no token.
+They come from a function URL, from a target group of an Application Load Balancer, from a REST
+API, or by a door that AWS describes nowhere. Health is answered there as everywhere. All else is
+refused before a route is looked for, since the HTTP API's routes say what needs no token.
 https://docs.aws.amazon.com/lambda/latest/dg/services-alb.html
 """
 
@@ -42,27 +42,49 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(scope, receive, send)
 
 
-def as_http_api(event: dict[str, Any]) -> dict[str, Any]:
-    """Return an event as the HTTP API's are, with no caller, query or body."""
-    request = event["requestContext"]
-    line = {"method": event.get("httpMethod"), "path": event.get("path"), "sourceIp": ""}
-    several = event.get("multiValueHeaders") or {}
+class NotARequest(Exception):
+    """An event of messages came: with an answer, a queue would take them for handled."""
+
+
+def require_request(event: Any) -> None:
+    """Raise NotARequest for an event of messages."""
+    if isinstance(event, dict) and "Records" in event:
+        message = "this function answers requests, and was given messages"
+        raise NotARequest(message)
+
+
+def as_http_api(event: Any) -> dict[str, Any]:
+    """Return an event, whatever it is, as the HTTP API's are, with no caller, query or body."""
+    event = _table(event)
+    request = _table(event.get("requestContext"))
+    line = {"method": event.get("httpMethod"), "path": event.get("path")}
+    several = _table(event.get("multiValueHeaders"))
     return {
         "version": "2.0",
-        "headers": {name: texts[-1] for name, texts in several.items() if texts}
-        | (event.get("headers") or {}),
+        "headers": {name: texts[-1] for name, texts in several.items() if _listed(texts)}
+        | _table(event.get("headers")),
         "rawQueryString": "",
         "requestContext": {
             "domainName": "localhost",
-            "http": line | request.get("http", {}),
+            "http": line | _table(request.get("http")) | {"sourceIp": ""},
             "requestId": request.get("requestId"),
         },
     }
 
 
-def as_asked(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+def _table(part: Any) -> dict[str, Any]:
+    """Return a part of an event that has names; nothing where it is of another form."""
+    return part if isinstance(part, dict) else {}
+
+
+def _listed(part: Any) -> bool:
+    return isinstance(part, list) and bool(part)
+
+
+def as_asked(event: Any, answer: dict[str, Any]) -> dict[str, Any]:
     """Return an answer in the form that the event's door takes."""
-    request = event["requestContext"]
+    event = _table(event)
+    request = _table(event.get("requestContext"))
     if "http" in request:
         return answer
     status, headers = answer["statusCode"], answer["headers"]

@@ -52,9 +52,9 @@ class LambdaHandler:
         """Answer one request."""
         if self._mangum is None:
             self._mangum = self._start()
-        request = event["requestContext"]
-        if "http" not in request or ".lambda-url." in request["domainName"]:
+        if not _from_the_http_api(event):
             return self._answer_without_caller(event, context)
+        request = event["requestContext"]
         readable = _readable(event)
         stage = request.get("stage", _NO_NAME)
         if stage != _NO_NAME or request["domainName"] == self._mapped_domain:
@@ -95,6 +95,7 @@ class LambdaHandler:
         """Answer a request that came by another door than the HTTP API's."""
         from tandem.http import doors
 
+        doors.require_request(event)
         if self._closed is None:
             self._closed = _adapter(doors.Closed(self._app))
         answer = self._closed(_readable(doors.as_http_api(event)), context)
@@ -113,6 +114,18 @@ def _adapter(app: ASGI) -> Mangum:
     more = [MEDIA_TYPE, "application/openmetrics-text", "image/svg+xml"]
     text_types = [*DEFAULT_TEXT_MIME_TYPES, *more]
     return Mangum(app, lifespan="off", text_mime_types=text_types)
+
+
+def _from_the_http_api(event: Any) -> bool:
+    """Return whether an event is a request of the HTTP API, which has verified who calls."""
+    try:
+        request = event["requestContext"]
+        http, domain = request["http"], request["domainName"]
+        texts = (http["method"], http["path"], http["sourceIp"], domain)
+        known = event["version"] == "2.0" and isinstance(event.get("headers") or {}, dict)
+    except (KeyError, TypeError):
+        return False
+    return known and all(isinstance(one, str) for one in texts) and ".lambda-url." not in domain
 
 
 def _readable(event: dict[str, Any]) -> dict[str, Any]:

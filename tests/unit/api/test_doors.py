@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tandem.http.doors import NotARequest
 from tandem_tools.harness.events import http_event
 from tandem_tools.paths import PROJECT
 from tests.unit.api.conftest import Api
@@ -135,6 +136,112 @@ def test_no_part_of_a_target_groups_event_breaks_the_function(
     event = target_group("GET", "/tasks") | {part: changed}
     answer = api.handler(event, api.context)  # type: ignore[arg-type]
     assert answer["statusCode"] == 401
+
+
+CONTEXT: dict[str, Any] = http_event("GET", "/tasks")["requestContext"]
+CLAIMS = {"jwt": {"claims": {"client_id": "acme", "scope": "tasks:read tasks:write"}}}
+ODD: tuple[Any, ...] = (None, 7, "", [], {})
+STRANGE: dict[str, Any] = {
+    "nothing": {},
+    "null": None,
+    "a list": [],
+    "a text": "x",
+    "a warmer's": {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+    "a web socket's": {
+        "requestContext": {"routeKey": "$connect", "connectionId": "1", "authorizer": CLAIMS}
+    },
+    "VPC Lattice's": {
+        "version": "2.0",
+        "method": "GET",
+        "path": "/tasks",
+        "headers": {"x-amzn-oidc-identity": ["acme"]},
+        "requestContext": {"serviceArn": "arn", "identity": {"principal": "acme"}},
+    },
+    "VPC Lattice's first": {"method": "GET", "raw_path": "/tasks", "headers": {}, "body": ""},
+    "an HTTP API's first version": {
+        "version": "1.0",
+        "httpMethod": "GET",
+        "path": "/tasks",
+        "headers": {},
+        "requestContext": {"authorizer": {"claims": CLAIMS["jwt"]["claims"]} | CLAIMS},
+    },
+    "headers in a list": http_event("GET", "/tasks") | {"headers": ["x"]},
+    "several headers in a list": {"requestContext": {}, "multiValueHeaders": ["x"]},
+    "several headers that are none": {"requestContext": {}, "multiValueHeaders": {"x": 7}},
+}
+STRANGE |= {f"context {one!r}": {"requestContext": one} for one in ODD}
+STRANGE |= {
+    f"{name} {one!r}": http_event("GET", "/tasks") | {"requestContext": CONTEXT | {name: one}}
+    for name in ("http", "domainName")
+    for one in ODD[:2] + ODD[3:]
+}
+STRANGE |= {
+    f"http.{name} {one!r}": http_event("GET", "/tasks")
+    | {"requestContext": CONTEXT | {"http": CONTEXT["http"] | {name: one}}}
+    for name in ("method", "path", "sourceIp")
+    for one in ODD[:2] + ODD[3:]
+}
+
+
+@pytest.mark.parametrize("event", STRANGE.values(), ids=STRANGE)
+def test_an_event_that_no_door_sends_is_refused_and_breaks_nothing(api: Api, event: Any) -> None:
+    answer = api.handler(event, api.context)  # type: ignore[arg-type]
+    assert (answer["statusCode"], headers_of(answer)["www-authenticate"]) == (401, "Bearer")
+    assert json.loads(answer["body"])["type"] == "urn:tandem:problem:unauthenticated"
+    assert api("GET", "/tasks").status == 200
+
+
+@pytest.mark.parametrize("name", ["requestContext", "version"])
+def test_an_event_without_a_part_is_refused(api: Api, name: str) -> None:
+    event = http_event("GET", "/tasks")
+    del event[name]
+    assert api.handler(event, api.context)["statusCode"] == 401  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", CONTEXT)
+def test_an_event_without_a_part_of_its_context_breaks_nothing(api: Api, name: str) -> None:
+    context = {key: part for key, part in CONTEXT.items() if key != name}
+    event = http_event("GET", "/tasks") | {"requestContext": context}
+    assert api.handler(event, api.context)["statusCode"] in {200, 401}  # type: ignore[arg-type]
+
+
+def test_messages_are_not_taken_for_handled(api: Api) -> None:
+    event = {"Records": [{"body": "secret", "eventSource": "aws:sqs"}]}
+    with pytest.raises(NotARequest) as raised:
+        api.handler(event, api.context)  # type: ignore[arg-type]
+    assert "secret" not in str(raised.value)  # which Lambda's runtime logs
+
+
+FORGED = {
+    "x-amzn-oidc-identity": "acme",
+    "x-amzn-oidc-data": "e30.e30.e30",
+    "x-amzn-oidc-accesstoken": "e30.e30.e30",
+    "x-amzn-request-context": json.dumps({"authorizer": CLAIMS}),
+    "x-amz-cognito-identity": "acme",
+    "x-tenant": "acme",
+    "x-forwarded-user": "acme",
+    "origin": "https://evil.example.com",
+}
+
+
+@pytest.mark.parametrize("door", [*DOORS, "HTTP API"])
+@pytest.mark.parametrize("where", ["headers", "authorizer", "event"])
+def test_a_caller_who_says_who_it_is_is_nobody(api: Api, door: str, where: str) -> None:
+    make = DOORS.get(door, lambda method, path: http_event(method, path, ECHO, headers=TOKEN))
+    event = make("POST", "/process-online")
+    context = event["requestContext"]
+    context.pop("authorizer", None)  # nobody has verified a token
+    if where == "headers":
+        several = {name: [text] for name, text in FORGED.items()}
+        event |= {"headers": event.get("headers", {}) | FORGED, "multiValueHeaders": several}
+    elif where == "authorizer":
+        context["authorizer"] = CLAIMS["jwt"] | {"lambda": CLAIMS["jwt"], "iam": CLAIMS["jwt"]}
+    else:
+        event |= {"authorizer": CLAIMS, "jwt": CLAIMS["jwt"], "claims": CLAIMS["jwt"]["claims"]}
+    answer = api.handler(event, api.context)  # type: ignore[arg-type]
+    assert answer["statusCode"] == 401
+    assert "access-control-allow-origin" not in {name.lower() for name in headers_of(answer)}
+    assert list(api.wiring.store.tasks) == []
 
 
 def test_a_refusal_at_one_door_closes_no_other(api: Api) -> None:
