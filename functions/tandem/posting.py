@@ -78,7 +78,7 @@ class BoundedHttp:
             with closing(self._connect(addresses[:ADDRESSES])) as tcp:
                 return self._exchange(tcp, target, body, headers, answer_bytes)
         except ssl.SSLCertVerificationError as error:
-            raise Unreachable(f"its certificate is not valid: {error.verify_message}") from None
+            raise Unreachable(f"its certificate is not valid: {_why_not(error)}") from None
         except ssl.SSLError as error:
             raise Unreachable(f"TLS failed: {error.reason or 'the connection ended'}") from None
         except TimeoutError:
@@ -132,6 +132,12 @@ class BoundedHttp:
         return self._tls.wrap_socket(
             tcp, server_hostname=target.host, do_handshake_on_connect=False
         )
+
+
+def _why_not(error: ssl.SSLCertVerificationError) -> str:
+    """Return why a certificate is not valid, without the name that was asked for: it is logged."""
+    said, _, _ = error.verify_message.partition(" for '")
+    return said
 
 
 def _start_of(answer: HTTPResponse, most_bytes: int) -> bytes:

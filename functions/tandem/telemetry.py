@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+import threading
+import warnings
 from collections.abc import Iterable
 from functools import cached_property
 from io import FileIO, TextIOWrapper
@@ -45,6 +47,8 @@ class _WithoutText(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep the record, and of its error the class and the place."""
+        if record.name == "asyncio":  # after its first line it shows objects, and errors in them
+            record.msg, record.args = record.getMessage().partition("\n")[0], None
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             from tandem.trace import described
@@ -65,6 +69,45 @@ class _Logger(Logger):
 
 logger = _Logger(stream=cast("TextIO", _Output(sys.stdout)), use_rfc3339=True, utc=True)
 """Writes JSON lines; its level and the service's name are read from POWERTOOLS_* variables."""
+
+
+def log_without_text() -> None:
+    """Log what Python itself writes of errors that nobody catches and of warnings, by their place.
+
+    Its own lines quote what a processor's thread, a finalizer or a library was given. For a process
+    that is a function: tests have hooks of their own.
+    """
+    threading.excepthook = _thread_failed
+    sys.unraisablehook = _not_raised
+    warnings.showwarning = _warned
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    if failed.exc_value is not None and not isinstance(failed.exc_value, SystemExit):
+        _log_error("thread failed", failed.exc_value)
+
+
+def _not_raised(failed: "sys.UnraisableHookArgs") -> None:
+    if failed.exc_value is not None:
+        _log_error("error not raised", failed.exc_value)
+
+
+def _log_error(message: str, error: BaseException) -> None:
+    from tandem.trace import described
+
+    logger.error(message, **described(error))
+
+
+def _warned(  # noqa: PLR0917 - as Python calls it
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    del message, file, line
+    logger.warning("warned", warning=category.__name__, stack=[f"{filename}:{lineno}"])
 
 
 def _level() -> int:

@@ -30,6 +30,34 @@ metrics = EphemeralMetrics(namespace="Tandem")
 metrics.add_metric("WindowsClosed", "Count", 1)
 metrics.flush_metrics()
 """
+ASIDE = """
+import asyncio, gc, sys, threading, warnings
+from tandem.telemetry import log_without_text
+log_without_text()
+def fail():
+    raise ValueError("secret of an error")
+def end():
+    raise SystemExit("secret of an end")
+for target in (fail, end):
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+class Finalized:
+    def __del__(self):
+        fail()
+    def __repr__(self):
+        return "secret of an object"
+Finalized()
+async def task():
+    fail()
+async def forgetful():
+    await asyncio.wait([asyncio.create_task(task())])
+asyncio.run(forgetful())
+gc.collect()
+warnings.warn("secret of a warning")
+"""
+"""Fails where nobody catches it."""
+
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -107,3 +135,24 @@ def test_times_are_those_of_rfc_3339() -> None:
     assert times
     assert [time for time in times if not RFC_3339.fullmatch(time)] == []
     assert {time[-6:] for time in times} == {"+00:00"}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_errors_that_nobody_catches_and_warnings_are_told_by_their_place(level: str) -> None:
+    folders = [path for path in sys.path if path.endswith("functions")]
+    done = subprocess.run(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-c", ASIDE],
+        env={"PYTHONPATH": os.pathsep.join(folders), "POWERTOOLS_LOG_LEVEL": level},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "secret" not in done.stdout + done.stderr
+    assert done.stderr == ""
+    lines = {line["message"]: line for line in map(json.loads, done.stdout.splitlines())}
+    warned = {"warned"} if LEVELS[level] <= LEVELS["WARN"] else set()
+    asyncio = "Task exception was never retrieved"
+    assert lines.keys() == {"thread failed", "error not raised", asyncio} | warned
+    for message in ("thread failed", "error not raised", asyncio):
+        assert lines[message]["error_type"] == "ValueError"
+        assert lines[message]["stack"]

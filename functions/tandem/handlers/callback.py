@@ -11,8 +11,9 @@ with lasting():
     from tandem.aws.wiring import Wiring
     from tandem.callbacks.batch import run_batch
     from tandem.settings import settings
-    from tandem.telemetry import logger
+    from tandem.telemetry import log_without_text, logger
 
+    log_without_text()
     wiring = Wiring(settings())
     wiring.prepare("callback_deliveries")
 

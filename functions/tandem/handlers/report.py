@@ -10,8 +10,9 @@ with lasting():
     from tandem.aws.wiring import Wiring
     from tandem.reports.run import run
     from tandem.settings import settings
-    from tandem.telemetry import logger
+    from tandem.telemetry import log_without_text, logger
 
+    log_without_text()
     wiring = Wiring(settings())
     wiring.prepare("sweep", "publishing", "levels", "reports", "callbacks")
 

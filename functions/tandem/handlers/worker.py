@@ -12,9 +12,10 @@ with lasting():
     from tandem.aws.wiring import Wiring
     from tandem.limits import SETTLE_SECONDS
     from tandem.settings import settings
-    from tandem.telemetry import logger
+    from tandem.telemetry import log_without_text, logger
     from tandem.worker.batch import run_batch
 
+    log_without_text()
     wiring = Wiring(settings())
     wiring.prepare("deliveries")
 

@@ -40,7 +40,10 @@ class Submission(BaseModel):
 
     def document(self) -> bytes:
         """Return the input as JSON, with what the caller left out still left out."""
-        return self.input.model_dump_json(exclude_unset=True, by_alias=True).encode()
+        # Pydantic's warnings quote the input, and would be logged.
+        return self.input.model_dump_json(
+            exclude_unset=True, by_alias=True, warnings="none"
+        ).encode()
 
 
 class _OneOfTheInstalled:

@@ -38,7 +38,8 @@ def dump_answer(key: str, answer: Any) -> str:
 def _plain(value: Any) -> Any:
     """Return a value with plain ones in the place of models."""
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True)
+        # Pydantic's warnings quote the answer, and would be logged.
+        return value.model_dump(mode="json", by_alias=True, warnings="none")
     if isinstance(value, dict):
         if not all(isinstance(name, str) for name in value):
             raise TypeError

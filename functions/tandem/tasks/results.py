@@ -112,7 +112,9 @@ class Results:
         read: UploadsRead,
         sizes: MutableMapping[UploadId, int],
     ) -> str | None:
-        document = json.dumps(data.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        # Pydantic's warnings quote the input, and would be logged.
+        values = data.model_dump(mode="json", warnings="none")
+        document = json.dumps(values, sort_keys=True, separators=(",", ":"))
         for upload in uploads_in(data):
             content = self._content_of(tenant, upload, read, sizes)
             if content is None:

@@ -1,8 +1,12 @@
 """A processor of the tests that puts its input wherever an error may put it."""
 
+import asyncio
+import gc
 import os
+import threading
 import time
-from typing import Literal
+import warnings
+from typing import Any, Literal
 
 from pydantic import BaseModel, field_validator
 
@@ -13,7 +17,16 @@ class Input(BaseModel):
     """A text, and how the attempt ends that was given it."""
 
     text: str
-    ending: Literal["success", "error", "permanent", "output", "system exit", "exit", "hang"]
+    ending: Literal[
+        "success", "error", "permanent", "output", "system exit", "exit", "hang", "aside"
+    ]
+    parts: str | None = None
+
+    @field_validator("parts")
+    @classmethod
+    def _apart(cls, parts: str | None) -> Any:
+        """Return what is no text: a document of the input holds another type than its field."""
+        return parts.split() if isinstance(parts, str) else parts
 
 
 class Output(BaseModel):
@@ -45,6 +58,36 @@ def telling(data: Input, ctx: TaskContext) -> Output:
             raise SystemExit(data.text)
         case "exit":
             os._exit(3)
+        case "aside":
+            _fail_aside(data.text)
         case "hang":
             time.sleep(8)
     return Output(text=data.text)
+
+
+def _fail_aside(text: str) -> None:
+    """Fail where nobody catches it, and warn, with a text."""
+
+    def fail() -> None:
+        raise ValueError(text)
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+
+    class Finalized:
+        def __del__(self) -> None:
+            fail()
+
+    Finalized()
+
+    async def task() -> None:
+        fail()
+
+    async def forgetful() -> None:
+        forgotten = asyncio.create_task(task())
+        await asyncio.wait([forgotten])
+
+    asyncio.run(forgetful())
+    gc.collect()
+    warnings.warn(text, stacklevel=2)
