@@ -138,8 +138,9 @@ def test_the_next_address_is_tried_when_one_takes_no_connection(receiver: Receiv
 
 def test_a_certificate_of_another_name_is_refused(receiver: Receiver) -> None:
     url = CallbackUrl("other.example.com", receiver.port, "/")
-    with pytest.raises(Unreachable, match=r"certificate is not valid: .*mismatch"):
+    with pytest.raises(Unreachable, match=r"certificate is not valid: .*mismatch") as refused:
         sender(Names("127.0.0.1")).post(url, BODY, {})
+    assert "other.example.com" not in str(refused.value)  # a tenant's input, in a line of the log
     assert receiver.requests == []
 
 
