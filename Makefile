@@ -12,8 +12,17 @@ TOOLS := PYTHONPATH=tools $(BIN)/python -m tandem_tools
 LOCKS := tools/tandem_tools/locks
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.13 --universal
 export SAM_CLI_TELEMETRY := 0
-export AWS_DEFAULT_REGION ?= us-east-1
 export PYTHON PARAMETERS # a recipe that pastes a value gives it to the shell to read
+
+# What runs on AWS goes where AWS's own settings say, and does not guess what was meant.
+ON_AWS := $(filter deploy destroy restore prove-on-aws,$(MAKECMDGOALS))
+ifeq ($(ON_AWS),)
+export AWS_DEFAULT_REGION ?= us-east-1
+else ifneq ($(words $(MAKECMDGOALS)),1)
+$(error make $(ON_AWS) stands alone; an environment is named by ENV: make $(ON_AWS) ENV=staging)
+else ifeq ($(origin env),command line)
+$(error make has no variable env: make $(ON_AWS) ENV=$(env))
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run token down build deploy destroy restore prove-on-aws stored test test-unit check audit bench soak fuzz \
