@@ -41,13 +41,45 @@ def test_staging_and_production_move_traffic_step_by_step() -> None:
     assert all(kind.startswith("Canary10Percent") for kind in kinds)
 
 
+NO_NUMBERS = (
+    "many",
+    "",
+    " 5",
+    "5 ",
+    "1_0",
+    "1e1",
+    "nan",
+    "inf",
+    "+5",
+    "0x5",
+    "\N{ARABIC-INDIC DIGIT FIVE}",
+)
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [
         ("LogLevl=DEBUG", "no such parameter"),
         ("LogLevel=LOUD", "must be one of DEBUG, INFO"),
-        ("ThreadPoolSize=65", "must be from 1 to 64"),
-        ("ThreadPoolSize=many", "must be a number"),
+        ("LogLevl=DEBUG", "Perhaps LogLevel?"),
+        ("loglevel=DEBUG", "Perhaps LogLevel?"),
+        ("ThreadPoolSize=65", "must be 64 at the most"),
+        ("ThrottleBurst=0", "must be 1 at the least"),
+        *((f"WorkerMaximumConcurrency='{value}'", "must be a number") for value in NO_NUMBERS),
+        ("WorkerMaximumConcurrency=3.5", "must be a whole number"),
+        ("VisibilityTimeoutSeconds=720.0", "must be a whole number"),
+        ("TaskRetentionDays=3651", "must be 3650 at the most"),
+        ("CallbackRetrySeconds=5,39601", "must match"),
+        ("JwtIssuer=login.example.com JwtAudience=a", "must match"),
+        ("JwtIssuer=http://login.example.com JwtAudience=a", "must be an https URL"),
+        ("OAuthUrl=login.example.com", "must match"),
+        ("ConsoleUrl=api.example.com", "must match"),
+        ("AlarmEmail=ops", "must match"),
+        ("AlarmEmail=' '", "must match"),
+        ("AlarmEmail='ops@example.com, me@example.com'", "must match"),
+        ("ReportEmail=ops@", "must match"),
+        ("TenantClaim=", "must match"),
+        ("TenantClaim='tenant id'", "must match"),
         ("Environment=Prod", "must match"),
         ("LogLevel", "Expected Name=value"),
         ("LogLevel='INFO", "No closing quotation"),
@@ -77,6 +109,10 @@ def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built(
         "CorsOrigins=https://example.com,http://localhost:3000",
         "CallbackAllowedNetworks=10.0.0.0/8,fd00::/8,192.0.2.7",
         "JwtIssuer=https://login.example.com/ JwtAudience=a,b",
+        "JwtIssuer=http://127.0.0.1:9000 JwtAudience=a Emulated=true",
+        "TenantTasksPerSecond=0.5 OnlineBudgetSeconds=2.5",
+        "CallbackRetrySeconds=1,10,999,39599,39600",
+        "AlarmEmail=ops+tandem@example.com TenantClaim=https://example.com/tenant",
         "SnapStart=true",
         "WorkerTimeoutSeconds=900 VisibilityTimeoutSeconds=5400",
     ],

@@ -18,7 +18,7 @@ from tandem.limits import (
     SINK_TIME,
 )
 from tandem.posting import ADDRESSES
-from tandem.settings import Settings
+from tandem.settings import Settings, read_settings
 from tandem_tools.template import TEMPLATE_FILE, Node, load_template
 
 TEXT = TEMPLATE_FILE.read_text()
@@ -177,6 +177,42 @@ def test_all_attempts_of_a_callback_are_made_before_sqs_gives_it_up() -> None:
     waits = [int(wait) for wait in parameter["Default"].split(",")]
     assert tuple(waits) == Settings().callback_retry_seconds
     assert 2 * sum(waits) < queue["MessageRetentionPeriod"]
+
+
+def set_by_parameters() -> set[tuple[str, str]]:
+    """Return the variables of functions that are a parameter's value, with the parameter."""
+    functions = [
+        TEMPLATE["Globals"]["Function"],
+        *(one["Properties"] for one in FUNCTIONS.values()),
+    ]
+    return {
+        (variable, text["Ref"])
+        for function in functions
+        for variable, text in function.get("Environment", {}).get("Variables", {}).items()
+        if isinstance(text, dict) and text.get("Ref") in PARAMETERS
+    }
+
+
+def test_every_number_that_the_template_takes_lets_the_functions_start() -> None:
+    checked = set()
+    for variable, name in set_by_parameters():
+        declared = PARAMETERS[name]
+        if declared["Type"] != "Number" or variable.lower() not in Settings.model_fields:
+            continue
+        # A bound that the template does not have, the settings have not either.
+        most = declared.get("MaxValue", 10**9)
+        for number in (declared["MinValue"], most):
+            read_settings({variable: str(number)})
+        checked.add(name)
+    assert {"TaskRetentionDays", "ThreadPoolSize", "IndexShards", "MaxReceiveCount"} <= checked
+
+
+@pytest.mark.parametrize("waits", ["1", "9999", "10000", "39599", "39600", "39601", "40000", "0"])
+def test_waits_that_the_template_takes_let_the_functions_start(waits: str) -> None:
+    taken = re.fullmatch(PARAMETERS["CallbackRetrySeconds"]["AllowedPattern"], waits)
+    assert bool(taken) is (1 <= int(waits) <= 39_600)
+    if taken:
+        read_settings({"CALLBACK_RETRY_SECONDS": waits})
 
 
 def test_what_talks_to_hosts_that_callers_name_may_do_little_else() -> None:

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Self
 
 from tandem_tools.deploy.parameters import contradictions, pairs, refused
@@ -76,9 +77,11 @@ class Environment:
         values = defaults | dict(self.overrides) | dict(more)
         del values["Revision"]
         for name, value in values.items():
-            wrong = refused(declared.get(name), value)
+            wrong = refused(name, declared.get(name), value)
             if wrong:
-                raise self._wrong(f"Parameter {name}={value}: {wrong}.")
+                meant = [] if name in declared else get_close_matches(name, declared, n=1)
+                perhaps = f" Perhaps {meant[0]}?" if meant else ""
+                raise self._wrong(f"Parameter {name}={value}: {wrong}.{perhaps}")
         for contradiction in contradictions(template, values):
             raise self._wrong(contradiction)
         if self.production != (values["Environment"] == "prod"):

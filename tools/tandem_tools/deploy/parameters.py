@@ -9,6 +9,9 @@ from typing import Any
 from tandem_tools.errors import ToolError
 from tandem_tools.template import Node
 
+FRACTIONS = frozenset({"OnlineBudgetSeconds", "TenantTasksPerSecond", "ThrottleRequestsPerSecond"})
+"""Numbers that need not be whole."""
+
 
 def pairs(said: str | list[str] | dict[str, Any]) -> dict[str, str]:
     """Return `Name=value` pairs in each of the forms that samconfig.toml may have them in.
@@ -39,10 +42,11 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def refused(declared: Mapping[str, Any] | None, value: str) -> str:
+def refused(name: str, declared: Mapping[str, Any] | None, value: str) -> str:
     """Return why a parameter cannot have a value; empty when it can.
 
     Args:
+        name: the parameter's.
         declared: what the template says of the parameter; none when it has no such parameter.
         value: the value as CloudFormation would be given it.
     """
@@ -52,16 +56,26 @@ def refused(declared: Mapping[str, Any] | None, value: str) -> str:
     if allowed and value not in allowed:
         return f"must be one of {', '.join(allowed)}"
     pattern = declared.get("AllowedPattern")
-    if pattern and not re.fullmatch(pattern, value):
+    if pattern and not re.fullmatch(pattern, value, re.ASCII):
         return f"must match {pattern}"
-    if declared["Type"] == "Number":
-        try:
-            number = float(value)
-        except ValueError:
-            return "must be a number"
-        least, most = declared.get("MinValue", number), declared.get("MaxValue", number)
-        if not float(least) <= number <= float(most):
-            return f"must be from {least} to {most}"
+    return _refused_number(name, declared, value) if declared["Type"] == "Number" else ""
+
+
+def _refused_number(name: str, declared: Mapping[str, Any], value: str) -> str:
+    """Return why a number cannot have a value, read as CloudFormation and the services do.
+
+    Python's own would be "1_0", "1e3" and "nan" too.
+    """
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+        return "must be a number"
+    if "." in value and name not in FRACTIONS:
+        return "must be a whole number"
+    number = float(value)
+    least, most = declared.get("MinValue"), declared.get("MaxValue")
+    if least is not None and number < float(least):
+        return f"must be {least} at the least"
+    if most is not None and number > float(most):
+        return f"must be {most} at the most"
     return ""
 
 
@@ -92,6 +106,8 @@ def contradictions(template: Node, values: Mapping[str, str]) -> Iterator[str]:
             f"VisibilityTimeoutSeconds={hidden} is less than 6 x WorkerTimeoutSeconds={runs}: "
             "messages would come again while their batch runs or waits for its turn."
         )
+    if values["JwtIssuer"].startswith("http:") and values["Emulated"] == "false":
+        yield "JwtIssuer must be an https URL: API Gateway takes no other."
     for network in filter(None, values["CallbackAllowedNetworks"].split(",")):
         try:
             ip_network(network)
