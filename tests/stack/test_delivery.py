@@ -4,15 +4,19 @@ import os
 import re
 import shlex
 import subprocess
+import time
 from typing import Any
 
 import boto3
 import httpx2
 import pytest
+from botocore.exceptions import ClientError
 
+from tandem_tools.deploy import changes
 from tandem_tools.deploy import deploy as deploying
 from tandem_tools.deploy.aws import Account, api_url
 from tandem_tools.deploy.cli import main
+from tandem_tools.deploy.events import Events
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import PROJECT
 from tandem_tools.run.tokens import request_token
@@ -68,7 +72,7 @@ def made(command: str, parameters: str = "") -> str:
 def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_data(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    strange = {"AlarmEmail": "ops at \"home\" 'or' not\\ ", "JwtAudience": "a,b c"}
+    strange = {"AlarmEmail": "ops@example.com", "JwtAudience": "a,b \"c\" 'or' not\\ d"}
     said = made("make deploy", parameters(**strange))
     assert "/health answers: tandem-dev is up" in said
     first = deployed("tandem-dev")
@@ -98,8 +102,11 @@ def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_dat
     table = Account().outputs("tandem-dev")["TableName"]
     said = made("make destroy")
     assert f"aws dynamodb delete-table --table-name {table}" in said
+    # Again, as after a deletion that nobody saw the end of.
     assert main(["destroy", "dev"]) == 1
-    assert "There is no stack tandem-dev" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "There is no stack tandem-dev" in said
+    assert f"aws dynamodb delete-table --table-name {table}" in said
 
     said_by_the_page = set(re.findall(r"`(make [^`]+)`", PAGE))
     assert said_by_the_page == walked | BY_PYTHON.keys()
@@ -126,6 +133,57 @@ def ring(stack_name: str, alarm: str) -> None:
     """Turn an alarm of a stack on."""
     name = Account().physical_ids(stack_name)[alarm]
     Account().alarms.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("emulator")
+def test_a_command_that_is_cut_short_is_done_by_the_same_again(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    deploy, again = ["deploy", "dev", "--parameters", parameters(), "--yes"], "make deploy again"
+    # Before anything is changed: nothing is left, not even a stack of no resources.
+    with monkeypatch.context() as early:
+        early.setattr(changes.ChangeSet, "_outcome", interrupted)
+        assert main(deploy) == 130
+    assert again not in capfd.readouterr().err
+    assert Account().stack("tandem-dev") is None
+
+    # When CloudFormation is at work, and nobody looks any more.
+    with monkeypatch.context() as late:
+        late.setattr(Events, "follow", interrupted)
+        assert main(deploy) == 130
+    assert again in capfd.readouterr().err
+    standing("tandem-dev", "CREATE_COMPLETE")
+    assert main(deploy) == 0, capfd.readouterr()
+
+    table = Account().outputs("tandem-dev")["TableName"]
+    with monkeypatch.context() as late:
+        late.setattr(Events, "follow", expired)
+        assert main(["destroy", "dev"]) == 1
+    said = capfd.readouterr().err
+    assert "Sign in" in said
+    assert "goes on with deleting tandem-dev" in said
+    assert main(["destroy", "dev"]) in {0, 1}  # whether it has ended meanwhile
+    said = "".join(capfd.readouterr())
+    assert f"aws dynamodb delete-table --table-name {table}" in said
+
+
+def interrupted(*_: object) -> None:
+    """Stop as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def expired(*_: object) -> None:
+    """Fail as after an hour of someone's session."""
+    raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "Describe")
+
+
+def standing(stack_name: str, status: str) -> None:
+    """Wait until a stack is in a state."""
+    until = time.monotonic() + 60
+    while Account().need_stack(stack_name)["StackStatus"] != status:
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 @pytest.mark.timeout(900)

@@ -1,5 +1,6 @@
 """`make restore` for real, into the emulator instead of AWS."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -8,6 +9,7 @@ import pytest
 from tandem_tools.deploy import restore as restoring
 from tandem_tools.deploy.aws import Account
 from tandem_tools.deploy.cli import main
+from tandem_tools.deploy.environments import Environment
 from tandem_tools.deploy.restore import Stack
 from tandem_tools.errors import ToolError
 from tests.stack.deployments import parameters
@@ -20,9 +22,10 @@ def test_a_table_goes_back_to_its_moment_while_nothing_runs(
 ) -> None:
     monkeypatch.setattr(restoring, "POLL_SECONDS", 0.2)
     monkeypatch.setattr(restoring, "_DRAIN_MARGIN_SECONDS", 0)
-    more = parameters(WorkerTimeoutSeconds="3")
-    assert main(["deploy", "dev", "--parameters", more, "--yes"]) == 0
-    stack = Stack.of(Account(), "tandem-dev")
+    assert main(["deploy", "dev", "--parameters", parameters(), "--yes"]) == 0
+    stack = Stack.of(Account(), Environment.read("dev"))
+    assert stack.longest_seconds == 300  # the report's: none of them writes after that
+    monkeypatch.setattr(restoring.Stack, "of", lambda *_: replace(stack, longest_seconds=0))
     dynamodb, functions = boto3.client("dynamodb"), Account().functions
 
     def put(key: str, text: str) -> None:
@@ -46,6 +49,10 @@ def test_a_table_goes_back_to_its_moment_while_nothing_runs(
     put("task#later", "after")
     dynamodb.delete_item(TableName=stack.table, Key={"pk": {"S": "task#deleted"}})
 
+    go = ["restore", "dev", "--to", moment.isoformat(), "--yes"]
+    assert_told_when_cut_short(monkeypatch, capfd, stack, go)
+    assert text_of("task#later") == "after"
+
     stopped: list[tuple[set[str], set[int]]] = []
     make_same = restoring.make_same
 
@@ -60,7 +67,7 @@ def test_a_table_goes_back_to_its_moment_while_nothing_runs(
 
     monkeypatch.setattr(restoring, "make_same", looked_at)
     capfd.readouterr()
-    assert main(["restore", "dev", "--to", moment.isoformat(), "--yes"]) == 0, capfd.readouterr()
+    assert main(go) == 0, capfd.readouterr()
     said = capfd.readouterr().out
     assert "tandem-dev runs again" in said
     assert f"aws dynamodb delete-table --table-name {restored}" in said
@@ -72,12 +79,63 @@ def test_a_table_goes_back_to_its_moment_while_nothing_runs(
     texts = {name: text_of(f"task#{name}") for name in ("changed", "deleted", "same", "later")}
     assert texts == {"changed": "before", "deleted": "before", "same": "before", "later": None}
 
-    # Again is as once.
-    assert main(["restore", "dev", "--to", moment.isoformat(), "--yes"]) == 0
+    # Again is as once, and what was reserved by hand is reserved again.
+    monkeypatch.setattr(
+        restoring.Stack,
+        "of",
+        lambda *_: replace(stack, longest_seconds=0, reserved={stack.functions[0]: 7}),
+    )
+    assert main(go) == 0
     assert text_of("task#changed") == "before"
+    found = functions.get_function_concurrency(FunctionName=stack.functions[0])
+    assert found["ReservedConcurrentExecutions"] == 7
 
 
-@pytest.mark.parametrize("to", ["yesterday", "2026-11-26T12:00:00", ""])
+def assert_told_when_cut_short(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    stack: Stack,
+    go: list[str],
+) -> None:
+    """Stop a run before it writes, and before it starts the functions: it says how to go on."""
+    with monkeypatch.context() as cut:
+        cut.setattr(restoring, "make_same", interrupted)
+        assert main(go) == 130
+    said = capfd.readouterr().err
+    assert "Go on with the same moment: make restore ENV=dev TO=20" in said
+    for name in stack.functions:
+        assert f"aws lambda delete-function-concurrency --function-name {name}" in said
+        found = stack.account.functions.get_function_concurrency(FunctionName=name)
+        assert found["ReservedConcurrentExecutions"] == 0
+    for mapping in restoring._mappings(stack):
+        assert f"--uuid {mapping['UUID']}" in said
+
+    # Where they were begun to be started, a run again would undo what comes since.
+    with monkeypatch.context() as cut:
+        cut.setattr(restoring, "make_same", lambda *_: (0, 0))
+        cut.setattr(restoring, "different", lambda *_: False)
+        cut.setattr(restoring, "start", interrupted)
+        assert main(go) == 130
+    said = capfd.readouterr().err
+    assert "Another make restore would undo what comes from now on" in said
+    assert said.count("aws lambda") == len(stack.functions) + len(restoring._mappings(stack))
+
+
+def interrupted(*_: object) -> None:
+    """Stop as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "yesterday",
+        "2026-11-26T12:00:00",
+        "",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+    ],
+)
 def test_a_moment_has_an_offset(to: str) -> None:
     with pytest.raises(ToolError, match="no moment with an offset"):
         restoring.restore("dev", to)

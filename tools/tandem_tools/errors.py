@@ -9,3 +9,15 @@ class ToolError(Exception):
         super().__init__(f"{problem}\n  → {advice}")
         self.problem = problem
         self.advice = advice
+
+
+def ask(question: str) -> str:
+    """Return what someone at the terminal answers, without blanks around it.
+
+    Raises:
+        ToolError: there is nobody.
+    """
+    try:
+        return input(question).strip()
+    except EOFError:
+        raise ToolError("Nobody is there to answer: nothing was begun.", "Say YES=1.") from None

@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tandem_tools.deploy.refusals import told
 from tandem_tools.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import StackResourceSummaryTypeDef, StackTypeDef
+    from mypy_boto3_cloudformation.type_defs import (
+        StackResourceSummaryTypeDef,
+        StackSummaryTypeDef,
+        StackTypeDef,
+    )
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+
+
+ANOTHER_REGION = "Another region: AWS_DEFAULT_REGION=eu-central-1 make …"
 
 
 class Account:
@@ -41,20 +49,25 @@ class Account:
         """S3."""
         return boto3.client("s3")
 
+    @property
+    def region(self) -> str:
+        """The region that is chosen."""
+        return self.cloudformation.meta.region_name
+
     def identity(self) -> str:
         """Return which account and region this is, in words.
 
         Raises:
-            ToolError: there are no credentials, or none that AWS takes.
+            ToolError: AWS does not say who asks: no credentials, none that it takes, no region.
         """
         try:
             account = boto3.client("sts").get_caller_identity()["Account"]
+            region = self.region
         except (BotoCoreError, ClientError) as error:
-            raise ToolError(
-                f"There are no credentials that AWS takes: {error}",
-                "Sign in (aws configure, aws sso login), or name a profile: AWS_PROFILE=…",
-            ) from None
-        return f"account {account}, region {self.cloudformation.meta.region_name}"
+            raise told(error) from None
+        except ValueError as error:  # botocore's own, of an address
+            raise ToolError(f"{error}.", "Put AWS_ENDPOINT_URL right, or unset it.") from None
+        return f"account {account}, region {region}"
 
     def stack(self, name: str) -> "StackTypeDef | None":
         """Return what is known of a stack, by its name or its id; none when there is none."""
@@ -66,6 +79,15 @@ class Account:
             return None
         return stack
 
+    def last_deleted(self, name: str) -> "StackSummaryTypeDef | None":
+        """Return the stack of that name that was deleted last, of the last 90 days."""
+        pages = self.cloudformation.get_paginator("list_stacks").paginate(
+            StackStatusFilter=["DELETE_COMPLETE"]
+        )
+        found = [one for page in pages for one in page["StackSummaries"]]
+        named = [one for one in found if one["StackName"] == name]
+        return max(named, key=lambda one: one["CreationTime"], default=None)
+
     def need_stack(self, name: str) -> "StackTypeDef":
         """Return what is known of a stack.
 
@@ -75,8 +97,8 @@ class Account:
         stack = self.stack(name)
         if stack is None:
             raise ToolError(
-                f"There is no stack {name} in {self.cloudformation.meta.region_name}.",
-                "Another region: AWS_DEFAULT_REGION=eu-central-1 make …",
+                f"There is no stack {name} in {self.region}.",
+                ANOTHER_REGION,
             )
         return stack
 

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from tandem_tools.deploy.aws import Account
 from tandem_tools.deploy.environments import Environment
 from tandem_tools.deploy.events import Events
+from tandem_tools.deploy.refusals import cut_short
 from tandem_tools.deploy.stacks import stuck
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import PROJECT, SAM_BIN, program
@@ -121,7 +122,11 @@ class ChangeSet:
                 raise
             raise _refused(error.response["Error"]["Message"]) from None
         change_set = cls(account, environment, made["Id"])
-        status, reason = change_set._outcome()
+        try:
+            status, reason = change_set._outcome()
+        except BaseException:
+            change_set.discard()
+            raise
         if status == "CREATE_COMPLETE":
             return change_set
         change_set.discard()
@@ -143,18 +148,27 @@ class ChangeSet:
         """
         stack = self.account.need_stack(self.environment.stack_name)
         events = Events(self.account, stack["StackId"])
-        self.account.cloudformation.execute_change_set(
-            ChangeSetName=self.arn, StackName=self.environment.stack_name
-        )
-        status = events.follow(POLL_SECONDS)
+        name = self.environment.stack_name
+        with cut_short(
+            f"CloudFormation goes on with {name}, and nobody looks. How it ends: aws "
+            f"cloudformation describe-stacks --stack-name {name}; then make deploy again, which "
+            "does what is left."
+        ):
+            self.account.cloudformation.execute_change_set(ChangeSetName=self.arn, StackName=name)
+            status = events.follow(POLL_SECONDS)
         if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             raise stuck(self.environment, status, events.failures())
 
     def discard(self) -> None:
-        """Delete the change set: nothing is changed."""
-        self.account.cloudformation.delete_change_set(
-            ChangeSetName=self.arn, StackName=self.environment.stack_name
-        )
+        """Delete the change set, and the stack that was only made for it: nothing is changed."""
+        name = self.environment.stack_name
+        self.account.cloudformation.delete_change_set(ChangeSetName=self.arn, StackName=name)
+        stack = self.account.stack(name)
+        if stack and stack["StackStatus"] == "REVIEW_IN_PROGRESS":
+            try:
+                self.account.cloudformation.delete_stack(StackName=stack["StackId"])
+            except ClientError as error:  # a job's role may not: an empty stack stays
+                print(f"{name} stays, without any resource: {error}")
 
     def _outcome(self) -> tuple[str, str]:
         """Return the status in which the change set was made or refused, and the reason."""

@@ -2,8 +2,11 @@
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,25 +15,57 @@ from tandem_tools.deploy.deploy import deploy
 from tandem_tools.deploy.destroy import destroy
 from tandem_tools.deploy.environments import NAMES, PROVING
 from tandem_tools.deploy.prove import prove
+from tandem_tools.deploy.refusals import told
 from tandem_tools.deploy.restore import restore
 from tandem_tools.deploy.stored import check, write
 from tandem_tools.errors import ToolError
+
+_INTERRUPTED = 130
+"""The exit code that shells give Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     chosen = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], None] = chosen.command
+    if region := os.environ.get("AWS_REGION"):  # which boto3 does not read, and the AWS CLI prefers
+        os.environ["AWS_DEFAULT_REGION"] = region
     try:
-        command(chosen)
+        with _interruptible():
+            command(chosen)
     except ToolError as error:
-        print(f"\n{error}", file=sys.stderr)
+        _say(error, error)
         return 1
     except (BotoCoreError, ClientError) as error:
-        advice = "Look at your credentials and region: aws sts get-caller-identity"
-        print(f"\nAWS: {error}\n  → {advice}", file=sys.stderr)
+        _say(told(error), error)
         return 1
+    except KeyboardInterrupt as error:
+        _say("Interrupted.", error)
+        return _INTERRUPTED
     return 0
+
+
+def _say(what: object, error: BaseException) -> None:
+    """Print an error, and below it what was said of how things stand."""
+    notes = (f"  → {note}" for note in getattr(error, "__notes__", ()))
+    print("", what, *notes, sep="\n", file=sys.stderr)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let a signal to end, as a job that is cancelled gets it, be as Ctrl-C within the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tandem_tools.build.sam import build, fingerprint
 from tandem_tools.deploy.alarms import require_quiet
@@ -20,9 +20,11 @@ from tandem_tools.deploy.changes import ChangeSet, upload
 from tandem_tools.deploy.environments import Environment
 from tandem_tools.deploy.parameters import pairs
 from tandem_tools.deploy.quotas import require_room
+from tandem_tools.deploy.refusals import cut_short
 from tandem_tools.deploy.stacks import kind_of_change
 from tandem_tools.deploy.versions import delete_old_versions
 from tandem_tools.errors import ToolError
+from tandem_tools.errors import ask as asked
 from tandem_tools.paths import BUILD, PROJECT
 from tandem_tools.run.deployment import pack
 from tandem_tools.template import load_template
@@ -77,11 +79,17 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
     for key, value in sorted(outputs.items()):
         print(f"{key:<20} {value}")
     url = f"{api_url(outputs)}/health"
-    require_health(url)
-    if first != values:
-        print("Protecting what holds data …", flush=True)
-        protecting = ChangeSet.create(account, environment, "UPDATE", template_url, values)
-        changed(protecting, ask=False)
+    if first == values:
+        require_health(url)
+    else:
+        with cut_short(
+            f"{environment.stack_name} is not protected from deletion yet: the next make deploy "
+            "protects it."
+        ):
+            require_health(url)
+            print("Protecting what holds data …", flush=True)
+            protecting = ChangeSet.create(account, environment, "UPDATE", template_url, values)
+            changed(protecting, ask=False)
     tidy(account, outputs)
     print(f"{url} answers: {environment.stack_name} is up, revision {values['Revision'][:10]}.")
 
@@ -91,7 +99,7 @@ def tidy(account: Account, outputs: Mapping[str, str]) -> None:
     functions = [value for name, value in outputs.items() if name.endswith("FunctionName")]
     try:
         deleted = delete_old_versions(account, functions)
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
         print(f"Old versions of functions were left: {error}")
     else:
         print(f"{deleted} old versions of functions are deleted.")
@@ -155,9 +163,14 @@ def changed(changes: ChangeSet | None, *, ask: bool) -> bool:
     if changes is None:
         print("There is nothing to change.")
         return True
-    print(f"Changes:\n{changes.table()}", flush=True)
-    if ask and input("Deploy these changes? [y/N] ").strip().lower() not in {"y", "yes"}:
-        changes.discard()
+    agreed = False
+    try:
+        print(f"Changes:\n{changes.table()}", flush=True)
+        agreed = not ask or asked("Deploy these changes? [y/N] ").lower() in {"y", "yes"}
+    finally:
+        if not agreed:
+            changes.discard()
+    if not agreed:
         return False
     changes.execute()
     return True

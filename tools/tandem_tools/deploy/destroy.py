@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from tandem_tools.deploy import changes
-from tandem_tools.deploy.aws import Account
+from tandem_tools.deploy.aws import ANOTHER_REGION, Account
 from tandem_tools.deploy.environments import Environment
 from tandem_tools.deploy.events import Events
+from tandem_tools.deploy.refusals import cut_short
 from tandem_tools.deploy.stacks import stuck
 from tandem_tools.errors import ToolError
 
@@ -45,7 +46,11 @@ def destroy(name: str, confirm: str) -> None:
             "Production is not deleted by accident.",
             f"Say which: make destroy ENV={name} CONFIRM={name_of_stack}",
         )
-    kept = delete(Account(), environment)
+    account = Account()
+    print(f"{name_of_stack}: {account.identity()}")
+    if account.stack(name_of_stack) is None:
+        raise _gone(account, environment)
+    kept = delete(account, environment)
     if not kept:
         print(f"{name_of_stack} is deleted, and nothing of it stays.")
         return
@@ -53,19 +58,49 @@ def destroy(name: str, confirm: str) -> None:
     print("\n".join(left(kept, protected=environment.production)))
 
 
+def _gone(account: Account, environment: Environment) -> ToolError:
+    """Return that there is no stack, and what was left when it was deleted, if it was."""
+    problem = f"There is no stack {environment.stack_name} in {account.region}."
+    deleted = account.last_deleted(environment.stack_name)
+    kept = _kept(Events(account, deleted["StackId"])) if deleted else {}
+    if not deleted or not kept:
+        return ToolError(problem, ANOTHER_REGION)
+    lines = left(kept, protected=environment.production)
+    return ToolError(
+        "\n".join([problem, "When it was deleted, this stayed:", *lines]),
+        "What was not removed since goes on costing.",
+    )
+
+
 def delete(account: Account, environment: Environment) -> dict[str, tuple[str, str]]:
     """Delete an environment's stack, and return what outlives it: type and id by name.
 
     Raises:
-        ToolError: it failed, or there is no such stack.
+        ToolError: it failed, or there is no such stack, or it is being changed.
     """
-    stack_id = account.need_stack(environment.stack_name)["StackId"]
-    print(f"Deleting {environment.stack_name} …", flush=True)
+    name = environment.stack_name
+    stack = account.need_stack(name)
+    stack_id, status = stack["StackId"], stack["StackStatus"]
+    if status == "REVIEW_IN_PROGRESS":  # it has no resource, and is gone at once
+        account.cloudformation.delete_stack(StackName=stack_id)
+        return {}
+    if status.endswith("_IN_PROGRESS") and status != "DELETE_IN_PROGRESS":
+        raise stuck(environment, status, {})
+    print(f"Deleting {name} …", flush=True)
     events = Events(account, stack_id)
-    account.cloudformation.delete_stack(StackName=stack_id)
-    status = events.follow(changes.POLL_SECONDS)
-    if status != "DELETE_COMPLETE":
-        raise stuck(environment, status, events.failures())
+    with cut_short(
+        f"CloudFormation goes on with deleting {name}. The same command again waits for its end, "
+        "and lists what stays."
+    ):
+        account.cloudformation.delete_stack(StackName=stack_id)
+        ended = events.follow(changes.POLL_SECONDS)
+    if ended != "DELETE_COMPLETE":
+        raise stuck(environment, ended, events.failures())
+    return _kept(events)
+
+
+def _kept(events: Events) -> dict[str, tuple[str, str]]:
+    """Return what a deletion has left alone because it holds data: type and id by name."""
     return {
         event["LogicalResourceId"]: (event["ResourceType"], event["PhysicalResourceId"])
         for event in events.kept()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef
 
+_DELETED = "DELETE_COMPLETE"
+
 
 class Events:
     """What happens to a stack after this was made."""
@@ -18,7 +20,9 @@ class Events:
     def __init__(self, account: Account, stack_id: str) -> None:
         self._account = account
         self._stack_id = stack_id
-        self._last_seen = next(self._newest_first())["EventId"]
+        newest = next(self._newest_first())
+        self._last_seen = newest["EventId"]
+        self._deleted = self._of_the_stack(newest) and newest["ResourceStatus"] == _DELETED
         self._events: list[StackEventTypeDef] = []
 
     def follow(self, poll_seconds: float) -> str:
@@ -26,7 +30,7 @@ class Events:
 
         The stack's own events say when: its description may still show the status before.
         """
-        status = ""
+        status = _DELETED if self._deleted else ""  # nothing comes after that
         while not status or status.endswith("_IN_PROGRESS"):
             time.sleep(poll_seconds)
             for event in self._new():
@@ -49,8 +53,9 @@ class Events:
         }
 
     def kept(self) -> "list[StackEventTypeDef]":
-        """Return what a deletion has left alone."""
-        return [event for event in self._events if event["ResourceStatus"] == "DELETE_SKIPPED"]
+        """Return what a deletion has left alone, also before this looked, oldest first."""
+        found = [one for one in self._newest_first() if one["ResourceStatus"] == "DELETE_SKIPPED"]
+        return found[::-1]
 
     def _new(self) -> "list[StackEventTypeDef]":
         found = takewhile(lambda event: event["EventId"] != self._last_seen, self._newest_first())

@@ -1,10 +1,10 @@
 """`make prove-on-aws`: deploy, show what never ran on AWS, delete, and report what came out."""
 
 import json
-import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +13,16 @@ from typing import Any, Literal
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tandem_tools.deploy import changes
 from tandem_tools.deploy.aws import Account
 from tandem_tools.deploy.costs import OFFLINE, PRICES, at_rest
 from tandem_tools.deploy.deploy import deploy
 from tandem_tools.deploy.destroy import delete
 from tandem_tools.deploy.environments import PROVING, Environment
+from tandem_tools.deploy.parameters import pairs
 from tandem_tools.deploy.proofs import STAGES, NotHeldError, NotHereError, Proof, Proving, Stage
 from tandem_tools.errors import ToolError
+from tandem_tools.errors import ask as asked
 from tandem_tools.paths import PROJECT
 
 REPORTS = PROJECT / ".local"
@@ -53,6 +56,8 @@ class Report:
     requests: int = 0
     tasks: int = 0
     ended_at: datetime | None = None
+    undeployed: list[str] = field(default_factory=list)
+    """Stages whose deployment failed: nothing of them was shown."""
     left: list[str] = field(default_factory=list)
     """What could not be deleted, and why."""
 
@@ -112,6 +117,8 @@ def prove(parameters: str, *, ask: bool = True) -> None:
     """
     account = Account()
     environment = Environment.read(PROVING)
+    for stage in STAGES:  # refuse what no deployment would take
+        environment.parameters(pairs(_said(stage, parameters)))
     print(f"{environment.stack_name}: {account.identity()}")
     if account.stack(environment.stack_name) is not None:
         raise ToolError(
@@ -122,33 +129,66 @@ def prove(parameters: str, *, ask: bool = True) -> None:
         f"This deploys, looks and deletes again, in up to {HOURS:g} hour: about "
         f"{dollars(REQUESTS, TASKS, HOURS):.2f} dollars."
     )
-    if ask and input("Go on? [y/N] ").strip().lower() != "y":
+    if ask and asked("Go on? [y/N] ").lower() not in {"y", "yes"}:
         raise ToolError("Nothing was made.", "Say y, or YES=1.")
     report = Report(account=account.identity(), started_at=datetime.now(UTC))
-    with _counted(report.calls), _interruptible():
-        try:
-            for stage in STAGES:
-                _stage(stage, parameters, report)
-        finally:
-            report.left = remove(account, environment)
-            report.ended_at = datetime.now(UTC)
-            path = write(report)
-    print(f"\n{report.page()}\nThe report is {path}.")
+    try:
+        with _counted(report.calls):
+            _run(account, environment, parameters, report)
+    except BaseException as error:
+        _tell(report, write(report))
+        if report.left:
+            raise _not_deleted(report) from error
+        if isinstance(error, KeyboardInterrupt):
+            # Without what was said of a deployment that was cut short: it is deleted.
+            raise KeyboardInterrupt from None
+        raise
+    path = write(report)
+    _tell(report, path)
     if failed := [one.mechanism for one in report.shown if one.outcome == "failed"]:
         raise ToolError(f"Not as it must be: {', '.join(failed)}.", f"Read {path}.")
     if report.left:
-        raise ToolError(f"Not deleted: {'; '.join(report.left)}.", "Delete it by hand.")
+        raise _not_deleted(report)
+    if report.undeployed:
+        raise ToolError(f"Not deployed: {'; '.join(report.undeployed)}.", f"Read {path}.")
+
+
+def _run(account: Account, environment: Environment, parameters: str, report: Report) -> None:
+    """Show all stages, and delete the stack whatever comes in between."""
+    try:
+        for stage in STAGES:
+            _stage(stage, parameters, report)
+    finally:
+        report.left = [f"{environment.stack_name}: its deletion was cut short"]
+        report.left = remove(account, environment)
+        report.ended_at = datetime.now(UTC)
+
+
+def _tell(report: Report, path: Path) -> None:
+    print(f"\n{report.page()}\nThe report is {path}.")
+
+
+def _not_deleted(report: Report) -> ToolError:
+    return ToolError(
+        f"Not deleted: {'; '.join(report.left)}.",
+        f"Delete it by hand; a stack that stands: make destroy ENV={PROVING}",
+    )
+
+
+def _said(stage: Stage, parameters: str) -> str:
+    """Return the parameters of a stage's deployment as one text."""
+    return " ".join([*(f"{name}={value}" for name, value in stage.parameters.items()), parameters])
 
 
 def _stage(stage: Stage, parameters: str, report: Report) -> None:
     """Deploy for a stage and show its proofs; one that fails stops no other."""
-    said = " ".join([*(f"{name}={value}" for name, value in stage.parameters.items()), parameters])
     print(f"\n{stage.what} …", flush=True)
     try:
-        deploy(PROVING, said, ask=False)
+        deploy(PROVING, _said(stage, parameters), ask=False)
     except (ToolError, ClientError, BotoCoreError) as error:
         reason = f"the deployment failed: {error}"
         report.shown += [_shown(proof, "not run", reason, 0) for proof in stage.proofs]
+        report.undeployed.append(stage.what)
         return
     stack = Proving(Account(), Environment.read(PROVING).stack_name)
     for proof in stage.proofs:
@@ -188,11 +228,12 @@ def _shown(proof: Proof, outcome: Outcome, seen: str, seconds: float) -> Shown:
 
 def remove(account: Account, environment: Environment) -> list[str]:
     """Delete the stack with its data, and return what of it could not be deleted, and why."""
-    if account.stack(environment.stack_name) is None:
-        return []
     try:
+        if account.stack(environment.stack_name) is None:
+            return []
+        _settle(account, environment)
         kept = delete(account, environment)
-    except ToolError as error:
+    except (ToolError, ClientError, BotoCoreError) as error:
         return [f"{environment.stack_name}: {error}"]
     left = []
     for name, (kind, physical_id) in kept.items():
@@ -201,6 +242,19 @@ def remove(account: Account, environment: Environment) -> list[str]:
         except (ClientError, BotoCoreError) as error:
             left.append(f"{name} ({physical_id}): {error}")
     return left
+
+
+def _settle(account: Account, environment: Environment) -> None:
+    """Wait until nothing else is done to the stack: it could not be deleted."""
+    name = environment.stack_name
+    if account.need_stack(name)["StackStatus"] == "UPDATE_IN_PROGRESS":
+        with suppress(ClientError):  # it has ended meanwhile, or cannot be
+            account.cloudformation.cancel_update_stack(StackName=name)
+    while (status := account.need_stack(name)["StackStatus"]).endswith("_IN_PROGRESS"):
+        if status in {"DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"}:
+            return
+        print(f"{name} is in {status}: waiting for its end …", flush=True)
+        time.sleep(changes.POLL_SECONDS)
 
 
 def _remove(kind: str, physical_id: str) -> None:
@@ -248,17 +302,3 @@ def _counted(calls: Counter[str]) -> Iterator[None]:
         yield
     finally:
         boto3.DEFAULT_SESSION = None
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let a signal to end be as Ctrl-C within the block: what was made is deleted."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -6,7 +6,7 @@ cut short goes on where it was.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import batched
@@ -16,7 +16,10 @@ import boto3
 
 from tandem_tools.deploy.aws import Account
 from tandem_tools.deploy.environments import Environment
+from tandem_tools.deploy.refusals import cut_short
+from tandem_tools.deploy.stacks import kind_of_change, stuck
 from tandem_tools.errors import ToolError
+from tandem_tools.errors import ask as asked
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 STOPPED = ("Api", "Worker", "Callback", "Report")
 """The functions that read or write the table, by the start of their names in the template."""
 POLL_SECONDS = 5.0
+_REMOVE = "aws dynamodb delete-table --table-name"
 _BATCH = 25
 _DRAIN_MARGIN_SECONDS = 5
 
@@ -37,24 +41,36 @@ class Stack:
     account: Account
     table: str
     functions: tuple[str, ...]
-    worker_seconds: int
-    """How long an attempt that runs when the stack is stopped may go on."""
+    longest_seconds: int
+    """How long what runs when the stack is stopped may go on: the longest of their timeouts."""
+    reserved: Mapping[str, int]
+    """What someone has reserved of the account's concurrency, by function; not what a restore has
+    taken away."""
 
     @classmethod
-    def of(cls, account: Account, stack_name: str) -> "Stack":
+    def of(cls, account: Account, environment: Environment) -> "Stack":
         """Return the parts of a stack.
 
         Raises:
-            ToolError: there is no such stack.
+            ToolError: there is no such stack, or it is not deployed.
         """
-        stack, outputs = account.need_stack(stack_name), account.outputs(stack_name)
-        values = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
-        return cls(
-            account,
-            outputs["TableName"],
-            tuple(outputs[f"{name}FunctionName"] for name in STOPPED),
-            int(values["WorkerTimeoutSeconds"]),
-        )
+        name = environment.stack_name
+        stack = account.need_stack(name)
+        if kind_of_change(account, environment, stack) != "UPDATE":
+            raise stuck(environment, stack["StackStatus"], {})
+        outputs = account.outputs(name)
+        functions = tuple(outputs[f"{one}FunctionName"] for one in STOPPED)
+        client = account.functions
+        timeouts = [
+            client.get_function_configuration(FunctionName=one)["Timeout"] for one in functions
+        ]
+        found = {one: client.get_function_concurrency(FunctionName=one) for one in functions}
+        reserved = {
+            one: concurrency
+            for one, answer in found.items()
+            if (concurrency := answer.get("ReservedConcurrentExecutions", 0))
+        }
+        return cls(account, outputs["TableName"], functions, max(timeouts), reserved)
 
 
 def restore(name: str, to: str, *, ask: bool = True) -> None:
@@ -71,16 +87,52 @@ def restore(name: str, to: str, *, ask: bool = True) -> None:
     moment = _moment(to)
     account, environment = Account(), Environment.read(name)
     print(f"{environment.stack_name}: {account.identity()}")
-    stack = Stack.of(account, environment.stack_name)
+    stack = Stack.of(account, environment)
     dynamodb = boto3.client("dynamodb")
     restored = f"{stack.table}-at-{moment:%Y%m%d-%H%M%S}"
     found = _status(dynamodb, restored)
     if found is None:
         _require_restorable(dynamodb, stack.table, moment)
     print(_plan(stack.table, restored, moment))
-    if ask and input(f"Type {environment.stack_name} to go on: ") != environment.stack_name:
+    if ask and asked(f"Type {environment.stack_name} to go on: ") != environment.stack_name:
         raise ToolError("Nothing was changed.", "Type the stack's name.")
-    if found is None:
+    again = f"make restore ENV={environment.name} TO={moment:%Y-%m-%dT%H:%M:%SZ}"
+    with cut_short(
+        f"Nothing of {environment.stack_name} was changed or stopped. {restored} may be there, or "
+        f"be made: {again} goes on with it. Not to go on: {_REMOVE} {restored}"
+    ):
+        _restore_beside(dynamodb, stack, restored, moment, exists=found is not None)
+    by_hand = "\n    ".join(commands_that_start(stack))
+    with cut_short(
+        f"The functions of {environment.stack_name} may be stopped, and no deployment starts them. "
+        f"Go on with the same moment: {again}\n  → Or let them run with the table as it is now:"
+        f"\n    {by_hand}"
+    ):
+        print(f"Stopping the functions, in {stack.longest_seconds} s at the least …", flush=True)
+        stop(stack)
+        written, deleted = make_same(dynamodb, restored, stack.table)
+        print(f"{written} items are as they were, {deleted} that came later are deleted.")
+        if different(dynamodb, restored, stack.table):
+            raise ToolError(
+                f"{stack.table} is not as {restored}: something wrote while it was copied.",
+                "Find what writes, and run this again. The functions stay stopped.",
+            )
+    with cut_short(
+        f"{stack.table} is restored. Another make restore would undo what comes from now on: start "
+        f"the functions that are still stopped by hand:\n    {by_hand}"
+    ):
+        start(stack)
+    print(
+        f"{environment.stack_name} runs again, with its table of {moment:%Y-%m-%d %H:%M:%S} UTC.\n"
+        f"The restored table stays, and costs: {_REMOVE} {restored}"
+    )
+
+
+def _restore_beside(
+    dynamodb: "DynamoDBClient", stack: Stack, restored: str, moment: datetime, *, exists: bool
+) -> None:
+    """Have the table of that moment beside the stack's, and return when it can be read."""
+    if not exists:
         print(f"Restoring {restored} …", flush=True)
         dynamodb.restore_table_to_point_in_time(
             SourceTableName=stack.table, TargetTableName=restored, RestoreDateTime=moment
@@ -89,20 +141,6 @@ def restore(name: str, to: str, *, ask: bool = True) -> None:
         if status is None:
             raise ToolError(f"{restored} is gone.", "Start again.")
         time.sleep(POLL_SECONDS)
-    print("Stopping the functions …", flush=True)
-    stop(stack)
-    written, deleted = make_same(dynamodb, restored, stack.table)
-    print(f"{written} items are as they were, {deleted} that came later are deleted.")
-    if different(dynamodb, restored, stack.table):
-        raise ToolError(
-            f"{stack.table} is not as {restored}: something wrote while it was copied.",
-            "Find what writes, and run this again. The functions stay stopped.",
-        )
-    start(stack)
-    print(
-        f"{environment.stack_name} runs again, with its table of {moment:%Y-%m-%d %H:%M:%S} UTC.\n"
-        f"The restored table stays, and costs: aws dynamodb delete-table --table-name {restored}"
-    )
 
 
 def stop(stack: Stack) -> None:
@@ -112,22 +150,55 @@ def stop(stack: Stack) -> None:
     """
     for mapping in _mappings(stack):
         if mapping["State"] not in {"Disabled", "Disabling"}:
-            stack.account.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+            _switch(stack, mapping["UUID"], enabled=False)
     while any(mapping["State"] != "Disabled" for mapping in _mappings(stack)):
         time.sleep(POLL_SECONDS)
     for function in stack.functions:
         stack.account.functions.put_function_concurrency(
             FunctionName=function, ReservedConcurrentExecutions=0
         )
-    time.sleep(stack.worker_seconds + _DRAIN_MARGIN_SECONDS)
+    time.sleep(stack.longest_seconds + _DRAIN_MARGIN_SECONDS)
 
 
 def start(stack: Stack) -> None:
-    """Let the functions of the stack run again."""
+    """Let the functions of the stack run again, with what was reserved for them before."""
     for function in stack.functions:
-        stack.account.functions.delete_function_concurrency(FunctionName=function)
+        if reserved := stack.reserved.get(function):
+            stack.account.functions.put_function_concurrency(
+                FunctionName=function, ReservedConcurrentExecutions=reserved
+            )
+        else:
+            stack.account.functions.delete_function_concurrency(FunctionName=function)
     for mapping in _mappings(stack):
-        stack.account.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+        _switch(stack, mapping["UUID"], enabled=True)
+
+
+def commands_that_start(stack: Stack) -> list[str]:
+    """Return what start() does, as commands for someone at a terminal."""
+    functions = [
+        f"aws lambda put-function-concurrency --function-name {name} "
+        f"--reserved-concurrent-executions {stack.reserved[name]}"
+        if name in stack.reserved
+        else f"aws lambda delete-function-concurrency --function-name {name}"
+        for name in stack.functions
+    ]
+    mappings = [
+        f"aws lambda update-event-source-mapping --enabled --uuid {mapping['UUID']}"
+        for mapping in _mappings(stack)
+    ]
+    return functions + mappings
+
+
+def _switch(stack: Stack, uuid: str, *, enabled: bool) -> None:
+    """Switch a mapping; one that is being switched takes no other switch until that is done."""
+    client = stack.account.functions
+    while True:
+        try:
+            client.update_event_source_mapping(UUID=uuid, Enabled=enabled)
+        except client.exceptions.ResourceInUseException:
+            time.sleep(POLL_SECONDS)
+        else:
+            return
 
 
 def _mappings(stack: Stack) -> list[dict[str, Any]]:
@@ -202,13 +273,13 @@ def _status(dynamodb: "DynamoDBClient", table: str) -> str | None:
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = datetime.min  # noqa: DTZ901 - it is refused below
-    if moment.tzinfo is None:
-        raise ToolError(
-            f"'{text}' is no moment with an offset.", "Write it so: TO=2026-11-26T12:00:00Z"
-        )
-    return moment.astimezone(UTC).replace(microsecond=0)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        pass
+    raise ToolError(
+        f"'{text}' is no moment with an offset.", "Write it so: TO=2026-11-26T12:00:00Z"
+    )
 
 
 def _require_restorable(dynamodb: "DynamoDBClient", table: str, moment: datetime) -> None:
