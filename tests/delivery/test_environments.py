@@ -1,6 +1,7 @@
 """What each environment deploys, and what make deploy and destroy refuse."""
 
 import os
+import shlex
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +81,11 @@ NO_NUMBERS = (
         ("ReportEmail=ops@", "must match"),
         ("TenantClaim=", "must match"),
         ("TenantClaim='tenant id'", "must match"),
+        ("ThreadPoolSize=\u0664", "must be a number"),
+        ("RunbookUrl=https://example.com/\u00e9", "must match"),
+        ("CorsOrigins=https://example.com:\u0668\u0660", "must match"),
+        ("JwtIssuer='https://login.example.com ' JwtAudience=a", "must match"),
+        ("ConsoleUrl=https://api.example.com/v1/", "must match"),
         ("Environment=Prod", "must match"),
         ("LogLevel", "Expected Name=value"),
         ("LogLevel='INFO", "No closing quotation"),
@@ -91,6 +97,7 @@ NO_NUMBERS = (
         ("CallbackAllowedNetworks=10.0.0.0/33", "does not appear to be"),
         ("JwtIssuer=https://login.example.com/", "JwtIssuer needs JwtAudience"),
         ("JwtIssuer=https://login.example.com/ JwtAudience=,", "JwtIssuer needs JwtAudience"),
+        ("JwtIssuer=https://login.example.com/ JwtAudience=' , '", "JwtIssuer needs JwtAudience"),
         ("SnapStart=true ApiProvisionedConcurrency=1", "exclude each other"),
         ("WorkerTimeoutSeconds=121", "VisibilityTimeoutSeconds=720 is less than 6 x"),
     ],
@@ -113,6 +120,7 @@ def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built(
         "TenantTasksPerSecond=0.5 OnlineBudgetSeconds=2.5",
         "CallbackRetrySeconds=1,10,999,39599,39600",
         "AlarmEmail=ops+tandem@example.com TenantClaim=https://example.com/tenant",
+        "ConsoleUrl=https://api.example.com:8443/tandem/v1.2",
         "SnapStart=true",
         "WorkerTimeoutSeconds=900 VisibilityTimeoutSeconds=5400",
     ],
@@ -145,14 +153,35 @@ OVERRIDES = {"AlarmEmail": "a 'b'", "JwtAudience": "x,y", "TenantClaim": "", "Pu
         """["AlarmEmail=a 'b'", "JwtAudience=x,y", "TenantClaim=", "PublicDocs=false"]""",
         r'''"AlarmEmail=\"a 'b'\" JwtAudience=x,y TenantClaim= PublicDocs=false"''',
         """{ AlarmEmail = "a 'b'", JwtAudience = "x,y", TenantClaim = "", PublicDocs = false }""",
+        """{ AlarmEmail = "a 'b'", JwtAudience = ["x", "y"], TenantClaim = [],
+            PublicDocs = false }""".replace("\n", ""),
+        r"""'''ParameterKey=AlarmEmail,ParameterValue="a 'b'"
+            ParameterKey=JwtAudience,ParameterValue=x,y TenantClaim= PublicDocs=false'''""",
+        """["ParameterKey=AlarmEmail,ParameterValue=a 'b'", "JwtAudience=x,y", "TenantClaim=",
+            "ParameterKey=PublicDocs,ParameterValue=false"]""",
     ],
-    ids=["list", "text", "table"],
+    ids=["list", "text", "table", "table with lists", "text of pairs", "list of pairs"],
 )
 def test_overrides_are_read_in_each_form_that_sam_takes(
     written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(tmp_path, monkeypatch, f"parameter_overrides = {written}")
     assert Environment.read("dev").overrides == OVERRIDES
+
+
+@pytest.mark.parametrize("written", ["[1]", '[["A=b"]]', "{ A = { b = 1 } }", "[{ A = 1 }]", "7"])
+def test_overrides_that_are_no_text_are_refused(
+    written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(tmp_path, monkeypatch, f"parameter_overrides = {written}")
+    with pytest.raises(ToolError, match=r"Expected Name=value|cannot be"):
+        Environment.read("dev")
+
+
+def test_whatever_a_text_holds_is_a_value() -> None:
+    for value in ("a b", "a\nb", "\t", '"', "'", "\\", "a=b", "a,b", "\u00e9 \u2028", "$x `y`", ""):
+        assert pairs([f"TenantClaim={value}"]) == {"TenantClaim": value}
+        assert pairs(shlex.join([f"TenantClaim={value}"])) == {"TenantClaim": value}
 
 
 def configure(folder: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:

@@ -13,33 +13,53 @@ FRACTIONS = frozenset({"OnlineBudgetSeconds", "TenantTasksPerSecond", "ThrottleR
 """Numbers that need not be whole."""
 
 
-def pairs(said: str | list[str] | dict[str, Any]) -> dict[str, str]:
+_NAMED = re.compile(r"ParameterKey=(\w+),ParameterValue=(.*)", re.ASCII | re.DOTALL)
+
+
+def pairs(said: str | list[Any] | dict[str, Any]) -> dict[str, str]:
     """Return `Name=value` pairs in each of the forms that samconfig.toml may have them in.
 
     Args:
         said: one text, parted as a shell parts it; or a list of texts, each a name and the value
-            as it is; or a table.
+            as it is; or a table. A pair may be written as CloudFormation's own tools write it:
+            `ParameterKey=Name,ParameterValue=value`.
 
     Raises:
         ToolError: it is none of these.
     """
     if isinstance(said, dict):
-        return {name: _text(value) for name, value in said.items()}
+        return {name: _text(name, value) for name, value in said.items()}
     try:
         texts = shlex.split(said) if isinstance(said, str) else said
     except ValueError as error:
         raise ToolError(f"{said!r} cannot be read: {error}.", "Close the quotes.") from None
-    for text in texts:
-        if "=" not in text:
-            raise ToolError(
-                f"Expected Name=value, got {text!r}.",
-                "Put a value with blanks in quotes: Name='a b'",
-            )
-    return dict(text.split("=", 1) for text in texts)
+    if not isinstance(texts, list):
+        texts = [texts]
+    return dict(_pair(text) for text in texts)
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _pair(text: Any) -> tuple[str, str]:
+    if isinstance(text, str):
+        if named := _NAMED.fullmatch(text):
+            return named[1], named[2]
+        name, equals, value = text.partition("=")
+        if equals:
+            return name, value
+    raise ToolError(
+        f"Expected Name=value, got {text!r}.", "Put a value with blanks in quotes: Name='a b'"
+    )
+
+
+def _text(name: str, value: object) -> str:
+    """Return a value of a table as CloudFormation takes it: a list has commas between."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str() | int() | float():
+            return str(value)
+        case list():
+            return ",".join(_text(name, one) for one in value)
+    raise ToolError(f"{name} cannot be {value!r}.", f'Write it as a text: {name} = "…"')
 
 
 def refused(name: str, declared: Mapping[str, Any] | None, value: str) -> str:
@@ -92,7 +112,7 @@ def contradictions(template: Node, values: Mapping[str, str]) -> Iterator[str]:
         if declared["Type"] == "CommaDelimitedList"
     }
     found = {
-        name: [one for one in value.split(",") if one] if name in lists else value
+        name: [one.strip() for one in value.split(",") if one.strip()] if name in lists else value
         for name, value in values.items()
     }
     for rule in template["Rules"].values():
