@@ -41,8 +41,10 @@ def test_every_environment_fits_an_account_with_the_usual_quota(name: str) -> No
         (12, "WorkerMaximumConcurrency=3 CallbackMaximumConcurrency=9", (3, 4)),
         (29, "WorkerMaximumConcurrency=20 CallbackMaximumConcurrency=5", (20, 4)),
         (30, "WorkerMaximumConcurrency=20 CallbackMaximumConcurrency=5", (20, 5)),
-        (10, "ApiProvisionedConcurrency=1", (2, 2)),
-        (10, "ApiProvisionedConcurrency=2", None),
+        (10, "ApiProvisionedConcurrency=1", None),
+        (100, "ApiProvisionedConcurrency=1", None),
+        (101, "ApiProvisionedConcurrency=1", (3, 2)),
+        (150, "ApiProvisionedConcurrency=50 WorkerMaximumConcurrency=100", (93, 2)),
         (8, "", None),
     ],
 )
@@ -54,6 +56,19 @@ def test_what_fits_leaves_room_beside_the_queues(
     if fitting is not None:
         ready = int(given["ApiProvisionedConcurrency"])
         assert sum(fitting) + ready + OTHERS <= quota
+
+
+def test_environments_are_not_kept_ready_where_lambda_would_refuse_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAMBDA_ACCOUNT_CONCURRENCY", str(NEW_ACCOUNT))
+    monkeypatch.setattr(deploying, "build", lambda _: pytest.fail("it was built"))
+    asked = "Emulated=true ApiProvisionedConcurrency=1"
+    with emulated_account(tmp_path, monkeypatch):
+        assert main(["deploy", "dev", "--parameters", asked]) == 1
+    said = capsys.readouterr().err
+    assert "it would refuse ApiProvisionedConcurrency=1" in said
+    assert "ApiProvisionedConcurrency=0" in said
 
 
 def test_an_account_without_room_is_told_before_anything_is_built(

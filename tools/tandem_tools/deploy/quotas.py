@@ -11,6 +11,10 @@ OTHERS = 5
 LEAST = 2
 """The lowest maximum that a queue can have."""
 
+LEFT_BY_READY = 100
+"""What Lambda leaves to functions that keep nothing ready: with less, none may be kept.
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
+
 MORE = (
     "aws service-quotas request-service-quota-increase --service-code lambda "
     "--quota-code L-B99A9384 --desired-value 1000"
@@ -29,6 +33,13 @@ def require_room(account: Account, values: Mapping[str, str]) -> None:
     """
     limits = account.functions.get_account_settings()["AccountLimit"]
     quota = limits["UnreservedConcurrentExecutions"]
+    if (ready := _kept_ready(values)) and quota - ready < LEFT_BY_READY:
+        raise ToolError(
+            f"Lambda runs {quota} executions at once for this account, and keeps environments "
+            f"ready where {LEFT_BY_READY} are left: it would refuse "
+            f"ApiProvisionedConcurrency={ready}.",
+            f"Take ApiProvisionedConcurrency=0. Or ask AWS for more: {MORE}",
+        )
     fitting = fit(quota, values)
     if fitting == _queues(values):
         return
@@ -39,7 +50,7 @@ def require_room(account: Account, values: Mapping[str, str]) -> None:
         advice = f'Take what fits: PARAMETERS="{settings}". Or ask AWS for more: {MORE}'
     raise ToolError(
         f"Lambda runs {quota} executions at once for this account. The queues could take "
-        f"{worker + callbacks} of them, {_kept_ready(values)} are kept ready, and requests, the "
+        f"{worker + callbacks} of them, {ready} are kept ready, and requests, the "
         f"report and the canary need {OTHERS} beside them.",
         advice,
     )
@@ -56,8 +67,9 @@ def fit(quota: int, values: Mapping[str, str]) -> tuple[int, int] | None:
         Those of the worker's and of the callbacks' queue; none when even the lowest do not fit.
     """
     worker, callbacks = _queues(values)
-    room = quota - OTHERS - _kept_ready(values)
-    if room < 2 * LEAST:
+    ready = _kept_ready(values)
+    room = quota - OTHERS - ready
+    if room < 2 * LEAST or (ready and quota - ready < LEFT_BY_READY):
         return None
     worker = min(worker, room - LEAST)
     return worker, min(callbacks, room - worker)
