@@ -554,3 +554,10 @@ def test_who_runs_processors_knows_what_they_have(function: str) -> None:
         assert getattr(Settings(), variable.lower()) == PARAMETERS[parameter]["Default"]
         if variable.startswith("WORKER") or function == "ApiFunction":
             assert variables[variable] == used
+
+
+def test_metrics_of_routes_are_paid_for_by_who_asks_for_them() -> None:
+    assert PARAMETERS["DetailedMetrics"]["Default"] == "false"
+    settings = properties("HttpApiStage")["DefaultRouteSettings"]
+    assert settings["DetailedMetricsEnabled"] == {"Ref": "DetailedMetrics"}
+    assert [one for one in DEPLOYED if "DetailedMetrics" in overrides(one)] == []
