@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tandem_tools.deploy.aws import Account
+from tandem_tools.deploy.destroy import delete
 from tandem_tools.deploy.environments import Environment
 from tandem_tools.deploy.stacks import UPDATED_FROM, kind_of_change
 from tandem_tools.errors import ToolError
@@ -61,6 +62,33 @@ def test_a_stack_that_takes_no_deployment_says_why_and_what_to_do(status: str) -
     assert f"({status})" in refused.value.problem
     assert "TaskTable: it has deletion protection" in refused.value.problem
     assert way_out in refused.value.advice
+
+
+class AccountOfOne(AccountOfFailures):
+    """An account with one stack, which it deletes no part of."""
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+
+    def stack(self, name: str) -> Any:
+        """Return the stack."""
+        return {"StackName": name, "StackId": "arn:stack", "StackStatus": self.status}
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+    ],
+)
+def test_a_stack_that_is_being_updated_is_not_deleted_and_says_so(status: str) -> None:
+    # CloudFormation would say that it cannot be deleted while in this status.
+    with pytest.raises(ToolError, match=rf"Something else is being done.*\({status}\)") as refused:
+        delete(AccountOfOne(status), Environment.read("dev"))
+    assert "Wait until it has ended" in refused.value.advice
 
 
 def test_production_is_freed_by_its_name() -> None:

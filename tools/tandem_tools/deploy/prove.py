@@ -191,12 +191,14 @@ def _stage(stage: Stage, parameters: str, report: Report) -> None:
         report.undeployed.append(stage.what)
         return
     stack = Proving(Account(), Environment.read(PROVING).stack_name)
-    for proof in stage.proofs:
-        shown = show(proof, stack)
-        print(f"{shown.mechanism}: {shown.outcome}: {shown.seen}", flush=True)
-        report.shown.append(shown)
-    report.requests += stack.requests
-    report.tasks += stack.tasks
+    try:
+        for proof in stage.proofs:
+            shown = show(proof, stack)
+            print(f"{shown.mechanism}: {shown.outcome}: {shown.seen}", flush=True)
+            report.shown.append(shown)
+    finally:
+        report.requests += stack.requests
+        report.tasks += stack.tasks
 
 
 def show(proof: Proof, stack: Proving) -> Shown:
