@@ -18,8 +18,6 @@ with without("botocore"):
     from aws_lambda_powertools import Logger
     from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 
-"""The logger of a processor's module, `logging.getLogger(__name__)`, is below this one."""
-
 
 class _Output:
     """A stream that cannot be closed: a processor that closes `sys.stdout` silences no other."""
@@ -40,6 +38,28 @@ class _Output:
     def flush(self) -> None:
         if not self._stream.closed:
             self._stream.flush()
+
+
+class _OursOrTrouble(logging.Filter):
+    """Takes what libraries say below a warning, whoever has set their levels.
+
+    A processor, or a library at its import, may set any logger's, the root's too: the AWS SDK would
+    then show what other tasks of this process work on.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ours = {logger.name}
+
+    def hear(self, package: str) -> None:
+        """Let pass what the loggers of a package say."""
+        self._ours.add(package)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the record if it is of our own, or of something wrong."""
+        if record.levelno >= logging.WARNING or record.name == logger.name:
+            return True
+        return any(record.name == one or record.name.startswith(f"{one}.") for one in self._ours)
 
 
 class _WithoutText(logging.Filter):
@@ -69,6 +89,8 @@ class _Logger(Logger):
 
 logger = _Logger(stream=cast("TextIO", _Output(sys.stdout)), use_rfc3339=True, utc=True)
 """Writes JSON lines; its level and the service's name are read from POWERTOOLS_* variables."""
+
+_ours_or_trouble = _OursOrTrouble()
 
 
 def log_without_text() -> None:
@@ -129,6 +151,7 @@ def _take_over() -> None:
     """
     level = _level()
     handler = logger.registered_handler
+    handler.addFilter(_ours_or_trouble)
     handler.addFilter(_WithoutText())
     own = logging.getLogger(logger.name)
     own.propagate = False
@@ -141,6 +164,7 @@ def _take_over() -> None:
 def hear(packages: Iterable[str]) -> None:
     """Log what these packages say at this function's level: they are the application's own."""
     for package in packages:
+        _ours_or_trouble.hear(package)
         logging.getLogger(package).setLevel(_level())
 
 

@@ -14,7 +14,7 @@ import pytest
 from tandem_tools.template import load_template
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40}
-LIBRARIES = ("botocore.endpoint", "boto3", "urllib3", "any.other")
+LIBRARIES = ("botocore.endpoint", "boto3", "urllib3", "mangum", "processorsx", "any.other")
 PROGRAM = f"""
 import logging, sys
 logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
@@ -22,6 +22,8 @@ logging.getLogger().setLevel(sys.argv[1])
 from tandem.telemetry import hear, logger
 hear(["processors"])
 from aws_lambda_powertools.metrics import EphemeralMetrics
+for name in sys.argv[2:]:
+    logging.getLogger(name).setLevel("DEBUG")
 for level in (10, 20, 30, 40):
     logging.getLogger(logger.name).log(level, f"ours {{level}}")
     for name in ("processors.orders", *{LIBRARIES}):
@@ -74,8 +76,13 @@ def platform_level(level: str) -> str:
 
 
 @cache
-def written(level: str) -> list[dict[str, Any]]:
-    """Return what a process writes that says something at each level, by each kind of logger."""
+def written(level: str, *chatty: str) -> list[dict[str, Any]]:
+    """Return what a process writes that says something at each level, by each kind of logger.
+
+    Args:
+        level: the functions' own.
+        chatty: loggers whose own level somebody has set to DEBUG; the empty name is the root's.
+    """
     platform = platform_level(level)
     environment = {
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path.endswith("functions")),
@@ -85,7 +92,7 @@ def written(level: str) -> list[dict[str, Any]]:
         "TZ": "Asia/Kathmandu",
     }
     done = subprocess.run(  # noqa: S603 - our own interpreter and program
-        [sys.executable, "-W", "error", "-c", PROGRAM, platform],
+        [sys.executable, "-W", "error", "-c", PROGRAM, platform, *chatty],
         env=environment,
         capture_output=True,
         text=True,
@@ -108,12 +115,17 @@ def passed(line: dict[str, Any], platform: str) -> bool:
     return number(line.get("level", "INFO")) >= LEVELS[platform]
 
 
+@pytest.mark.parametrize("chatty", [(), ("",), LIBRARIES], ids=["none", "root", "libraries"])
 @pytest.mark.parametrize("level", LEVELS)
-def test_our_lines_are_written_from_the_level_on_and_libraries_from_warning_on(level: str) -> None:
-    lines = written(level)
+def test_our_lines_are_written_from_the_level_on_and_libraries_from_warning_on(
+    level: str, chatty: tuple[str, ...]
+) -> None:
+    lines = written(level, *chatty)
     kept = {str(line["message"]) for line in lines if "message" in line}
     first = dict.fromkeys(("ours", "processors.orders"), LEVELS[level])
-    first |= dict.fromkeys(LIBRARIES, max(LEVELS[level], LEVELS["WARN"]))
+    first |= dict.fromkeys(
+        LIBRARIES, LEVELS["WARN"] if chatty else max(LEVELS[level], LEVELS["WARN"])
+    )
     assert kept == {
         f"{name} {number}"
         for name, least in first.items()
