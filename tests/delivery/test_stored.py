@@ -69,6 +69,25 @@ def name_table(template: Node) -> None:
     table(template)["TableName"] = "tasks"
 
 
+def add_local_index(template: Node) -> None:
+    key = [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "created", "KeyType": "RANGE"},
+    ]
+    projection = {"ProjectionType": "KEYS_ONLY"}
+    table(template)["LocalSecondaryIndexes"] = [
+        {"IndexName": "by_creation", "KeySchema": key, "Projection": projection}
+    ]
+
+
+def make_bucket_where_asked(template: Node) -> None:
+    template["Resources"]["TaskBucket"]["Condition"] = "OnAws"
+
+
+def make_pool_always(template: Node) -> None:
+    del template["Resources"]["UserPool"]["Condition"]
+
+
 def rename_bucket(template: Node) -> None:
     template["Resources"]["Objects"] = template["Resources"].pop("TaskBucket")
 
@@ -112,6 +131,9 @@ def found_after(change: Change, monkeypatch: pytest.MonkeyPatch) -> list[stored.
         (order_differently, 3, ["by_due of TaskTable has another key"]),
         (key_by_number, None, ['KeySchema of TaskTable was ["HASH pk S"]']),
         (name_table, None, ["TableName of TaskTable was absent"]),
+        (add_local_index, None, ["LocalSecondaryIndexes of TaskTable was absent"]),
+        (make_bucket_where_asked, None, ["Condition of TaskBucket was absent"]),
+        (make_pool_always, None, ['Condition of UserPool was "MakesUserPool" and is absent']),
         (rename_bucket, None, ["TaskBucket is gone or has another name"]),
         (make_queue_fifo, None, ["FifoQueue of TaskQueue was absent"]),
         (make_client_public, None, ["GenerateSecret of MachineClient was true"]),

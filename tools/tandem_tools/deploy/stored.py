@@ -139,24 +139,33 @@ def _indexes(table: str, before: Node, after: Node) -> Iterator[Finding]:
 def _resource(resource: Node) -> Node:
     kind, properties = resource["Type"], resource.get("Properties", {})
     fixed = {name: properties[name] for name in _fixed(kind) if name in properties}
+    if "Condition" in resource:
+        # Another one would delete it from stacks in which that does not hold.
+        fixed["Condition"] = resource["Condition"]
     if kind != "AWS::DynamoDB::Table":
         return {"type": kind, "fixed": fixed}
     types = {
         one["AttributeName"]: one["AttributeType"] for one in properties["AttributeDefinitions"]
     }
+    if local := properties.get("LocalSecondaryIndexes"):  # they are made with their table alone
+        fixed["LocalSecondaryIndexes"] = _described(local, types)
     return {
         "type": kind,
         "fixed": fixed | {"KeySchema": _key(properties["KeySchema"], types)},
-        "indexes": {
-            one["IndexName"]: {
-                "key": _key(one["KeySchema"], types),
-                "projection": [
-                    one["Projection"]["ProjectionType"],
-                    *sorted(one["Projection"].get("NonKeyAttributes", [])),
-                ],
-            }
-            for one in properties.get("GlobalSecondaryIndexes", [])
-        },
+        "indexes": _described(properties.get("GlobalSecondaryIndexes", []), types),
+    }
+
+
+def _described(indexes: list[Node], types: Node) -> Node:
+    return {
+        one["IndexName"]: {
+            "key": _key(one["KeySchema"], types),
+            "projection": [
+                one["Projection"]["ProjectionType"],
+                *sorted(one["Projection"].get("NonKeyAttributes", [])),
+            ],
+        }
+        for one in indexes
     }
 
 
