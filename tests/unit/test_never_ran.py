@@ -9,18 +9,19 @@ from tandem_tools.paths import PROJECT
 PAGE = PROJECT / "docs" / "never-ran-on-aws.md"
 MARK = re.compile(r"Never ran on AWS: \[?(.+?)(?:\]\(.*| -->)?$", re.MULTILINE)
 ROW = re.compile(r"^\| ([^|]+) \| .+ \| .+ \|$", re.MULTILINE)
-MARKED = ("functions", "template.yaml", "docs", "README.md")
+UNMARKED = (":!tests", ":!CHANGELOG.md")
+KINDS = {".md", ".py", ".toml", ".yaml", ".yml", ""}
 
 
 def marked() -> set[str]:
     """Return what the project's files mark."""
-    command = ["git", "-C", str(PROJECT), "ls-files", *MARKED]
+    command = ["git", "-C", str(PROJECT), "ls-files", *UNMARKED]
     listed = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     files = [PROJECT / name for name in listed.stdout.splitlines()]
     texts = (
         file.read_text()
         for file in files
-        if file != PAGE and file.suffix in {".md", ".py", ".yaml"} and file.exists()
+        if file != PAGE and file.suffix in KINDS and file.exists()
     )
     return {mark for text in texts for mark in MARK.findall(text)}
 
