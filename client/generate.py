@@ -13,9 +13,7 @@ CLIENT = Path(__file__).resolve().parent
 DOCUMENT = CLIENT.parent / "docs" / "openapi.json"
 MODELS = CLIENT / "tandem_client" / "models.py"
 
-_HEADER = (
-    '"""The models of the API. Generated from docs/openapi.json: run `make client`."""'
-)
+_HEADER = '"""The models of the API. Generated from docs/openapi.json: run `make client`."""'
 _REFERENCE = "#/components/schemas/"
 
 

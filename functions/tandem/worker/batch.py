@@ -78,6 +78,8 @@ class Batch:
         self._asked: set[Future[None]] = set()
         self._acknowledging: Future[None] | None = None
         self._wiring = wiring
+        # Made before the threads: each that finds no part in the wiring would make one of its own.
+        self._deliveries = wiring.deliveries
         self._until = until
         self._acknowledged_at = wiring.clock.now()
         # Reckoned once: each message asks.
@@ -194,7 +196,7 @@ class Batch:
         now = self._wiring.clock.now()
         if now > self._last_start:
             raise Redeliver(_AT_ONCE)
-        self._wiring.deliveries.handle(
+        self._deliveries.handle(
             message.delivery,
             until=self._until,
             fresh=now < self._fresh_until,
@@ -213,7 +215,7 @@ class Batch:
             if overdue is None:
                 self._handle(message)
             else:
-                self._wiring.deliveries.time_out(overdue)
+                self._deliveries.time_out(overdue)
         except EndedElsewhere:
             return
         except MustRunAlone as marked:
@@ -239,7 +241,7 @@ class Batch:
         else:
             # First of all: a queue that hangs below would leave it out of the answer: deleted.
             self._again[message] = message.delivery
-            if self._wiring.deliveries.redeliver(message.delivery, again):
+            if self._deliveries.redeliver(message.delivery, again):
                 del self._again[message]
                 self._done.append(message.delivery.receipt_handle)
         self._open.discard(message)

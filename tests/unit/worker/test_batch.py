@@ -12,6 +12,7 @@ import pytest
 from tandem.clock import SystemClock
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
+from tandem.processing.surroundings import Surroundings
 from tandem.settings import Settings
 from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryQueue, MemoryWiring
@@ -308,3 +309,22 @@ def wait_until(true: Callable[[], bool]) -> None:
     deadline = monotonic() + 10
     while not true() and monotonic() < deadline:
         sleep(0.01)
+
+
+def test_the_threads_of_a_first_batch_share_the_parts_of_the_wiring(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Surroundings] = []
+    build = Surroundings.__init__
+
+    def slowly(self: Surroundings, *loggers: str) -> None:
+        sleep(0.05)
+        build(self, *loggers)
+        made.append(self)
+
+    monkeypatch.setattr(Surroundings, "__init__", slowly)
+    wiring = make(by_value)
+    for _ in range(5):
+        submit(wiring)
+    assert run(wiring) == []
+    assert len(made) == 1
