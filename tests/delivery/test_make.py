@@ -13,6 +13,7 @@ VALUES = (
     """TenantClaim="it's \\"quoted\\"" """,
     "TenantClaim=`id`;id",
     "AlarmEmail=",
+    "AlarmEmail='a\nb' TenantClaim=\u00e9\\=,",
     "",
 )
 
@@ -34,6 +35,10 @@ def test_parameters_come_as_they_were_given(tmp_path: Path, value: str, place: s
         capture_output=True,
     )
     assert (tmp_path / "seen").read_text() == value
+
+
+def test_a_dollar_of_the_environment_stays_one(tmp_path: Path) -> None:
+    test_parameters_come_as_they_were_given(tmp_path, "TenantClaim='$HOME $x'", "environment")
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy", "restore", "prove-on-aws"])

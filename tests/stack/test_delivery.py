@@ -72,7 +72,8 @@ def made(command: str, parameters: str = "") -> str:
 def test_an_environment_is_deployed_twice_answers_and_is_deleted_but_for_its_data(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    strange = {"AlarmEmail": "ops@example.com", "JwtAudience": "a,b \"c\" 'or' not\\ d"}
+    odd = "a,b \"c\" 'or' not\\ \n\t=;$HOME `id` \u00e9\u2028 d"
+    strange = {"AlarmEmail": "ops@example.com", "JwtAudience": odd}
     said = made("make deploy", parameters(**strange))
     assert "/health answers: tandem-dev is up" in said
     first = deployed("tandem-dev")
