@@ -20,7 +20,8 @@ class Part:
     """Something that a process has once."""
 
     read: Callable[[], Any]
-    put_back: Callable[[Any], object]
+    put_back: Callable[[Any], Any]
+    """Returns what is there now in the place of what was before, where that cannot be had back."""
     scoped: bool = False
     """Whether a block of code usually changes it for as long as it runs, in any thread: it is put
     back when nothing else runs."""
@@ -30,9 +31,11 @@ def _streams() -> tuple[TextIO, TextIO]:
     return sys.stdout, sys.stderr
 
 
-def _put_back_streams(before: tuple[TextIO, TextIO]) -> None:
-    sys.stdout, sys.stderr = before
-    _open_streams(None)
+def _put_back_streams(before: tuple[TextIO, TextIO]) -> tuple[TextIO, TextIO]:
+    out, err = before
+    streams = (_reopened(1) if _is_closed(out) else out, _reopened(2) if _is_closed(err) else err)
+    sys.stdout, sys.stderr = streams
+    return streams
 
 
 def _closed() -> tuple[bool, bool]:

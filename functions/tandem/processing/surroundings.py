@@ -69,8 +69,10 @@ class Surroundings:
         if part.scoped and self._others_run():
             return
         if _reads(part) != self._before[index]:
-            part.put_back(self._before[index])
-            self._before[index] = part.read()
+            # Not what is read now: a neighbour may be changing it again already.
+            instead = part.put_back(self._before[index])
+            if instead is not None:
+                self._before[index] = instead
 
     def _others_run(self) -> bool:
         return any(not attempt.overdue for attempt in tuple(self._running))

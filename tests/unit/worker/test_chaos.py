@@ -107,7 +107,9 @@ def test_what_a_processor_does_to_its_process_harms_no_later_task(
     assert os.environ is environ
     (after,) = run_beside_mates(wiring, "looks")
     assert output_of(wiring, after) == output_of(wiring, before)
-    lines = [json.loads(text) for text in log.getvalue().replace("\0", "").splitlines()]
+    texts = log.getvalue().replace("\0", "").splitlines()
+    # A mate that ends while the handler has another formatter writes a line that is no JSON.
+    lines = [json.loads(text) for text in texts if how != "formatter" or text.startswith("{")]
     ended = [line["task_id"] for line in lines if line["message"] == "attempt ended"]
     assert {task.task_id, after.task_id} <= set(ended)
 
