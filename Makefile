@@ -69,11 +69,12 @@ test-unit: setup ## Run the tests over doubles that take little time
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal tests/unit \
 		--ignore tests/unit/processors/tables --ignore tests/unit/test_state_machine.py
 
-check: setup .venv-checkov/.passed ## Check style, types, the template, security mistakes, vulnerabilities, the package's size
+check: setup .venv-checkov/.passed ## Check style, types, prose, the template, security mistakes, vulnerabilities, the package's size
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict functions tools client
 	$(TOOLS) budget
+	$(TOOLS) prose
 	$(BIN)/cfn-lint
 	$(TOOLS) deployments
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

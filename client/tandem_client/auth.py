@@ -60,13 +60,13 @@ class ClientCredentials(httpx2.Auth):
         token: AccessToken | None = None,
         keep: Callable[[AccessToken], None] | None = None,
     ) -> None:
-        """Prepare; nothing is fetched yet.
+        """Prepare. Nothing is fetched yet.
 
         Args:
             token_url: the OAuth2 server's token endpoint.
             client_id: the client's name there.
             client_secret: its secret.
-            scope: what to ask for, with blanks between; the server's default when None.
+            scope: what to ask for, with blanks between. The server's default when None.
             token: one that was kept before.
             keep: is given every new token.
         """

@@ -35,7 +35,7 @@ _PAUSE_SECONDS = 1.0
 class Tandem(Operations):
     """A Tandem API, for one caller.
 
-    What is safe to repeat is tried again when the network or the API has a bad moment; every POST
+    What is safe to repeat is tried again when the network or the API has a bad moment. Every POST
     that makes something carries an idempotency key, so that it is made once.
 
     Example:
@@ -49,12 +49,12 @@ class Tandem(Operations):
     def __init__(
         self, url: str, auth: httpx2.Auth, *, timeout_seconds: float = 35, attempts: int = 4
     ) -> None:
-        """Prepare; nothing is sent yet.
+        """Prepare. Nothing is sent yet.
 
         Args:
             url: where the API is.
             auth: where its tokens come from: `ClientCredentials` or `StaticToken`.
-            timeout_seconds: how long an answer may take; the API itself takes 30 s at most.
+            timeout_seconds: how long an answer may take. The API itself takes 30 s at most.
             attempts: how often a request that is safe to repeat is tried.
         """
         self._connection = Connection(url, auth, timeout_seconds=timeout_seconds, attempts=attempts)
@@ -88,12 +88,12 @@ class Tandem(Operations):
         callback_url: str | None = None,
         fresh: bool = False,
     ) -> Accepted | ProcessedOnline:
-        """Queue a task and return its id; with `wait`, its output when it ends in that time.
+        """Queue a task and return its id. With `wait`, its output when it ends in that time.
 
         Args:
             processor: the name of what does the work.
             data: its input.
-            wait: how many seconds to wait for its end; the API grants up to 20.
+            wait: how many seconds to wait for its end. The API grants up to 20.
             idempotency_key: the same key with the same input gives the same task, for 24 hours.
             run_after: not before this time, up to 5 days ahead.
             callback_url: where a signed POST says that the task has ended.
@@ -134,7 +134,7 @@ class Tandem(Operations):
     ) -> Iterator[TaskDetail]:
         """Yield a task as it is, and each time that it has changed, until it is final.
 
-        Its end is seen at once; what else changes, such as its progress, `every` so many seconds.
+        Its end is seen at once. What else changes, such as its progress, `every` so many seconds.
 
         Raises:
             TimeoutError: it was not final in time.

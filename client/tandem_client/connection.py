@@ -1,4 +1,4 @@
-"""Requests with their retries; every answer that is an error is raised."""
+"""Requests with their retries. Every answer that is an error is raised."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -103,7 +103,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> httpx2.Response:
-        """Return the answer to a request; 303 and 304 are answers too.
+        """Return the answer to a request. 303 and 304 are answers too.
 
         Raises:
             TandemError: it is refused, or nothing answers.
@@ -119,7 +119,7 @@ class Connection:
         return self.retrying(once) if repeatable else _reached(once)
 
     def upload(self, send: Callable[[httpx2.Client], httpx2.Response]) -> None:
-        """Send a file to the store; `send` is called again when it has to be."""
+        """Send a file to the store. `send` is called again when it has to be."""
 
         def once() -> None:
             response = send(self._store)
@@ -164,7 +164,7 @@ def parsed(response: httpx2.Response, answer: type[Answer]) -> Answer:
     """Return an answer as its model.
 
     Raises:
-        TandemError: it is something else; the URL may be another service's.
+        TandemError: it is something else. The URL may be another service's.
     """
     try:
         return answer.model_validate_json(response.content)

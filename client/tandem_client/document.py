@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Document(BaseModel):
-    """A document of the API; what a newer API adds to it is kept."""
+    """A document of the API. What a newer API adds to it is kept."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 

@@ -17,7 +17,7 @@ class TandemError(Exception):
 
     Attributes:
         type: the stable name of the kind of problem, such as `urn:tandem:problem:not-found`.
-        status: the HTTP status; None when nothing answered.
+        status: the HTTP status. None when nothing answered.
         detail: what went wrong, for people.
         errors: the invalid parts of the request.
         request_id: what to quote when you report it.
@@ -77,7 +77,7 @@ def unreachable(error: httpx2.RequestError) -> TandemError:
 
 
 def refused(response: httpx2.Response) -> TandemError:
-    """Return the error that an answer of the API describes; its body has been read."""
+    """Return the error that an answer of the API describes. Its body has been read."""
     request_id = response.headers.get("x-request-id") or response.headers.get("apigw-requestid")
     try:
         problem = ProblemDocument.model_validate_json(response.content)
@@ -102,7 +102,7 @@ def refused(response: httpx2.Response) -> TandemError:
 
 
 def refused_by_store(response: httpx2.Response) -> TandemError:
-    """Return the error that an answer of the file store describes; its body has been read."""
+    """Return the error that an answer of the file store describes. Its body has been read."""
     said = _STORES_MESSAGE.search(response.text)
     return TandemError(
         "urn:tandem:client:store",
@@ -141,6 +141,6 @@ def _phrase(response: httpx2.Response) -> str:
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
-    """Return the header's seconds; its other form, a date, is not used by the API."""
+    """Return the header's seconds. Its other form, a date, is not used by the API."""
     text = response.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else None

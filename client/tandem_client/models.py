@@ -97,7 +97,7 @@ class HealthView(Document):
 
 
 class HistogramView(Document):
-    """How many durations were at most so long; not cumulative."""
+    """How many durations were at most so long. Not cumulative."""
 
     count: int
     sum_seconds: float
@@ -120,7 +120,7 @@ class InvalidPart(Document):
 
 class LevelsView(Document):
     """
-    What was in flight when the window was closed; queue numbers are approximate.
+    What was in flight when the window was closed. Queue numbers are approximate.
 
     Null stands for what could not be read just then.
     """
@@ -219,7 +219,7 @@ class Redrive(StrEnum):
 
 
 class RedriveRequest(Document):
-    """Which letters to redrive; with nothing named, the oldest ones."""
+    """Which letters to redrive. With nothing named, the oldest ones."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -406,7 +406,7 @@ class UploadsTaken(Document):
     """
     How many bytes of uploads one task may read on this deployment, all of them together.
 
-    Null where the processor does not say; 0 where it takes none.
+    Null where the processor does not say. 0 where it takes none.
     """
 
     online: Annotated[
@@ -427,7 +427,7 @@ class Accepted(Document):
 
 
 class AttemptView(Document):
-    """One attempt as it went; without an end it runs, or died without a word."""
+    """One attempt as it went. Without an end it runs, or died without a word."""
 
     number: int
     started_at: AwareDatetime
@@ -456,7 +456,7 @@ class CallbackView(Document):
 
 
 class DurationsView(Document):
-    """How long a processor's tasks waited and ran; null where none did."""
+    """How long a processor's tasks waited and ran. Null where none did."""
 
     processor: str
     queue_wait_seconds: PercentilesView | None

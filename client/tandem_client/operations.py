@@ -38,7 +38,7 @@ class Operations(OperatorOperations):
         self._api = connection
 
     def get_health(self) -> HealthView:
-        """Return that the API is alive; needs no token."""
+        """Return that the API is alive. Needs no token."""
         return self._api.get("/health", HealthView)
 
     def get_deep_health(self) -> DeepHealthView:
@@ -56,7 +56,7 @@ class Operations(OperatorOperations):
     def process_online(
         self, submission: Submission, *, idempotency_key: str | None = None, fresh: bool = False
     ) -> ProcessedOnline | Accepted:
-        """Run a processor now; it goes on offline when that takes too long."""
+        """Run a processor now. It goes on offline when that takes too long."""
         response = self._api.create(
             "/process-online",
             json=submission.document(),
@@ -73,7 +73,7 @@ class Operations(OperatorOperations):
         idempotency_key: str | None = None,
         fresh: bool = False,
     ) -> ProcessedOnline | Accepted:
-        """Queue a task; return its output when it ends within `wait_seconds`."""
+        """Queue a task. Return its output when it ends within `wait_seconds`."""
         response = self._api.create(
             "/process-offline",
             json=submission.document(),
@@ -89,7 +89,7 @@ class Operations(OperatorOperations):
         idempotency_key: str | None = None,
         fresh: bool = False,
     ) -> BatchAnswer:
-        """Queue many tasks in one call; each item says what became of it."""
+        """Queue many tasks in one call. Each item says what became of it."""
         response = self._api.create(
             "/process-offline/batch",
             json={"tasks": [one.document() for one in submissions]},
@@ -121,7 +121,7 @@ class Operations(OperatorOperations):
         return self._api.get(task_path(task_id), TaskDetail)
 
     def cancel_task(self, task_id: str) -> TaskDetail:
-        """Cancel a queued task; ask a running one to stop."""
+        """Cancel a queued task. Ask a running one to stop."""
         return self._api.post(task_path(task_id, "/cancel"), TaskDetail)
 
     def delete_task(self, task_id: str) -> None:
@@ -152,7 +152,7 @@ class Operations(OperatorOperations):
         return self._api.get(upload_path(upload_id), UploadView)
 
     def delete_upload(self, upload_id: str) -> None:
-        """Delete a file that was uploaded; a task that still needs it will fail."""
+        """Delete a file that was uploaded. A task that still needs it will fail."""
         self._api.delete(upload_path(upload_id))
 
     def _outcome(self, response: httpx2.Response) -> ProcessedOnline | Accepted:

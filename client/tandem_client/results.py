@@ -32,7 +32,7 @@ class StoredResult:
 
     Attributes:
         content_type: what it is, without parameters.
-        filename: what a file result is called; None for an output.
+        filename: what a file result is called. None for an output.
     """
 
     def __init__(self, response: httpx2.Response, stack: ExitStack) -> None:

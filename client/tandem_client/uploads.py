@@ -18,7 +18,7 @@ _ANY = "application/octet-stream"
 
 
 def described(path: Path, content_type: str | None, processor: str | None) -> UploadRequest:
-    """Return what the API wants to know of a file; its type is guessed from its name."""
+    """Return what the API wants to know of a file. Its type is guessed from its name."""
     guessed = _TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
     size = path.stat().st_size
     # Whatever the API does not accept, it says so itself.

@@ -14,7 +14,7 @@ from tandem.processing import TaskContext, WholeNumber, processor
 from tandem.processing.numbers import NUMBERS_ONLY
 
 CHUNK_BYTES = 1 << 20
-"""What one thread holds at a time; hashlib lets other threads run while it works on this much."""
+"""What one thread holds at a time. `hashlib` lets other threads run while it works on this much."""
 
 MAX_TOTAL_MB = 4096
 

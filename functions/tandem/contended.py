@@ -6,4 +6,4 @@ start.
 
 
 class Contended(Exception):
-    """Others wrote the same thing again and again at this moment; nothing was written."""
+    """Others wrote the same thing again and again at this moment. Nothing was written."""

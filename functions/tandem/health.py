@@ -18,7 +18,7 @@ _NO_BLOB = "tasks/health"
 
 
 class Health:
-    """Reads each part, all at once; changes nothing."""
+    """Reads each part, all at once. Changes nothing."""
 
     def __init__(
         self,

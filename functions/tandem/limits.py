@@ -15,11 +15,11 @@ DETAIL_CHARACTERS = 500
 """What a problem says of one part, which may quote it."""
 
 INLINE_BYTES = 256 * 1024
-"""An input or output that is kept with the task; a larger one goes to the blob store.
+"""An input or output that is kept with the task. A larger one goes to the blob store.
 DynamoDB's item limit is 400 KB, input and output together: see `Payloads`."""
 
 ANSWER_BYTES = 4 * 1024 * 1024
-"""What is answered in one response. A larger output is a redirect to its download; larger metrics
+"""What is answered in one response. A larger output is a redirect to its download. Larger metrics
 are compressed. Lambda takes 6 MB, as text in JSON or in base64."""
 
 ANSWER_SERIES = 4000
@@ -32,7 +32,7 @@ PAGE_TASKS = 100
 """Tasks on one page of a listing."""
 
 PAGE_REPORTS = 100
-"""Report windows in one answer; also the most keys of one BatchGetItem."""
+"""Report windows in one answer. Also the most keys of one BatchGetItem."""
 
 ERROR_CHARACTERS = 1000
 """An error's message as it is kept with the task."""
@@ -169,7 +169,7 @@ SINK_CONNECT_SECONDS = 3.0
 """How long a sink may take to accept a connection, at each of its addresses."""
 
 SINK_PATIENCE = timedelta(seconds=45)
-"""How long a run waits for its sinks in all; what is not done by then hangs."""
+"""How long a run waits for its sinks in all. What is not done by then hangs."""
 
 SINK_CLAIM = timedelta(seconds=50)
 """How long whoever sends to a sink holds it after each window. Longer than a run waits for it, and

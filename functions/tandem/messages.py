@@ -66,7 +66,7 @@ class Inbox(Protocol):
     """The worker's side of the queue: what becomes of a message that was received."""
 
     def acknowledge(self, *receipt_handles: str) -> int:
-        """Delete messages that are done with; return how many could not be.
+        """Delete messages that are done with. Return how many could not be.
 
         Raises:
             Exception: whatever the queue's client raises when a call failed as a whole.
@@ -136,7 +136,7 @@ class Redeliver(Exception):
     def __init__(self, wait: timedelta | None = None, *, task: Task | None = None) -> None:
         super().__init__(wait)
         self.wait = wait
-        """How long the message is to be hidden; None where only trying again can tell."""
+        """How long the message is to be hidden. None where only trying again can tell."""
         self.task = task
         """The task that waits for this message, if it does."""
 
@@ -155,14 +155,14 @@ class Redeliver(Exception):
 
 
 def hide(inbox: Inbox, delivery: Delivery, wait: timedelta | None, logger: Logger) -> bool:
-    """Hide a message for a while and return whether it could be; never fails.
+    """Hide a message for a while and return whether it could be. Never fails.
 
     Without this it would stay away for the queue's visibility timeout, which is many minutes.
 
     Args:
         inbox: the message's queue.
         delivery: the message.
-        wait: for how long; None for a short wait that grows with each delivery.
+        wait: for how long. None for a short wait that grows with each delivery.
         logger: told when the message could not be hidden.
     """
     try:

@@ -154,7 +154,7 @@ def _start_of(answer: HTTPResponse, most_bytes: int) -> bytes:
 
 @contextmanager
 def _cut_after(seconds: float, connected: socket.socket) -> Iterator[None]:
-    """Shut a connection down when its time is up, however busy it is; raise TimeoutError then.
+    """Shut a connection down when its time is up, however busy it is. Raise TimeoutError then.
 
     A socket's own timeout bounds each read, and so not a receiver that sends a byte at a time.
     """

@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class SecretsError(Exception):
-    """A secret cannot be read; the message names it and says why, and holds nothing of it."""
+    """A secret cannot be read. The message names it and says why, and holds nothing of it."""
 
 
 class SecretStore(Protocol):

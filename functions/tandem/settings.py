@@ -90,7 +90,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the settings that these environment variables hold.
 
     Raises:
-        SettingsError: one has a value that it cannot have; the message names it.
+        SettingsError: one has a value that it cannot have. The message names it.
     """
     found = {
         name: environment[name.upper()]

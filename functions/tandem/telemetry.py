@@ -88,7 +88,7 @@ class _Logger(Logger):
 
 
 logger = _Logger(stream=cast("TextIO", _Output(sys.stdout)), use_rfc3339=True, utc=True)
-"""Writes JSON lines; its level and the service's name are read from POWERTOOLS_* variables."""
+"""Writes JSON lines. Its level and the service's name are read from POWERTOOLS_* variables."""
 
 _ours_or_trouble = _OursOrTrouble()
 

@@ -55,7 +55,7 @@ def error_type(error: BaseException) -> str:
 
 
 def error_text(error: BaseException, characters: int) -> str:
-    """Return an exception's message, cut to a length; the name of its class when it has none.
+    """Return an exception's message, cut to a length. The name of its class when it has none.
 
     Of the invalid parts of a Pydantic model it tells all, each with where it is. It never raises.
     """
@@ -71,7 +71,7 @@ def error_text(error: BaseException, characters: int) -> str:
 
 
 def aws_code(error: BaseException) -> str | None:
-    """Return the code of an error that AWS answered; None for any other exception."""
+    """Return the code of an error that AWS answered. None for any other exception."""
     try:
         response: Any = getattr(error, "response", None)
         code = response["Error"]["Code"] if isinstance(response, dict) else None

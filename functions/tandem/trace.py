@@ -20,7 +20,7 @@ _XRAY_ROOT = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})")
 
 
 def trace_id(traceparent: str | None) -> str | None:
-    """Return the 32 hexadecimal digits of the trace id; None when the header is not valid."""
+    """Return the 32 hexadecimal digits of the trace id. None when the header is not valid."""
     match = _TRACEPARENT.fullmatch(traceparent or "")
     return match and match[1]
 
@@ -28,8 +28,8 @@ def trace_id(traceparent: str | None) -> str | None:
 def continued(traceparent: str | None, xray_header: str | None) -> str:
     """Return a traceparent for what this process does.
 
-    It continues the caller's trace where the caller gave a valid one, else the X-Ray trace that
-    Lambda started (the two formats name the same 128-bit id), else it starts a trace.
+    It continues the caller's trace where the caller gave a valid one. Else it continues the X-Ray
+    trace that Lambda started, whose format names the same 128-bit id. Else it starts a trace.
     """
     xray = _XRAY_ROOT.search(xray_header or "")
     trace = trace_id(traceparent) or (xray and xray[1] + xray[2]) or secrets.token_hex(16)

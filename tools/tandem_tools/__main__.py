@@ -21,6 +21,7 @@ COMMANDS = {
     "stored": ("tandem_tools.deploy.cli", "compare what stacks keep with the last release"),
     "costs": ("tandem_tools.deploy.cli", "print the costs of a million tasks, and at rest"),
     "budget": ("tandem_tools.check.budget", "count what each function imports"),
+    "prose": ("tandem_tools.check.prose", "check docstrings and pages by CONTRIBUTING.md"),
     "deployments": ("tandem_tools.check.deployments", "lint each kind of deployment"),
     "vulnerabilities": ("tandem_tools.check.vulnerabilities", "look for known vulnerabilities"),
     "compare-tables": ("tandem_tools.check.tables.cli", "compare the table processors with pandas"),

@@ -19,7 +19,7 @@ def require_free(port: int, variable: str) -> None:
     """Refuse a port that something already listens on.
 
     Raises:
-        ToolError: the port is taken; the advice names the variable that chooses another.
+        ToolError: the port is taken. The advice names the variable that chooses another.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

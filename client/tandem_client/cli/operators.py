@@ -1,4 +1,4 @@
-"""Commands of operators; their profile has an operator's client."""
+"""Commands of operators. Their profile has an operator's client."""
 
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +41,7 @@ def list_dead_letters(
     as_json: Json = False,
     profile: ProfileName = None,
 ) -> None:
-    """Show what was given up, and why; redrive gives it another chance. For operators."""
+    """Show what was given up, and why. Redrive gives it another chance. For operators."""
     if ctx.invoked_subcommand:
         _refuse_options_before(ctx)
         return

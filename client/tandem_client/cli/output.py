@@ -100,7 +100,7 @@ def task(one: TaskDetail) -> None:
 
 
 def progress(one: TaskView | TaskDetail) -> str:
-    """Return how far a task is, in words; empty when it does not say."""
+    """Return how far a task is, in words. Empty when it does not say."""
     if one.progress is None:
         return ""
     total = f"/{one.progress.total}" if one.progress.total else ""
@@ -114,7 +114,7 @@ def error(one: ErrorView) -> str:
 
 
 def _callback(one: TaskDetail) -> str:
-    """Return how far its callback is, in words; empty when none was asked for."""
+    """Return how far its callback is, in words. Empty when none was asked for."""
     if one.callback is None:
         return ""
     why = f": {one.callback.error}" if one.callback.error else ""

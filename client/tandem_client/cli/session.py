@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
 
 @contextmanager
 def calling(profile: str | None, *, as_json: bool = False) -> Iterator[Tandem]:
-    """Return the API as a profile's caller sees it; what goes wrong ends the command."""
+    """Return the API as a profile's caller sees it. What goes wrong ends the command."""
     with reporting(as_json=as_json):
         url, auth = profiles.load(profile)
         with Tandem(url, auth) as tandem:

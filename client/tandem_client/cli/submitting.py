@@ -86,7 +86,7 @@ def _show(answer: Accepted | ProcessedOnline, *, as_json: bool) -> None:
 
 
 def _input(data: str | None) -> dict[str, Any]:
-    """Return the input that is given as JSON, in a file or on stdin; an empty one for none."""
+    """Return the input that is given as JSON, in a file or on stdin. An empty one for none."""
     if data is None:
         return {}
     try:

@@ -32,7 +32,7 @@ def status(
     as_json: Json = False,
     profile: ProfileName = None,
 ) -> None:
-    """Show a task; --watch follows its progress. Ctrl-C leaves it running."""
+    """Show a task. With --watch, follow its progress. Ctrl-C leaves it running."""
     with calling(profile, as_json=as_json) as tandem:
         task = (
             watched(tandem, task_id, timeout, as_json=as_json)
@@ -93,7 +93,7 @@ def result(
 
 
 def print_result(tandem: Tandem, task_id: str, target: Path | None, *, as_json: bool) -> None:
-    """Write a result to a file, or to stdout; a file that is no text does not go to a terminal."""
+    """Write a result to a file, or to stdout. A file that is no text does not go to a terminal."""
     with tandem.get_task_result(task_id) as stored:
         if target is not None:
             output.say(f"Written to {stored.save(target)}.")

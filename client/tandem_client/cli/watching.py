@@ -42,7 +42,7 @@ def watched(
 
 
 def ended_well(task: TaskDetail) -> bool:
-    """Return whether a final task succeeded; say why when it did not."""
+    """Return whether a final task succeeded. Say why when it did not."""
     if task.state is State.failed:
         why = output.error(task.error) if task.error else "no reason is known"
         output.say(f"Task {task.task_id} failed after {task.attempts} attempt(s). {why}")
@@ -62,7 +62,7 @@ def _left_running(task_id: str) -> Iterator[None]:
 
 
 class _Display:
-    """A live line on a terminal; in a pipe, a line for each change."""
+    """A live line on a terminal. In a pipe, a line for each change."""
 
     def __init__(self) -> None:
         console = output.messages()

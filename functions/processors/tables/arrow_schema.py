@@ -31,7 +31,7 @@ class Durations:
 
 
 def durations(schema: bytes) -> Durations:
-    """Return the durations that the value of `ARROW:schema` tells of; none where it is damaged."""
+    """Return the durations that the value of `ARROW:schema` tells of. None where it is damaged."""
     decimals: dict[str, int] = {}
     nested = []
     try:
@@ -54,7 +54,7 @@ class _Table:
     at: int
 
     def place(self, field: int) -> int | None:
-        """Return where a field is; None where it is left out."""
+        """Return where a field is. None where it is left out."""
         (back,) = unpack_from("<i", self.data, self.at)
         fields = self.at - back
         (size,) = unpack_from("<H", self.data, fields)
@@ -104,7 +104,7 @@ def _fields(message: bytes) -> Iterator[_Table]:
 
 
 def _unit(field: _Table) -> int | None:
-    """Return the unit of a field of durations; None of any other."""
+    """Return the unit of a field of durations. None of any other."""
     if field.number(2, "<B", 0) != _DURATION:
         return None
     return field.table(3).number(0, "<h", _MILLISECONDS)

@@ -31,7 +31,7 @@ _INSTANTS = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}
 def number_bins(least: Number, greatest: Number, decimals: int | None, digits: int) -> Bins | None:
     """Return at most MAX_BINS bins of one width, which is 1, 2 or 5 times a power of ten.
 
-    Numbers with so many decimals get no edges with more; those of a floating-point type
+    Numbers with so many decimals get no edges with more. Those of a floating-point type
     (`decimals` None) no edges that so many digits cannot tell apart.
     """
     with localcontext(prec=400):

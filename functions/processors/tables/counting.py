@@ -1,6 +1,6 @@
 """Different values of columns, counted one by one: `distinct`, `top`, histograms, quartiles.
 
-One pass groups the table by each of several columns; the database spills what memory does not hold.
+One pass groups the table by each of several columns. The database spills what memory does not hold.
 A column of very many different values takes several passes, each for a share of its values.
 """
 

@@ -116,7 +116,7 @@ class Database:
         self.relation = relation
 
     def rewrite(self, needs: "Rewriting") -> Path:
-        """Write the file anew as the database can read it, and read that from now on; return it.
+        """Write the file anew as the database can read it, and read that from now on. Return it.
 
         Raises:
             Permanent: the file is not of its encoding, or becomes too large.
@@ -150,7 +150,7 @@ class OutOfMemory(Permanent):
 
 
 class Unreadable(Permanent):
-    """DuckDB cannot read the file; its message, which quotes the file, is left out."""
+    """DuckDB cannot read the file. Its message, which quotes the file, is left out."""
 
     def __init__(self, error: Exception) -> None:
         self.what, self.line = _reason(str(error)), _line(str(error))

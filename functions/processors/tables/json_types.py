@@ -21,7 +21,7 @@ type Structure = str | list["Structure"] | Mapping[str, "Structure"]
 def type_of(structure: Any, *, long_numbers: bool, exact: bool = True, depth: int = 0) -> str:
     """Return the type of what has a structure.
 
-    `long_numbers` is whether there may be integers of more than 63 bits; if not `exact`, a double
+    `long_numbers` is whether there may be integers of more than 63 bits. If not `exact`, a double
     would not hold all numbers, and they are text.
     """
     if depth > MAX_DEPTH:

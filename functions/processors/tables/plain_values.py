@@ -13,7 +13,7 @@ Kind = Literal[
 ]
 """What is done with a type's values.
 
-`as is` are booleans, integers to 64 bits and text; `instant` has a time zone and `moment` none;
+`as is` are booleans, integers to 64 bits and text. `instant` has a time zone and `moment` none.
 `text` is everything that is read best as DuckDB writes it.
 """
 
@@ -50,7 +50,7 @@ def plain_sql(c: str, column_type: str) -> str:
 
     The database's time zone has to be UTC.
     Floating-point numbers, decimals and large integers stay numbers, FLOAT as a DOUBLE of the same
-    shortest decimal; nested values become JSON text, in which NaN and Infinity are no JSON. Years
+    shortest decimal. Nested values become JSON text, in which NaN and Infinity are no JSON. Years
     before Christ stay as DuckDB writes them: `0044-03-15 (BC)`.
     """
     there = f"{c} IS NOT NULL"

@@ -55,7 +55,7 @@ class Lengths:
 
 @dataclass(slots=True)
 class ProfiledColumn:
-    """A column under a name of ours, and what is found of it; what its type has not stays None."""
+    """A column under a name of ours, and what is found of it. What its type has not stays None."""
 
     c: str
     type: str

@@ -155,7 +155,7 @@ def _path(file: int) -> str:
 
 
 def _relation(table: OpenTable) -> str:
-    """Return SQL that reads the table's open file; names and texts in it stay what they are."""
+    """Return SQL that reads the table's open file. Names and texts in it stay what they are."""
     path = f"'{_path(table['file'])}'"
     return _FILE.sub(
         lambda found: path if found[0].startswith("getvariable") else found[0], table["relation"]

@@ -49,7 +49,7 @@ _SCHEMAS: Collection[list[str]] = ([], ["main"], ["memory"], ["memory", "main"])
 
 
 class Refused(Exception):
-    """The query cannot be run; the message says why."""
+    """The query cannot be run. The message says why."""
 
 
 def check_reads(tree: dict[str, Any], tables: Collection[str]) -> None:

@@ -75,7 +75,7 @@ def answer_of(request: Request, ctx: TaskContext, result: ReceivedFile | None = 
         result: the file that the request's `output` is written to.
 
     Raises:
-        Permanent: the query cannot be run, or takes too much; the reason is for its writer.
+        Permanent: the query cannot be run, or takes too much. The reason is for its writer.
         Abandoned: the attempt is over.
         OSError: the result cannot be written.
     """

@@ -55,7 +55,7 @@ def _plain(value: Any, kind: Kind) -> Any:
 
 
 def _document(text: str) -> Any:
-    """Return what a JSON text says; the text itself where it is no document for others to read."""
+    """Return what a JSON text says. The text itself where it is no document for others to read."""
     try:
         document = json.loads(text, parse_constant=_null, parse_float=_number)
         _check_depth(document, _MAX_DEPTH)

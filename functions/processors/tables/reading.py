@@ -61,7 +61,7 @@ def local_file(source: "TableInput", folder: Path, ctx: TaskContext) -> Iterator
 
 
 def view(database: Database, file: LocalFile, options: ReadOptions, ctx: TaskContext) -> Assumed:
-    """Make `data` stand for the file, having shown that it can be read; return what was assumed.
+    """Make `data` stand for the file, having shown that it can be read. Return what was assumed.
 
     Raises:
         Permanent: it cannot be read.

@@ -148,7 +148,7 @@ def open_table(
     Its database may write to the folder that `writes_to` names.
 
     Raises:
-        Permanent: the table cannot be read; the reason is for the caller's eyes.
+        Permanent: the table cannot be read. The reason is for the caller's eyes.
         Abandoned: the attempt is over.
     """
     # What reads a table is imported with the first: a start needs only the models.

@@ -25,7 +25,7 @@ class TypeName:
     shape: Shape
     text: str
     parts: tuple[tuple[str, "TypeName"], ...] = ()
-    """Name and type of each part. Only those of a struct and a union have names; a list has one
+    """Name and type of each part. Only those of a struct and a union have names. A list has one
     part, a map two: key and value."""
 
 
@@ -50,7 +50,7 @@ class _Parser:
         self._next()
 
     def _next(self) -> str:
-        """Return the token, and go on to the next; the token after the last is empty."""
+        """Return the token, and go on to the next. The token after the last is empty."""
         token, rest = self.ahead, self._text[self._at :].strip()
         if not rest:
             self.ahead = ""

@@ -110,7 +110,7 @@ def _value_sql(column: Written, to: "TableFormat") -> str:
 
 
 def _parquet_sql(column: Written, kind: Kind, plain: str) -> str:
-    """Return SQL for what Parquet can hold; DuckDB would put the nearest type in its place."""
+    """Return SQL for what Parquet can hold. DuckDB would put the nearest type in its place."""
     if kind == "large integer":
         return f"CAST({column.sql} AS VARCHAR)"
     if kind == "nested":

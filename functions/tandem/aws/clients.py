@@ -45,12 +45,12 @@ def secrets_manager() -> "SecretsManagerClient":
 
 
 def sns() -> "SNSClient":
-    """Return this process's SNS client; what it fails at, the next run tries again."""
+    """Return this process's SNS client. What it fails at, the next run tries again."""
     return cast("SNSClient", _client("sns", read_timeout=5, max_attempts=2))
 
 
 def session_ends_at() -> datetime | None:
-    """Return when the session ends that signs for this process; None where nobody says.
+    """Return when the session ends that signs for this process. None where nobody says.
 
     Lambda says it to functions with SnapStart, which ask for their credentials. The others have
     theirs in environment variables, with no end.

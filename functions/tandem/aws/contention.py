@@ -25,7 +25,7 @@ def persist[T](client: Any, write: Callable[[], T]) -> T:
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 
     Raises:
-        Contended: the item was held each time; nothing was written.
+        Contended: the item was held each time. Nothing was written.
     """
     for tries in range(_TRIES):
         try:

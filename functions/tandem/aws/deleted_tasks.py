@@ -68,7 +68,7 @@ class DeletedTasks:
                 raise refused_by(item) from None
 
     def deletion(self, task_id: TaskId) -> Deletion | None:
-        """Return what is left of a deleted task; None when none of that id was deleted."""
+        """Return what is left of a deleted task. None when none of that id was deleted."""
         answer = self._client.get_item(
             TableName=self._table, Key=task_key(task_id), ConsistentRead=True
         )

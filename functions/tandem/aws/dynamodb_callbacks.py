@@ -88,7 +88,7 @@ class DynamoDBCallbackStore:
         return self._write(task_id, callback, view, condition, values)
 
     def reopen(self, task_id: TaskId, callback: Callback) -> bool:
-        """Let a callback that was given up wait for the queue again; return whether it was."""
+        """Let a callback that was given up wait for the queue again. Return whether it was."""
         condition, values = "#kept.#state = :state", _state(CallbackState.FAILED)
         kept = self._write(task_id, callback, CALLBACK_VIEW, condition, values)
         return kept is not None and kept.write_id == callback.write_id

@@ -19,7 +19,7 @@ _OPEN = "(call_id = :before AND attribute_not_exists(answer))"
 
 
 class DynamoDBEffectStore:
-    """Keeps each effect as one item; a write also checks, in one transaction, who holds the task.
+    """Keeps each effect as one item. A write also checks, in one transaction, who holds the task.
 
     What has expired counts until DynamoDB removes it: to forget an effect early could repeat it.
     """

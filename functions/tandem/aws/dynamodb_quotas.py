@@ -2,7 +2,7 @@
 
 The bucket is kept as the time at which it will be full again: taking tokens moves that time on, and
 is refused when it would lie further ahead than a whole bucket takes to fill. So one number and one
-conditional write are enough; a write that lost a race is told the number that won.
+conditional write are enough. A write that lost a race is told the number that won.
 """
 
 import secrets
@@ -76,7 +76,7 @@ class DynamoDBQuotaStore:
         return timedelta(seconds=1)
 
     def _move(self, tenant: TenantId, seen: int | None, full_at_us: int) -> int | None:
-        """Write the bucket's new time when it is as it was seen; return the other time if not.
+        """Write the bucket's new time when it is as it was seen. Return the other time if not.
 
         The SDK repeats a write whose answer was lost, and the repetition is refused by what the
         write itself did, or by those that followed it: the item then holds this write's own id.

@@ -69,7 +69,7 @@ class DynamoDBReportStore:
             yield from (finished_from_item(item) for item in page["Items"])
 
     def count_finished_in(self, window: Window, shard: int) -> int:
-        """Return how many `finished_in` would yield; DynamoDB counts, and sends no item."""
+        """Return how many `finished_in` would yield. DynamoDB counts, and sends no item."""
         return sum(page["Count"] for page in self._pages(window, shard, Select="COUNT"))
 
     def _pages(self, window: Window, shard: int, **more: Any) -> "Iterator[QueryOutputTypeDef]":
@@ -82,7 +82,7 @@ class DynamoDBReportStore:
         )
 
     def totals(self) -> Totals | None:
-        """Return the totals over all closed windows; None before the first was closed.
+        """Return the totals over all closed windows. None before the first was closed.
 
         Raises:
             TotalsChanged: they stand in several items, and never stood still.
@@ -99,7 +99,7 @@ class DynamoDBReportStore:
     def close(
         self, report: Report, totals: Totals, *, previous: Window | None, closing: str
     ) -> bool:
-        """Record a window's report and the new totals, both or neither; return whether it did."""
+        """Record a window's report and the new totals, both or neither. Return whether it did."""
         items = _report_items(report, totals, closing)
         unchanged: Any = {"ConditionExpression": "attribute_not_exists(pk)"}
         if previous is not None:
@@ -149,7 +149,7 @@ class DynamoDBReportStore:
         return answer.get("Item")
 
     def reports(self, windows: list[Window]) -> list[Report]:
-        """Return the closed ones of these windows, newest first; up to 100 of them.
+        """Return the closed ones of these windows, newest first. Up to 100 of them.
 
         As they were last written: what one counted late, the next must not count again.
         """

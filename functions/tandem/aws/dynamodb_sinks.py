@@ -21,7 +21,7 @@ class DynamoDBSinkStore:
         self._table = table
 
     def cursors(self, sinks: Iterable[str]) -> dict[str, SinkCursor]:
-        """Return the cursors of these sinks by name; a sink that is new has none."""
+        """Return the cursors of these sinks by name. A sink that is new has none."""
         keys = [_key(sink) for sink in sinks]
         wanted: Any = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else None
         found: list[SinkCursor] = []
@@ -32,7 +32,7 @@ class DynamoDBSinkStore:
         return {cursor.sink: cursor for cursor in found}
 
     def create(self, cursor: SinkCursor) -> None:
-        """Record a new sink's cursor; one that is there already stays as it is."""
+        """Record a new sink's cursor. One that is there already stays as it is."""
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
                 TableName=self._table,
@@ -41,7 +41,7 @@ class DynamoDBSinkStore:
             )
 
     def save(self, cursor: SinkCursor, *, writer: str) -> SinkCursor | None:
-        """Record a changed cursor and return its next version; None when another was faster."""
+        """Record a changed cursor and return its next version. None when another was faster."""
         saved = cursor.saved(writer)
         try:
             self._client.put_item(

@@ -61,7 +61,7 @@ def made_before(refusal: Mapping[str, Any]) -> MadeBefore:
 
 
 class DynamoDBTaskStore:
-    """Keeps each task as one item; every change is one conditional write."""
+    """Keeps each task as one item. Every change is one conditional write."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, shards: int) -> None:
         self._client = client
@@ -167,7 +167,7 @@ class DynamoDBTaskStore:
         return from_item(answer["Attributes"])
 
     def get(self, task_id: TaskId) -> Task | None:
-        """Return the task as last written; None when there is none, or it was deleted."""
+        """Return the task as last written. None when there is none, or it was deleted."""
         answer = self._client.get_item(
             TableName=self._table, Key=task_key(task_id), ConsistentRead=True
         )
@@ -179,7 +179,7 @@ class DynamoDBTaskStore:
         self._deleted.delete(task, now)
 
     def deletion(self, task_id: TaskId) -> Deletion | None:
-        """Return what is left of a deleted task; None when none of that id was deleted."""
+        """Return what is left of a deleted task. None when none of that id was deleted."""
         return self._deleted.deletion(task_id)
 
     def deletions(self, shard: int, ended_before: datetime, *, limit: int) -> "list[TaskId]":

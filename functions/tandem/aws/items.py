@@ -1,13 +1,17 @@
 """A task as a DynamoDB item, and back.
 
-Attributes have the names of the task's fields. Beside them stand the keys: `pk`; `owner` and
-`created` (index by_owner); `due_shard` (by_due, with due_at); `finish_shard` and `finished`
-(by_finish); `callback_shard` (by_callback, with finished), until the queue has the callback, and
-again when it was given up, until a decision; `view` and `view_order` (by_view): a failed task
-stands in the view of those that wait for a decision, a deleted one in that of those to be purged.
-All but the first are sparse: a task that is not of the kind lacks their keys. A flag that is not
-set, and a field without a value, has no attribute. A deleted task has `deleted_at`, and of the rest
-what reports count.
+Attributes have the names of the task's fields, and the keys stand beside them.
+
+- `pk` is the table's key, and `owner` with `created` that of index by_owner.
+- `due_shard` with due_at is the key of by_due, `finish_shard` with `finished` that of by_finish.
+- `callback_shard` with finished is the key of by_callback. A task has it until the queue has the
+  callback, and again from when it was given up until a decision.
+- `view` with `view_order` is the key of by_view. A failed task stands in the view of those that
+  wait for a decision, a deleted one in that of those to be purged.
+
+All indexes but the first are sparse: a task that is not of the kind lacks their keys. A flag that
+is not set, and a field without a value, has no attribute. A deleted task has `deleted_at`, and of
+the rest what reports count.
 """
 
 from dataclasses import fields
@@ -120,7 +124,7 @@ def callback_partition(shard: int) -> str:
 
 
 def index_keys(task_id: TaskId, field: str, value: Any, state: State, shards: int) -> Item:
-    """Return the index attributes that follow from a field's value; none for most fields.
+    """Return the index attributes that follow from a field's value. None for most fields.
 
     Args:
         task_id: the task.

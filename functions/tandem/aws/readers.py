@@ -75,7 +75,7 @@ def from_item(item: Mapping[str, Any]) -> Task:
 
 
 def refused_by(item: Mapping[str, Any]) -> ChangeRefused:
-    """Return the refusal of a write that an item did not allow; it is empty where there is none."""
+    """Return the refusal of a write that an item did not allow. It is empty where there is none."""
     deleted = "deleted_at" in item
     return ChangeRefused(from_item(item) if item and not deleted else None, deleted=deleted)
 

@@ -21,7 +21,7 @@ _DELETED_AT_ONCE = 1000
 
 
 class NotDeleted(Exception):
-    """S3 kept an object that was to be deleted; the message is its error code."""
+    """S3 kept an object that was to be deleted. The message is its error code."""
 
 
 class S3BlobStore:
@@ -70,11 +70,11 @@ class S3BlobStore:
         return _info(key, head)
 
     def delete(self, key: str) -> None:
-        """Delete a document; one that is not there is no error."""
+        """Delete a document. One that is not there is no error."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def delete_under(self, prefix: str, *, limit: int) -> bool:
-        """Delete up to `limit` documents whose keys start so; return whether none is left."""
+        """Delete up to `limit` documents whose keys start so. Return whether none is left."""
         left = limit
         while left > 0:
             page = self._client.list_objects_v2(

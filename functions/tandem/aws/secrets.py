@@ -21,7 +21,7 @@ _WHY = {
 class ParametersSecretStore:
     """Reads both versions of a secret at once, and keeps them for five minutes.
 
-    Powertools keeps them; POWERTOOLS_PARAMETERS_MAX_AGE sets for how many seconds. Of threads that
+    Powertools keeps them. POWERTOOLS_PARAMETERS_MAX_AGE sets for how many seconds. Of threads that
     need a secret at the same time, one asks for it.
     """
 

@@ -32,7 +32,7 @@ class SQSTaskQueue:
     def send(self, *envelopes: Envelope) -> list[TaskId]:
         """Send tasks to the worker, ten to a call, and return those that could not be sent.
 
-        A call that SQS refuses loses its ten, and no others; when all are lost, it is raised.
+        A call that SQS refuses loses its ten, and no others. When all are lost, it is raised.
         """
         if len(envelopes) == 1:
             self._client.send_message(QueueUrl=self._queue_url, **_message(envelopes[0]))

@@ -34,7 +34,7 @@ class AnnouncingStore:
         self._callbacks = callbacks
 
     def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
-        """As the store's; a task may be final from the start."""
+        """As the store's. A task may be final from the start."""
         _twice(lambda: self._store.put(task, once=once, follows=follows))
         self._announce(task)
 
@@ -55,7 +55,7 @@ class AnnouncingStore:
         return self._store.get(task_id)
 
     def delete(self, task: Task, *, now: datetime) -> None:
-        """As the store's; a callback that the queue has not got is not sent any more."""
+        """As the store's. A callback that the queue has not got is not sent any more."""
         _twice(lambda: self._store.delete(task, now=now))
 
     def deletion(self, task_id: TaskId) -> Deletion | None:

@@ -25,7 +25,7 @@ def run_batch(event: dict[str, Any], wiring: Wiring) -> BatchAnswer:
 
 
 def _sent(handle: Callable[[Delivery], None], inbox: Inbox, delivery: Delivery) -> bool:
-    """Send one callback, and return whether its message is done with; else it comes again."""
+    """Send one callback, and return whether its message is done with. Else it comes again."""
     logger.thread_safe_append_keys(
         message_id=delivery.message_id, correlation_id=trace_id(delivery.traceparent)
     )

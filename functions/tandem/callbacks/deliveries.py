@@ -55,8 +55,8 @@ class Redelivery:
         Args:
             attempts: how many were made, from 1.
             asked: how long the receiver asked to be left alone. A longer wait than our own is
-                kept, up to `LONGEST`; a shorter one is not.
-            fraction: from 0 to 1; up to a tenth is added, so that not all come back at once.
+                kept, up to `LONGEST`. A shorter one is not.
+            fraction: from 0 to 1. Up to a tenth is added, so that not all come back at once.
         """
         if attempts > len(self.waits):
             return None
@@ -65,7 +65,7 @@ class Redelivery:
 
 
 def asked_wait(retry_after: str | None, now: datetime) -> timedelta | None:
-    """Return the wait that a Retry-After header asks for (RFC 9110, section 10.2.3); else None.
+    """Return the wait that a Retry-After header asks for (RFC 9110, section 10.2.3). Else None.
 
     It is never less than nothing or more than `LONGEST`.
     """
@@ -136,7 +136,7 @@ class CallbackDeliveries:
 
         Raises:
             Redeliver: the message must be delivered again.
-            SecretsError: the callback cannot be signed; nothing was sent.
+            SecretsError: the callback cannot be signed. Nothing was sent.
         """
         task_id = read_task_id(delivery.body)
         if task_id is None:
@@ -171,7 +171,7 @@ class CallbackDeliveries:
             raise Redeliver(wait)
 
     def _post(self, task: Task, url: str) -> _Refused | None:
-        """Send the callback, and return why it was not taken; None when it was."""
+        """Send the callback, and return why it was not taken. None when it was."""
         body = TaskEvent.of(task).model_dump_json().encode()
         headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT} | signed_headers(
             self._keys.of(task.tenant), message_id=task.task_id, at=self._clock.now(), body=body

@@ -64,10 +64,10 @@ class Callbacks:
         self._store.handed_over(task.task_id)
 
     def sweep(self) -> int:
-        """Give the queue what was not given when its task ended; return how many.
+        """Give the queue what was not given when its task ended. Return how many.
 
         Raises:
-            ExceptionGroup: some were not read, given or recorded; all others are.
+            ExceptionGroup: some were not read, given or recorded. All others are.
         """
         before = self._clock.now() - CALLBACK_MARGIN
         shards = range(self._store.shards)
@@ -99,7 +99,7 @@ class Callbacks:
     def _send(
         self, batch: tuple[WaitingCallback, ...]
     ) -> tuple[list[WaitingCallback], list[Exception]]:
-        """Return which callbacks the queue took, and what failed; it may refuse some as well.
+        """Return which callbacks the queue took, and what failed. It may refuse some as well.
 
         What cannot be sent together is sent one by one: one alone may be the cause.
         """

@@ -65,7 +65,7 @@ class CallbackLetters(LetterList):
         return Redrive.SETTLED if delivered else Redrive.ALREADY
 
     def _reopen(self, task: Task) -> bool:
-        """Let a callback start again, and give it to the queue; return whether this did it.
+        """Let a callback start again, and give it to the queue. Return whether this did it.
 
         A callback that the queue is not given waits in the store: it is swept.
         """

@@ -78,11 +78,11 @@ class Answered:
 
 
 class Unreachable(Exception):
-    """The receiver did not answer; the message says why."""
+    """The receiver did not answer. The message says why."""
 
 
 class AddressForbidden(Exception):
-    """The receiver's name has an address that callbacks are not sent to; the message says which."""
+    """The receiver's name has an address that callbacks are not sent to. The message says which."""
 
 
 class CallbackSender(Protocol):

@@ -77,7 +77,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class InvalidCallbackUrl(ValueError):
-    """No callback is sent to this URL; the message says why."""
+    """No callback is sent to this URL. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def http_request(
     Args:
         method: of the request.
         path: of the request.
-        tenant_claim: the claim that names the tenant; without it the request has no token.
+        tenant_claim: the claim that names the tenant. Without it the request has no token.
         body: sent as JSON.
     """
     claims = {tenant_claim: TENANT, "scope": "tasks:read tasks:write", "token_use": "access"}

@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.5
 
 START_IN = timedelta(seconds=1.2)
 """When the offline task may start. The queue keeps its message for whole seconds, so for 2: for
-the 0.8 s between the two, the task is the new worker's; after them the live one has it as well."""
+the 0.8 s between the two, the task is the new worker's. After them the live one has it as well."""
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -73,7 +73,7 @@ class Trial:
         self._sleep = sleep
 
     def verdict(self) -> Verdict:
-        """Make one check after the other, until one fails; never raises.
+        """Make one check after the other, until one fails. Never raises.
 
         CodeDeploy waits for an hour for a hook that does not report: whatever is raised here is a
         reason to refuse the release.

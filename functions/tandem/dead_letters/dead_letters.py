@@ -83,7 +83,7 @@ class DeadLetters(LetterList):
             return Redriven(letter, Redrive.KEPT)
 
     def _again(self, listed: Task, request: Request) -> TaskId | None:
-        """Submit a failed task again, and return the new one; None in a dry run."""
+        """Submit a failed task again, and return the new one. None in a dry run."""
         # A listing leaves the input out.
         task = listed if request.dry_run else self._store.get(listed.task_id)
         if task is None or task.retried_as is not None:

@@ -40,7 +40,7 @@ class LetterList(ABC):
     def peek(
         self, limit: int, cursor: str | None = None, wanted: LetterFilter = EVERY
     ) -> LetterPage:
-        """Return up to `limit` listed tasks, oldest first; the first page has messages, too.
+        """Return up to `limit` listed tasks, oldest first. The first page has messages, too.
 
         Raises:
             CursorInvalid: no listing gave the cursor.
@@ -55,7 +55,7 @@ class LetterList(ABC):
         return LetterPage(letters, page.next_cursor)
 
     def redrive(self, wanted: LetterFilter, request: Request) -> RedrivePage:
-        """Give listed tasks, and messages, another chance; return what became of each.
+        """Give listed tasks, and messages, another chance. Return what became of each.
 
         A redrive that is stopped half-way, or is asked for twice, can be repeated: each letter
         leaves its list once.
@@ -119,7 +119,7 @@ class LetterList(ABC):
         return redriven
 
     def _read(self, task_id: TaskId, request: Request) -> Letter | Redriven | None:
-        """Return the letter that a named task is, if it is one; or why it was not read."""
+        """Return the letter that a named task is, if it is one. Or why it was not read."""
         if request.over():
             return Redriven(Letter.unread(task_id), Redrive.LEFT)
         try:
@@ -165,7 +165,7 @@ class LetterList(ABC):
     def _tried_message(
         self, message: DeadLetter, wanted: LetterFilter, request: Request
     ) -> Redriven | None:
-        """Redrive a message; return None when it is none of those that are wanted."""
+        """Redrive a message. Return None when it is none of those that are wanted."""
         try:
             letter = self._with_task(message)
         except Exception as error:  # noqa: BLE001 - one letter's failure is not the others'

@@ -16,7 +16,7 @@ class Letter:
     """A task that waits for a decision, or a message that the queue gave up."""
 
     task: Task | None
-    """The task; of a message, the one that it names, if there is one."""
+    """The task. Of a message, the one that it names, if there is one."""
     reason: str
     """Why it is here."""
     error: str
@@ -45,13 +45,13 @@ class Letter:
 
     @property
     def own_fault(self) -> bool | None:
-        """Whether the processor or the deployment is at fault; None where no task failed."""
+        """Whether the processor or the deployment is at fault. None where no task failed."""
         error = self.task.error if self.task and self.task.state is State.FAILED else None
         return None if error is None else not error.callers
 
     @property
     def task_id(self) -> TaskId | None:
-        """The task; None when the message names none."""
+        """The task. None when the message names none."""
         if self.task is not None:
             return self.task.task_id
         return named_task(self.message) if self.message else self.named
@@ -68,7 +68,7 @@ class LetterPage:
 
     letters: list[Letter]
     next_cursor: str | None
-    """Where the next page starts; None after the last one. A page can have fewer letters than are
+    """Where the next page starts. None after the last one. A page can have fewer letters than are
     wanted, or none, and lead on all the same: a look has its bounds."""
 
 

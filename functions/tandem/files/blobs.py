@@ -40,7 +40,7 @@ class UploadForm:
     url: str
     fields: dict[str, str]
     session_ends_at: datetime | None = None
-    """When the session ends that signed it, and the form with it; None where that is not known."""
+    """When the session ends that signed it, and the form with it. None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ class BlobStore(Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """Delete a document; one that is not there is no error."""
+        """Delete a document. One that is not there is no error."""
         ...
 
     def delete_under(self, prefix: str, *, limit: int) -> bool:
-        """Delete up to `limit` documents whose keys start so; return whether none is left."""
+        """Delete up to `limit` documents whose keys start so. Return whether none is left."""
         ...
 
     def copy(self, source: str, target: str) -> None:

@@ -16,7 +16,7 @@ class TooLarge(Permanent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What processors take, in bytes of all uploads of a task; None where one does not say."""
+    """What processors take, in bytes of all uploads of a task. None where one does not say."""
 
     api: Resources
     worker: Resources

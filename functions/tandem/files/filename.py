@@ -17,7 +17,7 @@ _UNFIT = re.compile(
 
 
 class InvalidFilename(ValueError):
-    """No file is kept under this name; the message says why, and repeats nothing of it."""
+    """No file is kept under this name. The message says why, and repeats nothing of it."""
 
 
 def check_filename(name: str) -> str:

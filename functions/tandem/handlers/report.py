@@ -19,5 +19,5 @@ with lasting():
 
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Do what is to be done each minute; fail when some of it failed."""
+    """Do what is to be done each minute. Fail when some of it failed."""
     return run(wiring)

@@ -73,7 +73,7 @@ def as_http_api(event: Any) -> dict[str, Any]:
 
 
 def _table(part: Any) -> dict[str, Any]:
-    """Return a part of an event that has names; nothing where it is of another form."""
+    """Return a part of an event that has names. Nothing where it is of another form."""
     return part if isinstance(part, dict) else {}
 
 

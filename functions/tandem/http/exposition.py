@@ -80,7 +80,7 @@ def fitting(
     """Return the metrics as Lambda can answer with them, and the headers that say how they are.
 
     A series is 5 KB of text, or a twelfth of that compressed. What is too large for an answer is
-    compressed for a scraper that takes that; what still is, has no histograms.
+    compressed for a scraper that takes that. What still is, has no histograms.
     """
     body, headers = _encoded(exposition, accept, accept_encoding)
     if len(body) > ANSWER_BYTES:
@@ -173,7 +173,7 @@ def _sinks(sinks: Iterable[SinkState]) -> Iterator[Metric]:
 
 
 def _gauge(name: str, text: str, value: float | None, *, unit: str = "") -> Metric:
-    """Return a gauge; one without a sample of a value that is not known."""
+    """Return a gauge. One without a sample of a value that is not known."""
     family = GaugeMetricFamily(name, text, labels=(), unit=unit)
     if value is not None:
         family.add_metric((), value)

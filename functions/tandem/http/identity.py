@@ -27,7 +27,7 @@ SCOPES = {
 }
 
 _oauth = OAuth2(scheme_name="oauth", auto_error=False)
-"""Puts each route's scopes into the OpenAPI document; where tokens come from is filled in there."""
+"""Puts each route's scopes into the OpenAPI document. Where tokens come from is filled in there."""
 
 
 @dataclass(frozen=True, slots=True)

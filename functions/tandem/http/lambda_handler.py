@@ -65,7 +65,7 @@ class LambdaHandler:
         """Return the event with what stands before the routes as its `basePath`, not in its path.
 
         A path begins with the name of its stage. As API Gateway documents it, the key of an API
-        mapping is not in it; callers of that domain have it before every path all the same.
+        mapping is not in it. Callers of that domain have it before every path all the same.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
         """
         request = event["requestContext"]
@@ -102,7 +102,7 @@ class LambdaHandler:
         return doors.as_asked(event, answer)
 
     def stop(self) -> None:
-        """End the lifespan; a next request would start another."""
+        """End the lifespan. A next request would start another."""
         if self._mangum is not None:
             self._mangum = None
             atexit.unregister(self.stop)
@@ -184,7 +184,7 @@ def _encodable(text: Any) -> str:
 
 
 def _body(event: dict[str, Any]) -> bytes | None:
-    """Return the body; None when the event holds one that cannot be decoded."""
+    """Return the body. None when the event holds one that cannot be decoded."""
     body = event.get("body") or ""
     try:
         return b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()

@@ -11,7 +11,7 @@ from tandem.tasks.views import ErrorView, TaskView, error_view, task_fields
 
 
 class AttemptView(BaseModel):
-    """One attempt as it went; without an end it runs, or died without a word."""
+    """One attempt as it went. Without an end it runs, or died without a word."""
 
     number: int
     started_at: datetime

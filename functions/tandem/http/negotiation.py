@@ -45,7 +45,7 @@ def spoken(request: Request, media_type: str) -> None:
 
 
 def accepts(accept: str, media_type: str) -> bool:
-    """Return whether an Accept header takes a type; the most specific range of it decides."""
+    """Return whether an Accept header takes a type. The most specific range of it decides."""
     quality = _quality_of(("*/*", f"{media_type.partition('/')[0]}/*", media_type), accept)
     return not accept.strip() if quality is None else quality > 0
 
@@ -56,7 +56,7 @@ def takes_coding(accept_encoding: str, coding: str) -> bool:
 
 
 def _quality_of(ranges: tuple[str, ...], header: str) -> float | None:
-    """Return how much the last of these ranges is wanted that a header names; None if it does not.
+    """Return how much the last of these ranges is wanted that a header names. None if it does not.
 
     Args:
         ranges: what names it, the most specific last.

@@ -27,7 +27,7 @@ UploadIdPath = Annotated[
 
 
 def owned_task(task_id: str, caller: Caller, services: Services) -> Task:
-    """Return the caller's task; another tenant's is as if it were not there: 404."""
+    """Return the caller's task. Another tenant's is as if it were not there: 404."""
     known = parse_uuid(task_id)
     if known is None:
         raise not_found("task")

@@ -16,7 +16,7 @@ from tandem.trace import described
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _ELEMENT = re.compile(rf'(?:[^",]|{_QUOTED}|")++')
-"""What stands between commas; a comma in a quoted text parts nothing."""
+"""What stands between commas. A comma in a quoted text parts nothing."""
 _PREFERENCE = re.compile(rf"\s*({_WORD})\s*(?:=\s*({_WORD}|{_QUOTED})?\s*)?(?:;.*)?")
 """A name, its value, and parameters, which belong to that preference alone."""
 _PREFER_CHARACTERS = 1024
@@ -39,7 +39,7 @@ async def _wait_seconds(
 
 
 def wait_of(prefer: str) -> int:
-    """Return how many seconds a Prefer header asks to wait; 0 when it asks for nothing or for 0.
+    """Return how many seconds a Prefer header asks to wait. 0 when it asks for nothing or for 0.
 
     Of several `wait` the first counts (RFC 7240, section 2), and one that is no number is passed
     over, like all that is not known. More seconds than 999,999,999 are as many as these.
@@ -63,7 +63,7 @@ WaitSeconds = Annotated[float, Depends(_wait_seconds)]
 
 
 def applied(wait_seconds: float) -> dict[str, str]:
-    """Return the header that says that the wish was granted; nothing without one."""
+    """Return the header that says that the wish was granted. Nothing without one."""
     return {"Preference-Applied": f"wait={wait_seconds:g}"} if wait_seconds else {}
 
 

@@ -25,7 +25,7 @@ def headed(method: str, path: str) -> bool:
 
 
 def allowed(app: FastAPI, path: str) -> str:
-    """Return the methods of a path as the Allow header lists them; empty when it has none."""
+    """Return the methods of a path as the Allow header lists them. Empty when it has none."""
     methods: set[str] = set()
     for route in iter_route_contexts(app.routes):
         if route.methods and route.path_regex.match(path):

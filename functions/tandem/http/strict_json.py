@@ -1,7 +1,7 @@
 """JSON bodies and moments, read strictly: what readers disagree about is refused.
 
 Python's own reader, which FastAPI uses, takes NaN, numbers beyond a double, half a surrogate pair
-and any of two values of one name; each would fail, or become something else, further on. Pydantic
+and any of two values of one name. Each would fail, or become something else, further on. Pydantic
 alone takes other moments than the document's JSON Schema says.
 """
 
@@ -36,7 +36,7 @@ def _written(value: Any) -> Any:
 
 
 def _in_utc(value: datetime) -> datetime:
-    """Return the moment in UTC; its first and last years have none for every offset."""
+    """Return the moment in UTC. Its first and last years have none for every offset."""
     try:
         return value.astimezone(UTC)
     except OverflowError:
@@ -71,7 +71,7 @@ class StrictJsonRoute(APIRoute):
 
 class _StrictRequest(Request):
     async def json(self) -> Any:
-        """Return the body's value, or answer 422; 415 when it is encoded."""
+        """Return the body's value, or answer 422. 415 when it is encoded."""
         try:
             return read(await self.body())
         except ValueError as error:
@@ -84,7 +84,7 @@ def read(document: bytes) -> Any:
     """Return the value of a JSON document.
 
     Raises:
-        ValueError: it is none; the message says what is wrong and where, and quotes nothing.
+        ValueError: it is none. The message says what is wrong and where, and quotes nothing.
     """
     try:
         from_json(document, allow_inf_nan=False)

@@ -39,7 +39,7 @@ def new_task(
     *,
     online: bool = False,
 ) -> NewTask:
-    """Return what a submission asks for; 413 when its uploads are known to be too large.
+    """Return what a submission asks for. 413 when its uploads are known to be too large.
 
     They are known where the key of a kept result needs them. Else the attempt finds that out.
     """
@@ -140,7 +140,7 @@ def enqueue(
 def answered(
     new: NewTask, mode: Mode, kept: CachedResult | None, services: Services
 ) -> Task | None:
-    """Return the task that a kept result answers; None without one, or when it is gone by now."""
+    """Return the task that a kept result answers. None without one, or when it is gone by now."""
     if kept is None:
         return None
     try:
@@ -161,7 +161,7 @@ def key_in_flight(**members: str) -> Problem:
 
 
 def take_quota(services: Services, tenant: TenantId, tasks: int = 1) -> None:
-    """Count what a tenant submits, or answer 429; 413 when it is more than may ever be at once."""
+    """Count what a tenant submits, or answer 429. 413 when it is more than may ever be at once."""
     try:
         services.quota.take(tenant, tasks)
     except MoreThanBurst as more:

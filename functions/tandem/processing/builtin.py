@@ -14,7 +14,7 @@ from tandem.processing.numbers import WholeNumber
 from tandem.processing.processor import processor
 
 _CHUNK = bytes(1 << 20)
-"""A MiB to hash; hashlib lets other threads run while it works on this much."""
+"""A MiB to hash. Hashlib lets other threads run while it works on this much."""
 
 
 class EchoInput(BaseModel):

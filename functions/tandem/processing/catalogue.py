@@ -50,7 +50,7 @@ BUILT_IN = "tandem.processing.builtin"
 
 
 def discover(package: ModuleType) -> list[AnyProcessor]:
-    """Return the processors in a package's modules; those that start with `_` are passed over.
+    """Return the processors in a package's modules. Those that start with `_` are passed over.
 
     Where a module is a package itself, its processors are in the modules that its `__all__` names.
     So a program of that package's imports no processor.

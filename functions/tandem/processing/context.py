@@ -26,7 +26,7 @@ class SavedFile(BaseModel):
 
 
 class Logger(Protocol):
-    """The part of a logger that a processor uses; keyword arguments become fields."""
+    """The part of a logger that a processor uses. Keyword arguments become fields."""
 
     def info(self, msg: object, **fields: Any) -> None:
         """Log what happened."""
@@ -83,7 +83,7 @@ class TaskContext(Protocol):
         ...
 
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
-        """Say how far the work is; written at most once a second.
+        """Say how far the work is. Written at most once a second.
 
         Raises:
             Abandoned: the attempt no longer holds its task.
@@ -154,5 +154,5 @@ class TaskContext(Protocol):
         ...
 
     def save_file(self, name: str, content: Path | bytes, *, content_type: str) -> SavedFile:
-        """Keep a file as the task's result; a second call replaces the first."""
+        """Keep a file as the task's result. A second call replaces the first."""
         ...

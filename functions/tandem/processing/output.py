@@ -78,7 +78,7 @@ def _any_not_finite_in_another(value: Any) -> bool:
 
 
 def _lost(value: Any, written: Any, place: str) -> str | None:
-    """Return where a float was lost that JSON cannot hold, as a JSON pointer; None if nowhere."""
+    """Return where a float was lost that JSON cannot hold, as a JSON pointer. None if nowhere."""
     if isinstance(value, float):
         lost = not isfinite(value) and not isinstance(written, str)
         return place if lost else None

@@ -92,7 +92,7 @@ class BoundedPool:
         return results, [error for _, failed in outcomes for error in failed]
 
     def replace(self) -> None:
-        """Leave the threads to what they are stuck in or still do; the next use makes new ones."""
+        """Leave the threads to what they are stuck in or still do. The next use makes new ones."""
         with self._lock:
             executor, self._executor = self._executor, None
             self._left |= {future for future in self._running if future.running()}
@@ -120,7 +120,7 @@ class _SharedWork[T, R]:
         self._lock = Lock()
 
     def run(self) -> None:
-        """Work until no item is left or one failed; raises nothing."""
+        """Work until no item is left or one failed. Raises nothing."""
         while (index := self._take()) is not None:
             try:
                 with one_process():

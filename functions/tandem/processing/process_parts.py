@@ -172,4 +172,4 @@ PARTS = (
     Part(_socket_timeout, _put_back_socket_timeout),
     Part(lambda: tuple(warnings.filters), _put_back_filters, scoped=True),
 )
-"""What every process has; its loggers are named by whoever made them."""
+"""What every process has. Its loggers are named by whoever made them."""

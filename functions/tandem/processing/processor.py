@@ -45,14 +45,14 @@ class Processor[I: BaseModel, O: BaseModel]:
     retry: Retry
     time_limit_seconds: float
     cache_seconds: float = 0
-    """How long an output answers the same input again; 0 runs it every time."""
+    """How long an output answers the same input again. 0 runs it every time."""
     version: int = 1
     """Counts up when the same input may give another output: what is cached is then void."""
     online: OnlineMode = "promote"
     upload_mib: UploadMib = None
-    """How many MiB of uploads a task may read in all; None where the processor does not say."""
+    """How many MiB of uploads a task may read in all. None where the processor does not say."""
     heavy_task: Callable[[int, int], BaseModel] | None = None
-    """The input of a task that `GET /heavy-task` starts; None where it starts no such task."""
+    """The input of a task that `GET /heavy-task` starts. None where it starts no such task."""
 
 
 AnyProcessor = Processor[Any, Any]
@@ -73,13 +73,13 @@ def processor[I: BaseModel, O: BaseModel](
 
     Args:
         name: what callers name it by: lower-case words joined by hyphens.
-        retry: when a failed attempt is tried again; by default `Retry()`.
+        retry: when a failed attempt is tried again. By default `Retry()`.
         time_limit: how many seconds one attempt may take.
         cache_for: for a pure function, how many seconds its output answers the same input of the
             same tenant again, without a run.
         version: to be counted up when the same input may give another output.
         online: what a request that waits for the answer does. With "promote" the API runs the
-            processor; past the request's time budget, or after the API's process died, the worker
+            processor. Past the request's time budget, or after the API's process died, the worker
             starts it again. With "wait" only the worker runs it, and the request waits for its end
             as long as the budget lasts. With "never" such a request is refused.
         upload_mib: how many MiB of uploads a task may read, all of them together: a figure, or a

@@ -36,7 +36,7 @@ class Surroundings:
         self._lock = Lock()
 
     def run[T](self, attempt: Overdue, work: Callable[[], T]) -> T:
-        """Return what the work returns; a process that it forked ends here, and does no more."""
+        """Return what the work returns. A process that it forked ends here, and does no more."""
         with self._lock:
             if self._running or self._late:
                 self._put_back()

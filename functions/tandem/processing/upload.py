@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 class Upload(str):
     """The id of an upload, as a field of an input model.
 
-    A plain `str` works as well; with this type Tandem knows which files an input means, which the
+    A plain `str` works as well. With this type Tandem knows which files an input means, which the
     result cache needs: two uploads of the same content are the same input.
 
     Example:

@@ -38,7 +38,7 @@ class Reports:
         self._grace = grace
 
     def before_next(self) -> Window:
-        """Return the last closed window; before the first run, the one before its first."""
+        """Return the last closed window. Before the first run, the one before its first."""
         totals = self._store.totals()
         last = totals.closed_through if totals else None
         return last or next(self._due(None)).plus(-1)
@@ -112,7 +112,7 @@ class Reports:
         return sum(self._pool.map(size_of, range(self._store.shards)))
 
     def totals(self) -> Totals | None:
-        """Return the totals over all closed windows; None before the first was closed."""
+        """Return the totals over all closed windows. None before the first was closed."""
         return self._store.totals()
 
     def latest(self, *, before: Window | None, limit: int) -> list[Report]:

@@ -48,7 +48,7 @@ class FinishedTask:
 
     @property
     def queue_wait_ms(self) -> int | None:
-        """From its submission to its first attempt; None when none started.
+        """From its submission to its first attempt. None when none started.
 
         Clocks of two functions may differ: never less than nothing.
         """
@@ -58,7 +58,7 @@ class FinishedTask:
 
     @property
     def run_ms(self) -> int | None:
-        """How long its last attempt ran; None when none started."""
+        """How long its last attempt ran. None when none started."""
         if self.attempt_started_at is None:
             return None
         return max((self.finished_at - self.attempt_started_at) // _MILLISECOND, 0)
@@ -75,7 +75,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How much of a series; every part can be added and taken away exactly."""
+    """How much of a series. Every part can be added and taken away exactly."""
 
     tasks: int = 0
     attempts: int = 0

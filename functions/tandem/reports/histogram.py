@@ -9,7 +9,7 @@ BOUNDS_MS = (
     *(1_000, 2_500, 5_000, 10_000, 30_000),
     *(60_000, 300_000, 900_000, 3_600_000),
 )
-"""The buckets' upper bounds, each within its bucket; above the last there is one more."""
+"""The buckets' upper bounds, each within its bucket. Above the last there is one more."""
 
 RELATIVE_ERROR = 0.01
 """How far a sketched percentile is from the true one at most, as a part of it."""
@@ -23,7 +23,7 @@ class Histogram:
     """How many durations fell into each bucket, and their sum: whole milliseconds, so exact."""
 
     buckets: tuple[int, ...] = (0,) * (len(BOUNDS_MS) + 1)
-    """Not cumulative; the last one is of what is above all bounds."""
+    """Not cumulative. The last one is of what is above all bounds."""
     total_ms: int = 0
 
     @property
@@ -82,7 +82,7 @@ class Sketch:
         self._count = 0
 
     def add(self, duration_ms: int) -> None:
-        """Count one duration; what is below a millisecond counts as none."""
+        """Count one duration. What is below a millisecond counts as none."""
         index = ceil(log(duration_ms) / _LOG_GAMMA) if duration_ms >= 1 else -1
         self._buckets[index] = self._buckets.get(index, 0) + 1
         self._count += 1
@@ -94,7 +94,7 @@ class Sketch:
         self._count += other._count  # noqa: SLF001
 
     def percentile_ms(self, percent: int) -> float | None:
-        """Return the nearest-rank percentile in milliseconds; None when nothing was counted."""
+        """Return the nearest-rank percentile in milliseconds. None when nothing was counted."""
         rank = -(-self._count * percent // 100)
         seen = 0
         for index in sorted(self._buckets):

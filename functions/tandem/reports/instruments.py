@@ -17,7 +17,7 @@ class CounterInstrument:
 
     name: str
     unit: str
-    """As UCUM has it: `By` is bytes; in braces is what is counted."""
+    """As UCUM has it: `By` is bytes. In braces is what is counted."""
     text: str
     value_of: Callable[[Count], int]
 

@@ -37,7 +37,7 @@ class LevelReader:
         """Return the levels now, each as None that could not be read: that is logged.
 
         Args:
-            swept: how many tasks were just found overdue; None when that is not known.
+            swept: how many tasks were just found overdue. None when that is not known.
         """
         depth = self._pool.submit(self._queue.depth)
         letters = self._pool.submit(self._count_letters)
@@ -58,7 +58,7 @@ class LevelReader:
         return sum(failed) + self._letters.count()
 
     def _oldest_waiting_seconds(self, now: datetime) -> float | None:
-        """Return how long the oldest task waits; None when a shard of them could not be read."""
+        """Return how long the oldest task waits. None when a shard of them could not be read."""
         moments, errors = self._pool.map_each(
             partial(self._store.oldest_waiting, now=now), range(self._store.shards)
         )

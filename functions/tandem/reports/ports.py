@@ -27,7 +27,7 @@ class ReportStore(Protocol):
         ...
 
     def totals(self) -> Totals | None:
-        """Return the totals over all closed windows; None before the first was closed."""
+        """Return the totals over all closed windows. None before the first was closed."""
         ...
 
     def close(
@@ -38,7 +38,7 @@ class ReportStore(Protocol):
         Args:
             report: of the window.
             totals: up to and with it.
-            previous: the window that was closed last before it; None for the first ever.
+            previous: the window that was closed last before it. None for the first ever.
             closing: an id of this closing, of at most 36 characters, that no other has. The same
                 call made again returns what the first did, whatever was written meanwhile.
 
@@ -58,7 +58,7 @@ class ReportStore(Protocol):
 
 
 class SinkFailed(Exception):
-    """A sink did not take a window; the message says why, and holds no secret.
+    """A sink did not take a window. The message says why, and holds no secret.
 
     The window is sent again by the next run, and no later one before it.
     """
@@ -69,7 +69,7 @@ class WindowRefused(SinkFailed):
 
 
 class ReportSink(Protocol):
-    """Takes closed windows, oldest first; what it is sent a second time it must know again."""
+    """Takes closed windows, oldest first. What it is sent a second time it must know again."""
 
     @property
     def name(self) -> str:
@@ -89,11 +89,11 @@ class SinkStore(Protocol):
     """Keeps how far sinks are."""
 
     def cursors(self, sinks: Iterable[str]) -> dict[str, SinkCursor]:
-        """Return the cursors of these sinks by name; a sink that is new has none."""
+        """Return the cursors of these sinks by name. A sink that is new has none."""
         ...
 
     def create(self, cursor: SinkCursor) -> None:
-        """Record a new sink's cursor; one that is there already stays as it is."""
+        """Record a new sink's cursor. One that is there already stays as it is."""
         ...
 
     def save(self, cursor: SinkCursor, *, writer: str) -> SinkCursor | None:
@@ -105,7 +105,7 @@ class SinkStore(Protocol):
                 the first did, whatever others wrote meanwhile.
 
         Returns:
-            The cursor as it is to be changed next; None, and nothing is recorded, when another
+            The cursor as it is to be changed next. None, and nothing is recorded, when another
             has written it since it was read.
         """
         ...
@@ -143,7 +143,7 @@ class Poster(Protocol):
     """Sends to URLs that the operator configured."""
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Send one POST and return its answer, whatever its status; a redirect is one as well.
+        """Send one POST and return its answer, whatever its status. A redirect is one as well.
 
         Raises:
             Unreachable: there was no answer, or none in time.

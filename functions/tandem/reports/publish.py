@@ -75,7 +75,7 @@ class SinkRun:
             self._record(self._cursor.released())
 
     def _publish(self, report: Report, totals: Totals, *, last: bool) -> bool:
-        """Send a window and move over it; return whether the next one may be sent."""
+        """Send a window and move over it. Return whether the next one may be sent."""
         until = None if last else self._claim()
         try:
             self._sink.publish(report, totals)
@@ -96,7 +96,7 @@ class SinkRun:
             self._leave_out(oldest.plus(-1))
 
     def _leave_out(self, through: Window) -> None:
-        """Move over windows whose reports are gone; that is recorded with the next write."""
+        """Move over windows whose reports are gone. That is recorded with the next write."""
         self._logger.error(
             "reports left out",
             sink=self._sink.name,
@@ -106,7 +106,7 @@ class SinkRun:
         self._cursor = self._cursor.without(through, until=self._cursor.claimed_until)
 
     def _record(self, cursor: SinkCursor) -> bool:
-        """Record how far the sink is; return False when another run has taken over."""
+        """Record how far the sink is. Return False when another run has taken over."""
         saved = self._cursors.save(cursor, writer=self._id)
         if saved is not None:
             self._cursor = saved
@@ -126,7 +126,7 @@ class SinkRun:
 
 
 def hangs(cursor: SinkCursor, patience: timedelta, now: datetime) -> SinkCursor:
-    """Return the cursor of a sink that was not done in time; who still sends to it loses it."""
+    """Return the cursor of a sink that was not done in time. Who still sends to it loses it."""
     return cursor.failed(f"it was not done within {patience.total_seconds():.0f} s", now)
 
 

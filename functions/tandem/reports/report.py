@@ -19,7 +19,7 @@ MOST_EXAMPLES = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels:
-    """What was in flight when a window was closed; the queue's numbers are approximate.
+    """What was in flight when a window was closed. The queue's numbers are approximate.
 
     None stands for what could not be read.
     """
@@ -32,7 +32,7 @@ class Levels:
     """Messages that the worker has."""
     dead_letters: int | None
     oldest_waiting_seconds: float | None
-    """How long the oldest queued task waits; 0 when none does."""
+    """How long the oldest queued task waits. 0 when none does."""
     swept: int | None
     """How many tasks this run found overdue."""
 
@@ -58,11 +58,11 @@ class Report:
     levels: Levels | None = None
     """None of a window that was closed later than it might have been."""
     examples: dict[Series, Example] = field(default_factory=dict)
-    """Of each series of the window itself, the task that ran longest; at most `MOST_EXAMPLES`."""
+    """Of each series of the window itself, the task that ran longest. At most `MOST_EXAMPLES`."""
     late: dict[Window, Counts] = field(default_factory=dict)
     """What finished in earlier windows and was not there yet when they were closed."""
     sinks: tuple[SinkState, ...] | None = None
-    """How those that reports are sent to stood before this one; None where the levels are."""
+    """How those that reports are sent to stood before this one. None where the levels are."""
 
     @property
     def own(self) -> Counts:

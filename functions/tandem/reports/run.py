@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RunFailed(Exception):
-    """Some steps of a run failed, and all others were taken; the message names those."""
+    """Some steps of a run failed, and all others were taken. The message names those."""
 
 
 class Steps:
@@ -27,7 +27,7 @@ class Steps:
         self._failed: list[str] = []
 
     def take[T](self, name: str, step: Callable[[Wiring], T]) -> T | None:
-        """Return what a step returns; None when it failed, which is logged."""
+        """Return what a step returns. None when it failed, which is logged."""
         try:
             return step(self._wiring)
         except Exception as error:  # noqa: BLE001 - raised by `end`, by the step's name

@@ -28,11 +28,11 @@ class SinkCursor:
     """How often in a row it failed."""
     failing_since: datetime | None = None
     error: str | None = None
-    """Why it failed last; None when it did not."""
+    """Why it failed last. None when it did not."""
     claimed_until: datetime | None = None
     version: int = 0
     writers: tuple[tuple[str, int], ...] = field(default=(), compare=False)
-    """Who wrote it last, and which version each of them wrote last; the newest comes last."""
+    """Who wrote it last, and which version each of them wrote last. The newest comes last."""
 
     def saved(self, writer: str) -> "SinkCursor":
         """Return the next version of the cursor, as this writer writes it."""
@@ -58,7 +58,7 @@ class SinkCursor:
         return replace(self, claimed_until=None)
 
     def published(self, window: Window, *, until: datetime | None) -> "SinkCursor":
-        """Return the cursor of a sink that took one more window; None for `until` releases it."""
+        """Return the cursor of a sink that took one more window. None for `until` releases it."""
         taken = replace(self, published_through=window, claimed_until=until)
         return replace(taken, failures=0, failing_since=None, error=None)
 

@@ -193,7 +193,7 @@ def _taken(reply: Reply) -> None:
 
 
 def _rejected_points(body: bytes) -> int:
-    """Return how many data points an answer says were rejected; 0 when it says nothing of them."""
+    """Return how many data points an answer says were rejected. 0 when it says nothing of them."""
     try:
         said: Any = json.loads(body or b"{}")
         rejected = int(said.get("partialSuccess", {}).get("rejectedDataPoints", 0))

@@ -12,7 +12,7 @@ class Talker:
     tenant: TenantId
     tasks: int
     overcount: int = 0
-    """By how much `tasks` may be too high; 0 while no more tenants than places were seen."""
+    """By how much `tasks` may be too high. 0 while no more tenants than places were seen."""
 
 
 class Talkers:

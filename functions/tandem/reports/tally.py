@@ -19,7 +19,7 @@ class Percentiles:
 
     @staticmethod
     def of(sketch: Sketch) -> "Percentiles | None":
-        """Return the percentiles of a sketch; None when nothing was counted."""
+        """Return the percentiles of a sketch. None when nothing was counted."""
         found = [sketch.percentile_ms(percent) for percent in (50, 95, 99)]
         p50, p95, p99 = ((value or 0.0) / 1000 for value in found)
         return None if found[0] is None else Percentiles(p50, p95, p99)
@@ -27,7 +27,7 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """How long tasks waited and ran; None where no task did."""
+    """How long tasks waited and ran. None where no task did."""
 
     queue_wait: Percentiles | None
     run: Percentiles | None
@@ -87,7 +87,7 @@ class Tally:
         self.talkers.include(other.talkers)
 
     def examples(self, most: int) -> dict[Series, Example]:
-        """Return the task of each series that ran longest; none where no task ran.
+        """Return the task of each series that ran longest. None where no task ran.
 
         Of more series than `most`, those whose tasks ran longest.
         """

@@ -17,7 +17,7 @@ _BOUNDS = ", ".join(f"{bound / 1000:g}" for bound in BOUNDS_MS)
 
 
 class HistogramView(BaseModel):
-    """How many durations were at most so long; not cumulative."""
+    """How many durations were at most so long. Not cumulative."""
 
     count: int
     sum_seconds: float
@@ -44,7 +44,7 @@ class ExampleView(BaseModel):
 
     @staticmethod
     def of(example: Example | None) -> "ExampleView | None":
-        """Return the view of an example; None of none."""
+        """Return the view of an example. None of none."""
         if example is None:
             return None
         return ExampleView(
@@ -110,12 +110,12 @@ class PercentilesView(BaseModel):
 
     @staticmethod
     def of(values: Percentiles | None) -> "PercentilesView | None":
-        """Return the view of percentiles; None of none."""
+        """Return the view of percentiles. None of none."""
         return PercentilesView(p50=values.p50, p95=values.p95, p99=values.p99) if values else None
 
 
 class DurationsView(BaseModel):
-    """How long a processor's tasks waited and ran; null where none did."""
+    """How long a processor's tasks waited and ran. Null where none did."""
 
     processor: str
     queue_wait_seconds: PercentilesView | None
@@ -136,7 +136,7 @@ class TenantView(BaseModel):
 
 
 class LevelsView(BaseModel):
-    """What was in flight when the window was closed; queue numbers are approximate.
+    """What was in flight when the window was closed. Queue numbers are approximate.
 
     Null stands for what could not be read just then.
     """
@@ -150,7 +150,7 @@ class LevelsView(BaseModel):
 
     @staticmethod
     def of(levels: Levels | None) -> "LevelsView | None":
-        """Return the view of levels; None of none."""
+        """Return the view of levels. None of none."""
         return LevelsView.model_validate(levels, from_attributes=True) if levels else None
 
 

@@ -46,11 +46,11 @@ def windows_to_close(
     """Yield the windows that are over but not closed, oldest first.
 
     Args:
-        last_closed: the last closed window; None on the first run ever, which then reaches back
+        last_closed: the last closed window. None on the first run ever, which then reaches back
             `first_run_reach` windows, so that what was done before the first tick is counted.
         now: the time.
         grace: how long after its end a window is left open for writes on their way.
-        most: how many windows at the most; the next run goes on from there.
+        most: how many windows at the most. The next run goes on from there.
         first_run_reach: how many windows the first run closes.
     """
     newest = Window.holding(now - grace).plus(-1)

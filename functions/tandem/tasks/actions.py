@@ -108,7 +108,7 @@ class Tasks:
         """Submit a finished task's input again, as a new task linked to it, and return that.
 
         Args:
-            task: the task; when it failed, it leaves the list of failed tasks.
+            task: the task. When it failed, it leaves the list of failed tasks.
             traceparent: the trace that the new task belongs to.
             once: the caller's idempotency key.
             redriven_by: the operator, for whom it must be the first that does a failed task again.
@@ -118,7 +118,7 @@ class Tasks:
             NotFinished: it is queued or running.
             ProcessorGone: its processor is not installed.
             InputGone: its input has expired.
-            KeyUsed: the key was used before; nothing was recorded.
+            KeyUsed: the key was used before. Nothing was recorded.
         """
         processor = self.check_again(task)
         try:

@@ -173,7 +173,7 @@ class Attempt:
             raise Abandoned
 
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
-        """Say how far the work is; written at most once a second."""
+        """Say how far the work is. Written at most once a second."""
         if self._closed or self.overdue or self._cancel_requested:
             raise Abandoned
         if not self._due("_progress_at", PROGRESS_EVERY):
@@ -238,7 +238,7 @@ class Attempt:
             yield path
 
     def save_file(self, name: str, content: Path | bytes, *, content_type: str) -> SavedFile:
-        """Keep a file as the task's result; a second call replaces the first."""
+        """Keep a file as the task's result. A second call replaces the first."""
         try:
             safe = saved_name(name)
         except InvalidFilename as error:
@@ -283,7 +283,7 @@ class Attempt:
 
 
 def _suffix(filename: str) -> str:
-    """Return what a file name ends with, `.csv.gz` for one; nothing when that is too long."""
+    """Return what a file name ends with, `.csv.gz` for one. Nothing when that is too long."""
     suffix = "".join(Path(filename).suffixes[-2:])
     return suffix if len(suffix) <= _SUFFIX_CHARACTERS else ""
 

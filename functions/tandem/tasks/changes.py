@@ -1,6 +1,6 @@
 """The legal changes of a task, each one value: what must hold, and what becomes of the task.
 
-Every change of state goes through `Change`. The in-memory store applies it with `apply`; a
+Every change of state goes through `Change`. The in-memory store applies it with `apply`. A
 database adapter turns the same value into one conditional write.
 """
 
@@ -34,11 +34,11 @@ class Guard:
     due_at: datetime | None = None
     """The due time must be this one: nothing has moved the task since it was read."""
     attempts_left: bool | None = None
-    """Whether another attempt must be allowed, or none; None when it does not matter."""
+    """Whether another attempt must be allowed, or none. None when it does not matter."""
     cancel_requested: bool | None = None
-    """Whether a stop must have been asked for, or not; None when it does not matter."""
+    """Whether a stop must have been asked for, or not. None when it does not matter."""
     alone: bool | None = None
-    """Whether it must be marked to run alone, or not; None when it does not matter."""
+    """Whether it must be marked to run alone, or not. None when it does not matter."""
 
     def holds(self, task: Task) -> bool:
         """Return whether the task is as this guard asks."""
@@ -62,7 +62,7 @@ def _passed(moment: datetime | None, now: datetime) -> bool:
 class Change:
     """A change of a task: allowed when any guard holds.
 
-    An SDK sends a write again when its answer was lost; the guards then refuse what they allowed
+    An SDK sends a write again when its answer was lost. The guards then refuse what they allowed
     before. So each change that decides something leaves its id in the task, in a field that only
     the next change of its kind overwrites: a refusal that shows one's own id is a success.
     """
@@ -70,13 +70,13 @@ class Change:
     guards: tuple[Guard, ...]
     to: State
     sets: Mapping[str, Any] = field(default_factory=dict)
-    """The fields of the task that get a new value; None or False clears one."""
+    """The fields of the task that get a new value. None or False clears one."""
     starts_attempt_at: datetime | None = None
     """Counts one more attempt, started at this time."""
     counts_sweep: bool = False
     """Counts that the task was found overdue."""
     write_field: WriteField | None = None
-    """Where the change leaves its id; None when it decides nothing."""
+    """Where the change leaves its id. None when it decides nothing."""
     write_id: str = field(default_factory=_new_write_id)
 
     def __post_init__(self) -> None:
@@ -95,7 +95,7 @@ class Change:
         return self.write_field is not None and getattr(task, self.write_field) == self.write_id
 
     def apply(self, task: Task) -> Task:
-        """Return the changed task; call it only when the change is allowed."""
+        """Return the changed task. Call it only when the change is allowed."""
         written: dict[str, Any] = {self.write_field: self.write_id} if self.write_field else {}
         changed = replace(task, state=self.to, **self.sets, **written)
         if self.counts_sweep:

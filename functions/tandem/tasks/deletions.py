@@ -36,7 +36,7 @@ class Deletions:
         self._logger = logger
 
     def delete(self, task: Task) -> None:
-        """Delete a final task; objects that cannot be deleted now are left to the purge.
+        """Delete a final task. Objects that cannot be deleted now are left to the purge.
 
         Raises:
             ChangeRefused: it is not final, or there is no such task.
@@ -48,7 +48,7 @@ class Deletions:
             self._logger.warning("objects not deleted", task_id=task.task_id, **described(error))
 
     def clear(self, task_id: TaskId, cache_key: str | None) -> bool:
-        """Delete a task's kept result and its objects; return whether no object is left."""
+        """Delete a task's kept result and its objects. Return whether no object is left."""
         if cache_key is not None:
             self._cache.forget(cache_key, task_id)
         return self._blobs().delete_under(task_prefix(task_id), limit=DELETED_OBJECTS)

@@ -11,7 +11,7 @@ from tandem.trace import described
 
 
 class Dispatch:
-    """Sends tasks, each when it is to run; never fails: what is not sent is swept."""
+    """Sends tasks, each when it is to run. Never fails: what is not sent is swept."""
 
     def __init__(self, queue: TaskQueue, clock: Clock, logger: Logger) -> None:
         self._queue = queue
@@ -19,7 +19,7 @@ class Dispatch:
         self._clock = clock
 
     def send(self, *tasks: Task) -> list[TaskId]:
-        """Send recorded tasks to the worker, each when it is to run; return those that were lost.
+        """Send recorded tasks to the worker, each when it is to run. Return those that were lost.
 
         One that must wait for longer than the queue keeps a message is not sent: it is overdue
         when its time has come, and then is.
@@ -33,7 +33,7 @@ class Dispatch:
         return self._send(envelopes) if envelopes else []
 
     def send_after(self, wait: timedelta, task: Task) -> bool:
-        """Send a recorded task after a while, `MAX_DELAY` at most; return whether it was sent."""
+        """Send a recorded task after a while, `MAX_DELAY` at most. Return whether it was sent."""
         return not self._send([_envelope(task, min(wait, MAX_DELAY))])
 
     def leave(self, *tasks: Task) -> None:

@@ -88,7 +88,7 @@ def unknown_effect(key: str, effect: Effect) -> EffectUnknown:
 
 
 class NotHeld(Exception):
-    """The attempt does not hold its task any more; nothing was recorded."""
+    """The attempt does not hold its task any more. Nothing was recorded."""
 
 
 class EffectStore(Protocol):

@@ -128,7 +128,7 @@ class Execution:
         Args:
             task_id: the task.
             change: the claim.
-            attempt: what it started; None when its answer was lost.
+            attempt: what it started. None when its answer was lost.
         """
         now = self._clock.now()
         task = self._store.get(task_id)
@@ -168,11 +168,11 @@ class Execution:
         return timedelta(seconds=processor.time_limit_seconds if processor else UNKNOWN_SECONDS)
 
     def run(self, attempt: Attempt, data: BaseModel | None = None) -> Outcome:
-        """Run the processor and return how it ended; never raises what the processor raised.
+        """Run the processor and return how it ended. Never raises what the processor raised.
 
         Args:
             attempt: the attempt that holds the task.
-            data: the task's input when it is at hand; else it is read from where it is kept.
+            data: the task's input when it is at hand. Else it is read from where it is kept.
         """
         task = attempt.task
         processor = self._catalogue.get(task.processor)
@@ -223,7 +223,7 @@ class Execution:
     def _without_room(
         self, processor: AnyProcessor, attempt: Attempt, error: BaseException
     ) -> Outcome:
-        """Return how an attempt ends that found too little room; its own files are gone by now.
+        """Return how an attempt ends that found too little room. Its own files are gone by now.
 
         Others may have held the room. When there were none, the next attempt would end as well.
         """

@@ -17,6 +17,6 @@ class DiskTooSmall(Permanent):
 
 
 def empty_disk_bytes() -> int:
-    """Return the size of the disk of temporary files; 0 when something is left on it."""
+    """Return the size of the disk of temporary files. 0 when something is left on it."""
     disk = shutil.disk_usage(gettempdir())
     return disk.total if disk.used <= disk.total * _LEFT_OVER else 0

@@ -81,7 +81,7 @@ class Effects:
         return self._end(replace(effect, answer=dump_answer(key, call(effect.idempotency_key))))
 
     def _begin(self, key: str, unknown: Unknown) -> Effect:
-        """Record that an effect begins, and return it; or return one that has an answer."""
+        """Record that an effect begins, and return it. Or return one that has an answer."""
         new = self._new(key)
         effect = self._left(new) or self._write(new)
         while effect.answer is None and effect.call_id != new.call_id:
@@ -113,7 +113,7 @@ class Effects:
         )
 
     def _left(self, new: Effect) -> Effect | None:
-        """Return what an earlier attempt or task recorded; None for the first of all."""
+        """Return what an earlier attempt or task recorded. None for the first of all."""
         if self._task.attempts == 1 and self._task.first_task is None:
             return None
         return self._store.get(new.idempotency_key)

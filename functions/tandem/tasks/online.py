@@ -87,7 +87,7 @@ class Online:
             budget_seconds: how long the caller waits.
 
         Raises:
-            KeyUsed: the task's key was used before; nothing was recorded.
+            KeyUsed: the task's key was used before. Nothing was recorded.
         """
         until = self._clock.now() + timedelta(seconds=budget_seconds)
         task = self._submissions.online(new, lease_until=until + LEASE_MARGIN)

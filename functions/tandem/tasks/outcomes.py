@@ -19,7 +19,7 @@ class Failed:
 
     error: TaskError
     retry_in: timedelta | None
-    """How long to wait for the next attempt; None when trying again cannot help."""
+    """How long to wait for the next attempt. None when trying again cannot help."""
 
 
 @dataclass(frozen=True, slots=True)

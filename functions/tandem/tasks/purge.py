@@ -44,7 +44,7 @@ class Purge:
         self._logger = logger
 
     def run(self) -> int:
-        """Purge deleted tasks, a bounded number of each shard; return how many."""
+        """Purge deleted tasks, a bounded number of each shard. Return how many."""
         totals = self._reports.totals()
         if totals is None:
             return 0

@@ -15,7 +15,7 @@ def recover(task: Task, *, now: datetime, due_at: datetime, expires_at: datetime
     """Move on a task whose attempt ended with its process: its lease is over.
 
     Nobody knows which task ended a process that ran several. So an attempt that died in company
-    costs the task nothing, `max_crashes` times; from then on the task runs alone, and an attempt
+    costs the task nothing, `max_crashes` times. From then on the task runs alone, and an attempt
     that dies alone counts.
     """
     if task.cancel_requested_at is not None:

@@ -36,7 +36,7 @@ class CachedResult:
 
 
 class ResultCache(Protocol):
-    """Keeps results by their keys; may forget any at any time."""
+    """Keeps results by their keys. May forget any at any time."""
 
     def get(self, key: str, now: datetime) -> CachedResult | None:
         """Return what is kept under a key and has not expired."""
@@ -85,7 +85,7 @@ class Results:
         data: BaseModel,
         sizes: MutableMapping[UploadId, int] | None = None,
     ) -> str | None:
-        """Return the key of an input; None when its result is not to be kept.
+        """Return the key of an input. None when its result is not to be kept.
 
         Two inputs are the same when their values are, whatever the order of their members, and
         when the uploads that they name have the same content.
@@ -164,7 +164,7 @@ class Results:
         self._cache.put(task.cache_key, result)
 
     def _key_of_read(self, task: Task, processor: AnyProcessor, read: UploadsRead) -> str | None:
-        """Return the key of the input with the uploads as they were read; None when it has none.
+        """Return the key of the input with the uploads as they were read. None when it has none.
 
         It has none when an upload was read that the input does not declare, or was seen to change.
         """
@@ -182,7 +182,7 @@ class Results:
         read: UploadsRead,
         sizes: MutableMapping[UploadId, int],
     ) -> str | None:
-        """Return what stands for an upload's content, as it was read or is; None without one."""
+        """Return what stands for an upload's content, as it was read or is. None without one."""
         known = parse_uuid(upload)
         if known is None:
             return None

@@ -44,7 +44,7 @@ class Settlement:
         """Record how an attempt ended, and return the task: final, or queued for another try.
 
         Raises:
-            ChangeRefused: the attempt does not hold the task any more; nothing was recorded.
+            ChangeRefused: the attempt does not hold the task any more. Nothing was recorded.
         """
         now = self._clock.now()
         try:

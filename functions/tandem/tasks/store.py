@@ -16,13 +16,13 @@ class Deletion:
     task_id: TaskId
     deleted_at: datetime
     finished_at: datetime | None
-    """When the task had ended; None once no report can count it any more."""
+    """When the task had ended. None once no report can count it any more."""
     cache_key: str | None
     """Under which its output may be kept for the same input."""
 
 
 class AlreadyRetried(Exception):
-    """Another task does the failed one again, or it is gone; nothing was recorded."""
+    """Another task does the failed one again, or it is gone. Nothing was recorded."""
 
     def __init__(self, retried_as: TaskId | None) -> None:
         super().__init__(retried_as)
@@ -36,7 +36,7 @@ class Once:
     key: str
     """Names the caller's tenant and key."""
     fingerprint: str
-    """Of the request; the same key with another request is a mistake."""
+    """Of the request. The same key with another request is a mistake."""
     now: datetime
     expires_at: datetime
 
@@ -51,7 +51,7 @@ class MadeBefore:
 
 
 class KeyUsed(Exception):
-    """The idempotency key was used before; nothing was recorded."""
+    """The idempotency key was used before. Nothing was recorded."""
 
     def __init__(self, before: MadeBefore) -> None:
         super().__init__(before.made)
@@ -64,7 +64,7 @@ class ChangeRefused(Exception):
     def __init__(self, task: Task | None, *, deleted: bool = False) -> None:
         super().__init__(task.state if task else "no such task")
         self.task = task
-        """The task as it is; None when there is none of that id."""
+        """The task as it is. None when there is none of that id."""
         self.deleted = deleted
         """There was one, and its owner deleted it."""
 
@@ -87,7 +87,7 @@ class TaskPage:
 
     tasks: list[Task]
     next_cursor: str | None
-    """Where the next page starts; None after the last one."""
+    """Where the next page starts. None after the last one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ class TaskStore(Protocol):
         ...
 
     def get(self, task_id: TaskId) -> Task | None:
-        """Return the task as last written; None when there is none, or it was deleted."""
+        """Return the task as last written. None when there is none, or it was deleted."""
         ...
 
     def delete(self, task: Task, *, now: datetime) -> None:
@@ -141,7 +141,7 @@ class TaskStore(Protocol):
         ...
 
     def deletion(self, task_id: TaskId) -> Deletion | None:
-        """Return what is left of a deleted task; None when none of that id was deleted."""
+        """Return what is left of a deleted task. None when none of that id was deleted."""
         ...
 
     def deletions(self, shard: int, ended_before: datetime, *, limit: int) -> list[TaskId]:

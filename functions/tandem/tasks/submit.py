@@ -56,7 +56,7 @@ class Submissions:
     """Accepts tasks.
 
     A task is recorded before it is sent: a crash between the two leaves a task that is overdue one
-    day, and so is found; a message without a task would be lost.
+    day, and so is found. A message without a task would be lost.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Submissions:
         """Record a task, send it to the worker, and return it.
 
         Raises:
-            KeyUsed: its key was used before; nothing was recorded.
+            KeyUsed: its key was used before. Nothing was recorded.
             AlreadyRetried: it is to be the first that does a failed task again, and is not.
         """
         task = self._record(new)
@@ -94,7 +94,7 @@ class Submissions:
         until: datetime | None = None,
         send_until: datetime | None = None,
     ) -> "list[Task | Exception]":
-        """Record tasks and send them; return each, or why it was not recorded, in their order.
+        """Record tasks and send them. Return each, or why it was not recorded, in their order.
 
         What is an exception already stays one. What is not begun by `until` is `OutOfTime`. What
         is not being sent by `send_until` is swept.
@@ -109,7 +109,7 @@ class Submissions:
         """Record a task whose first attempt the caller starts now, and return it.
 
         Raises:
-            KeyUsed: its key was used before; nothing was recorded.
+            KeyUsed: its key was used before. Nothing was recorded.
         """
         now = self._clock.now()
         task = replace(
@@ -144,7 +144,7 @@ class Submissions:
         """Record a task whose caller waits for the worker to run it, send it, and return it.
 
         Raises:
-            KeyUsed: its key was used before; nothing was recorded.
+            KeyUsed: its key was used before. Nothing was recorded.
         """
         task = self._record(new, Mode.ONLINE)
         self._dispatch.send(task)
@@ -156,8 +156,8 @@ class Submissions:
         What lies in the blob store is copied: the other task, and its objects, may be deleted.
 
         Raises:
-            KeyUsed: its key was used before; nothing was recorded.
-            BlobMissing: an object of the result is gone; nothing was recorded.
+            KeyUsed: its key was used before. Nothing was recorded.
+            BlobMissing: an object of the result is gone. Nothing was recorded.
         """
         now = self._clock.now()
         task = self._new(new, now)

@@ -98,7 +98,7 @@ class Sweep:
         self._logger = logger
 
     def run(self) -> "Counter[Found]":
-        """Move tasks on, the index's shards in parallel; return what was done how often."""
+        """Move tasks on, the index's shards in parallel. Return what was done how often."""
         swept = self._in_all_shards(self._sweep_shard)
         deaths = sum(moved.died_in_company for moved in swept)
         if deaths:

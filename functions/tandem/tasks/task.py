@@ -77,7 +77,7 @@ class TaskError:
     type: str
     message: str
     permanent: bool = False
-    """Trying again cannot help. The retry policy decides that once; all others read it here."""
+    """Trying again cannot help. The retry policy decides that once. All others read it here."""
     own: bool = False
     """The processor or the deployment is at fault, though trying again cannot help."""
 
@@ -89,7 +89,7 @@ class TaskError:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One attempt of a task as it went; without an end it runs, or died with its process."""
+    """One attempt of a task as it went. Without an end it runs, or died with its process."""
 
     number: int
     started_at: datetime
@@ -154,7 +154,7 @@ class Task:
     sweeps: int = 0
     """How often it was found overdue."""
     due_at: datetime | None = None
-    """When a task in flight must next have moved; none for a final one."""
+    """When a task in flight must next have moved. None for a final one."""
     not_before: datetime | None = None
     """Until when a queued task waits for its next attempt."""
     lease_until: datetime | None = None
@@ -173,13 +173,13 @@ class Task:
     own_fault: bool = False
     """It failed, and not by its caller's fault."""
     listed_at: datetime | None = None
-    """Since when it waits on the list of failed tasks; None when it does not."""
+    """Since when it waits on the list of failed tasks. None when it does not."""
     retried_as: TaskId | None = None
     """The task that does this failed one again: the first one, when its owner made several."""
     retry_of: TaskId | None = None
     """The finished task that this one does again."""
     first_task: TaskId | None = None
-    """The first of the chain of tasks that `retry_of` links; None for the first itself."""
+    """The first of the chain of tasks that `retry_of` links. None for the first itself."""
     requested_by: str | None = None
     """The operator who redrove it."""
     traceparent: str | None = None

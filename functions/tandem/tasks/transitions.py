@@ -170,7 +170,7 @@ def send_again(*, seen_due_at: datetime, due_at: datetime, late: bool = True) ->
     Args:
         seen_due_at: the due time that it was found with.
         due_at: the new one.
-        late: whether it should have run before, which is counted; else its time has only come.
+        late: whether it should have run before, which is counted. Else its time has only come.
     """
     return Change(
         guards=(Guard(state=State.QUEUED, due_at=seen_due_at, attempts_left=True),),

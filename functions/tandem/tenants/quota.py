@@ -25,10 +25,10 @@ class QuotaStore(Protocol):
     ) -> timedelta | None:
         """Take tokens from a tenant's bucket.
 
-        Returns None when they were there; else nothing was taken, and they are after this time.
+        Returns None when they were there. Else nothing was taken, and they are after this time.
 
         Raises:
-            MoreThanBurst: they never will be; nothing was taken.
+            MoreThanBurst: they never will be. Nothing was taken.
         """
         ...
 
@@ -42,7 +42,7 @@ class QuotaExceeded(Exception):
 
 
 class Quota:
-    """The same rate for every tenant, shared by all who act for it; without one, no bound.
+    """The same rate for every tenant, shared by all who act for it. Without one, no bound.
 
     A quota keeps tenants from each other. What cannot be counted is let through, and logged: a
     count that fails must not refuse work that could be recorded.
@@ -61,8 +61,8 @@ class Quota:
         """Count tasks that a tenant submits.
 
         Raises:
-            QuotaExceeded: it may not, for now; nothing was counted.
-            MoreThanBurst: it may never submit so many at once; nothing was counted.
+            QuotaExceeded: it may not, for now. Nothing was counted.
+            MoreThanBurst: it may never submit so many at once. Nothing was counted.
         """
         if not self._per_second:
             return

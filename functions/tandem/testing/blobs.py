@@ -48,11 +48,11 @@ class MemoryBlobStore:
         return self._found(key)[0]
 
     def delete(self, key: str) -> None:
-        """Delete a document; one that is not there is no error."""
+        """Delete a document. One that is not there is no error."""
         self._blobs.pop(key, None)
 
     def delete_under(self, prefix: str, *, limit: int) -> bool:
-        """Delete up to `limit` documents whose keys start so; return whether none is left."""
+        """Delete up to `limit` documents whose keys start so. Return whether none is left."""
         keys = self.keys(prefix)
         for key in keys[:limit]:
             self.delete(key)

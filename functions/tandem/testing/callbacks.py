@@ -58,7 +58,7 @@ class MemoryCallbackStore:
         return task.callback if task else None
 
     def reopen(self, task_id: TaskId, callback: Callback) -> bool:
-        """Let a callback that was given up wait for the queue again; return whether it was."""
+        """Let a callback that was given up wait for the queue again. Return whether it was."""
 
         def reopened(task: Task) -> Task:
             if task.callback is None or task.callback.state is not CallbackState.FAILED:
@@ -90,7 +90,7 @@ class Post:
 
 
 class MemorySender:
-    """Keeps what is sent; answers in turn as a test says, and 204 when that is used up.
+    """Keeps what is sent. Answers in turn as a test says, and 204 when that is used up.
 
     Example:
         sender.answers = [Answered(503), Unreachable("no answer"), Answered(204)]

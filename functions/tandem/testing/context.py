@@ -63,7 +63,7 @@ class FakeContext:
             uploads: the tenant's uploads by their ids: name and content of each.
             threads: how many the pool has.
             attempt: which attempt it is, from 1.
-            task_id: the task's id; None for a new one.
+            task_id: the task's id. None for a new one.
             answers: what earlier attempts recorded for effects, by their keys.
             begun: keys of the effects that an earlier attempt began, and recorded no answer for.
         """

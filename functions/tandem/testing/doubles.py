@@ -35,7 +35,7 @@ class FakeClock:
 
 
 class MemoryQuotaStore:
-    """Keeps when each tenant's bucket will be full again; safe for threads."""
+    """Keeps when each tenant's bucket will be full again. Safe for threads."""
 
     def __init__(self) -> None:
         self._full_at: dict[TenantId, datetime] = {}
@@ -85,7 +85,7 @@ class MemorySecretStore:
         self._versions = {name: (value,) for name, value in secrets.items()}
 
     def rotate(self, name: str, value: str) -> None:
-        """Give a secret a new value; the one before stays valid."""
+        """Give a secret a new value. The one before stays valid."""
         self._versions[name] = (value, *self._versions.get(name, ()))[:2]
 
     def versions(self, name: str) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ class MemorySecretStore:
 
 
 class MemoryEffectStore:
-    """Keeps effects where the tasks are; safe for threads."""
+    """Keeps effects where the tasks are. Safe for threads."""
 
     def __init__(self, tasks: MemoryTaskStore) -> None:
         self._tasks = tasks

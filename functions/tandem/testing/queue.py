@@ -28,7 +28,7 @@ class Message:
 
 
 class MemoryQueue:
-    """Holds messages until they are deleted; deliveries are hidden for a visibility timeout.
+    """Holds messages until they are deleted. Deliveries are hidden for a visibility timeout.
 
     A message that was received `max_receives` times becomes a dead letter when it would be again.
     """
@@ -48,7 +48,7 @@ class MemoryQueue:
         self._ids = count(1)
 
     def send(self, *envelopes: Envelope) -> list[TaskId]:
-        """Send tasks to the worker; none is ever lost."""
+        """Send tasks to the worker. None is ever lost."""
         for envelope in envelopes:
             attributes = {"tenant": str(envelope.tenant)}
             if envelope.traceparent:
@@ -113,7 +113,7 @@ class MemoryQueue:
         self.messages.pop(message.message_id, None)
 
     def acknowledge(self, *receipt_handles: str) -> int:
-        """Delete messages; none ever fails to be."""
+        """Delete messages. None ever fails to be."""
         for receipt_handle in receipt_handles:
             self.messages.pop(receipt_handle, None)
         return 0

@@ -11,7 +11,7 @@ from tandem.testing.store import MemoryTaskStore
 
 
 class MemoryReportStore:
-    """Keeps reports in a dictionary; safe for threads."""
+    """Keeps reports in a dictionary. Safe for threads."""
 
     def __init__(self, tasks: MemoryTaskStore) -> None:
         self._tasks = tasks
@@ -56,13 +56,13 @@ class MemoryReportStore:
                 )
 
     def totals(self) -> Totals | None:
-        """Return the totals over all closed windows; None before the first was closed."""
+        """Return the totals over all closed windows. None before the first was closed."""
         return self._totals
 
     def close(
         self, report: Report, totals: Totals, *, previous: Window | None, closing: str
     ) -> bool:
-        """Record a window's report and the new totals, both or neither; return whether it did."""
+        """Record a window's report and the new totals, both or neither. Return whether it did."""
         with self._lock:
             if self._closings.get(report.window) == closing:
                 return True

@@ -10,23 +10,23 @@ from tandem.reports.sink import SinkCursor
 
 
 class MemorySinkStore:
-    """Keeps cursors in a dictionary; safe for threads."""
+    """Keeps cursors in a dictionary. Safe for threads."""
 
     def __init__(self) -> None:
         self._cursors: dict[str, SinkCursor] = {}
         self._lock = Lock()
 
     def cursors(self, sinks: Iterable[str]) -> dict[str, SinkCursor]:
-        """Return the cursors of these sinks by name; a sink that is new has none."""
+        """Return the cursors of these sinks by name. A sink that is new has none."""
         return {sink: self._cursors[sink] for sink in sinks if sink in self._cursors}
 
     def create(self, cursor: SinkCursor) -> None:
-        """Record a new sink's cursor; one that is there already stays as it is."""
+        """Record a new sink's cursor. One that is there already stays as it is."""
         with self._lock:
             self._cursors.setdefault(cursor.sink, cursor)
 
     def save(self, cursor: SinkCursor, *, writer: str) -> SinkCursor | None:
-        """Record a changed cursor and return its next version; None when another was faster."""
+        """Record a changed cursor and return its next version. None when another was faster."""
         with self._lock:
             kept, saved = self._cursors.get(cursor.sink), cursor.saved(writer)
             if kept is None or kept.version != cursor.version:
@@ -36,7 +36,7 @@ class MemorySinkStore:
 
 
 class MemorySink:
-    """Keeps what it is sent; fails as often as a test says.
+    """Keeps what it is sent. Fails as often as a test says.
 
     Example:
         sink.errors = [SinkFailed("it is down")]
@@ -86,7 +86,7 @@ class PostedReport:
 
 
 class MemoryPoster:
-    """Keeps what is sent; answers in turn as a test says, and 200 when that is used up."""
+    """Keeps what is sent. Answers in turn as a test says, and 200 when that is used up."""
 
     def __init__(self) -> None:
         self.posts: list[PostedReport] = []

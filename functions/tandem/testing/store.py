@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class MemoryTaskStore:
-    """Keeps tasks in a dictionary; safe for threads."""
+    """Keeps tasks in a dictionary. Safe for threads."""
 
     def __init__(self) -> None:
         self.tasks: dict[TaskId, Task] = {}
@@ -96,7 +96,7 @@ class MemoryTaskStore:
         return task is not None and task.state is State.RUNNING and task.fence == fence
 
     def rewrite(self, task_id: TaskId, rewritten: Callable[[Task], Task]) -> Task | None:
-        """Replace a task by what a function makes of it, as one step; None when there is none."""
+        """Replace a task by what a function makes of it, as one step. None when there is none."""
         with self._lock:
             task = self.tasks.get(task_id)
             if task is not None:
@@ -104,7 +104,7 @@ class MemoryTaskStore:
             return task
 
     def get(self, task_id: TaskId) -> Task | None:
-        """Return the task as last written; None when there is none, or it was deleted."""
+        """Return the task as last written. None when there is none, or it was deleted."""
         return self.tasks.get(task_id)
 
     def delete(self, task: Task, *, now: datetime) -> None:
@@ -125,7 +125,7 @@ class MemoryTaskStore:
             )
 
     def deletion(self, task_id: TaskId) -> Deletion | None:
-        """Return what is left of a deleted task; None when none of that id was deleted."""
+        """Return what is left of a deleted task. None when none of that id was deleted."""
         return self._deletions.get(task_id)
 
     def deletions(self, shard: int, ended_before: datetime, *, limit: int) -> "list[TaskId]":

@@ -89,7 +89,7 @@ class MemoryWiring(Wiring):
 
     @cached_property
     def queue(self) -> MemoryQueue:
-        """The queue; the worker's inbox is the same."""
+        """The queue. The worker's inbox is the same."""
         return MemoryQueue(self.clock, max_receives=self.settings.max_receive_count)
 
     @cached_property
@@ -119,7 +119,7 @@ class MemoryWiring(Wiring):
 
     @cached_property
     def callback_queue(self) -> MemoryQueue:
-        """The queue of callbacks; the inbox of their function is the same."""
+        """The queue of callbacks. The inbox of their function is the same."""
         return MemoryQueue(self.clock, max_receives=20)
 
     @cached_property

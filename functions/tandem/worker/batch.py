@@ -46,7 +46,7 @@ _AT_ONCE = timedelta(0)
 
 
 def run_batch(event: dict[str, Any], wiring: Wiring, *, until: datetime) -> BatchAnswer:
-    """Run the messages of an SQS event until a time; return those to be delivered again."""
+    """Run the messages of an SQS event until a time. Return those to be delivered again."""
     return answer(Batch(read_deliveries(event), wiring, until).run())
 
 
@@ -56,7 +56,7 @@ class Batch:
     What has ended while others go on is acknowledged from here: it waits for none of them. A
     message whose attempt is past its deadline is ended from here too: its thread cannot be
     stopped, and is left behind with its pool. One that no thread took in time was never started.
-    Tasks that must run alone are run at last, one after the other; or at first, where nobody else
+    Tasks that must run alone are run at last, one after the other. Or at first, where nobody else
     has begun yet: the rest then goes back to the queue.
     Whoever watches asks no service itself: one that hangs would keep it from the rest.
 
@@ -107,7 +107,7 @@ class Batch:
         return list(self._again.values())
 
     def _begin_the_oldest(self) -> "tuple[Future[None], ...]":
-        """Begin a message that has come back again and again before the others; return its thread.
+        """Begin a message that has come back again and again before the others. Return its thread.
 
         Where its task must run alone, it does so: the others go back at once.
         """
@@ -206,7 +206,7 @@ class Batch:
         )
 
     def _see_through(self, message: Message, overdue: Attempt | None = None) -> None:
-        """Handle a message, or end its overdue attempt; note whether it must be delivered again."""
+        """Handle a message, or end its overdue attempt. Note whether it must be delivered again."""
         delivery = message.delivery
         logger.thread_safe_append_keys(
             message_id=delivery.message_id, correlation_id=trace_id(delivery.traceparent)
@@ -231,7 +231,7 @@ class Batch:
             self._end(message, None)
 
     def _end(self, message: Message, again: Redeliver | None) -> None:
-        """Note how a message ended; what its thread does afterwards changes nothing."""
+        """Note how a message ended. What its thread does afterwards changes nothing."""
         try:
             self._undecided.remove(message)
         except KeyError:
@@ -280,7 +280,7 @@ class Batch:
         self._open.discard(message)
 
     def _acknowledge(self) -> None:
-        """Delete what is done with, unless that is under way; what is left, the answer deletes."""
+        """Delete what is done with, unless that is under way. What is left, the answer deletes."""
         if self._acknowledging is not None and not self._acknowledging.done():
             return
         self._acknowledged_at = self._wiring.clock.now()

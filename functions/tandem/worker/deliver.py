@@ -86,8 +86,8 @@ class Deliveries:
 
         Args:
             delivery: the message.
-            until: when the function stops; an attempt is given up before.
-            fresh: whether the function has all of its time; else a task that may need more than
+            until: when the function stops. An attempt is given up before.
+            fresh: whether the function has all of its time. Else a task that may need more than
                 is left is handed back at no cost.
             alone: whether a task may be started that must run alone.
             in_company: whether other work runs in this process.
@@ -128,11 +128,11 @@ class Deliveries:
         return attempt.deadline - self._clock.now() < needed
 
     def time_out(self, attempt: Attempt) -> None:
-        """End an attempt, closed by the caller, that outran its deadline; as `handle` otherwise."""
+        """End an attempt, closed by the caller, that outran its deadline. As `handle` otherwise."""
         self._settle(attempt, self._execution.timed_out(attempt))
 
     def redeliver(self, delivery: Delivery, again: Redeliver) -> bool:
-        """Hide a message until it is to be delivered again, or replace it; never fails.
+        """Hide a message until it is to be delivered again, or replace it. Never fails.
 
         The queue gives up a message that is received too often, and its task waits on. So a new one
         takes its place before, unless handling it failed: that is what the queue gives up for.
@@ -210,7 +210,7 @@ class Deliveries:
 
 
 def read_task_id(body: str) -> TaskId | None:
-    """Return the task that a message names; None when it is not one of Tandem's messages."""
+    """Return the task that a message names. None when it is not one of Tandem's messages."""
     if len(body) > MAX_BODY_CHARACTERS:
         return None
     try:

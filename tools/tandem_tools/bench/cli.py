@@ -92,7 +92,7 @@ def quoting(page: str, results: dict[str, Any]) -> str:
 
 
 def bars_of(name: str, results: dict[str, Any]) -> list[bars.Bar]:
-    """Return the bars that a bench is measured against; it defines `bars` where it has any."""
+    """Return the bars that a bench is measured against. It defines `bars` where it has any."""
     found = getattr(import_module(f"tandem_tools.bench.{name}"), "bars", None)
     reached: list[bars.Bar] = found(results[name]) if found else []
     return reached

@@ -119,7 +119,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def bars(result: dict[str, Any]) -> list[Bar]:
-    """Return the bars of a start; none of a result that an earlier version kept."""
+    """Return the bars of a start. None of a result that an earlier version kept."""
     if "plain" not in result:
         return []
     rows = {row["name"]: row for row in result["rows"]}

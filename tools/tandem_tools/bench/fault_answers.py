@@ -21,7 +21,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
     def to_bytes(self, *, with_body: bool = True) -> bytes:
-        """Return it as it is sent; without the body for HEAD."""
+        """Return it as it is sent. Without the body for HEAD."""
         lines = [
             f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
             f"content-type: {self.content_type}",
@@ -38,7 +38,7 @@ def refusal(operation: str, decision: Decision, body: bytes) -> Answer:
     Args:
         operation: the service and the call, as `dynamodb.PutItem`.
         decision: a throttle, an error or a conflict.
-        body: of the request; a cancelled transaction has a reason for each of its items.
+        body: of the request. A cancelled transaction has a reason for each of its items.
     """
     if decision.fault in (Fault.CONFLICT, Fault.CONFLICT_AFTER):
         return _conflict(operation, decision, body)
@@ -53,7 +53,7 @@ def batch_answer(body: bytes, failed_id: str) -> Answer:
 
     Args:
         body: the answer as SQS gave it.
-        failed_id: the entry; it may be among the successful ones, or in neither list.
+        failed_id: the entry. It may be among the successful ones, or in neither list.
     """
     answer: dict[str, Any] = json.loads(body or b"{}")
     answer["Successful"] = [one for one in answer.get("Successful", []) if one["Id"] != failed_id]

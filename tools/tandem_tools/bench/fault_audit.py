@@ -309,7 +309,7 @@ def _audit_posts(found: Audit, seen: Sequence[Seen], stored: Stored) -> None:
 
 
 def _audit_messages(found: Audit, app: DeployedApp, stored: Stored) -> None:
-    """Require of each message that the queue gave up that its task has ended; count them."""
+    """Require of each message that the queue gave up that its task has ended. Count them."""
     box = SQSDeadLetterBox(app.aws.sqs, app.description.dead_letter_queue_url)
     messages = box.look(10_000, hide=WINDOW * 0)
     for message in messages:

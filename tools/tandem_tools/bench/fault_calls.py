@@ -23,7 +23,7 @@ class Call:
     at: float
     operation: str
     number: int
-    """Among the calls of its operation; the SDK's next attempts have the number of the first."""
+    """Among the calls of its operation. The SDK's next attempts have the number of the first."""
     attempt: int
     decision: Decision | None
     tasks: tuple[str, ...]
@@ -31,7 +31,7 @@ class Call:
     states: tuple[str, ...]
     """The states that its body names: a change says from which to which."""
     status: int | None = None
-    """What the emulator answered; None where it was not asked."""
+    """What the emulator answered. None where it was not asked."""
     seed: int = 0
     """Of the plan that decided."""
 
@@ -51,7 +51,7 @@ class Call:
 
 
 def operation_of(head: Head, body: bytes) -> str | None:
-    """Return the service and operation of a request; None when no function signed it.
+    """Return the service and operation of a request. None when no function signed it.
 
     A presigned URL is used by the clients of the application: it has no authorization header.
     """
@@ -114,7 +114,7 @@ class Calls:
             self._plan = None
 
     def begin(self, head: Head, body: bytes) -> Call | None:
-        """Return a request as a call with its decision; None when it shall just pass."""
+        """Return a request as a call with its decision. None when it shall just pass."""
         operation = operation_of(head, body)
         if operation is None:
             return None

@@ -121,7 +121,7 @@ class Owner:
     """What is done in `later`."""
 
     def submit_all(self, plan: list[Planned]) -> None:
-        """Submit all tasks and return when that is done; `doing` goes on.
+        """Submit all tasks and return when that is done. Then `doing` goes on.
 
         Raises:
             NotAnswered: a request was not answered for too long.
@@ -242,7 +242,7 @@ class Operators:
             query["cursor"] = document["next_cursor"]
 
     def redrive(self) -> int:
-        """Redrive each listed task that was submitted, once; return how many there were.
+        """Redrive each listed task that was submitted, once. Return how many there were.
 
         What a redrive made, and what its owner did again, is left: it has had its second chance.
         """

@@ -103,7 +103,7 @@ class Plan:
         Args:
             seed: another seed gives other decisions.
             rate: the part of the writes that meets a fault.
-            faults: which ones; all of them by default.
+            faults: which ones. All of them by default.
         """
         self.seed = seed
         self._rate = rate

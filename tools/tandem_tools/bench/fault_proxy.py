@@ -44,7 +44,7 @@ _WHERE_CARRIED_OUT = frozenset({Fault.CONFLICT_AFTER, Fault.PARTIAL_AFTER})
 """Of what the emulator itself refused, these would say the contrary."""
 _NOT_FORWARDED = frozenset({"expect"})
 _WORDS_OF_SERVICES = 1 << 20
-"""A body up to this size is looked at; a larger one is only passed on."""
+"""A body up to this size is looked at. A larger one is only passed on."""
 
 
 class FaultProxy:
@@ -56,7 +56,7 @@ class FaultProxy:
     """
 
     def __init__(self, upstream_port: int) -> None:
-        """Take a free port; the emulator need not run yet."""
+        """Take a free port. The emulator need not run yet."""
         self.calls = Calls()
         self._server = _Server((LOOPBACK, 0), _Connection)
         self._server.upstream = (LOOPBACK, upstream_port)
@@ -124,7 +124,7 @@ class _Server(ThreadingTCPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection; with `RESET_ON_CLOSE` nothing may be said before."""
+        """Close a connection. With `RESET_ON_CLOSE` nothing may be said before."""
         self.close_request(request)
 
     def handle_error(self, *_: Any) -> None:
@@ -157,7 +157,7 @@ class _Upstream:
         self._stream: BinaryIO | None = None
 
     def send(self, head: bytes, body: Iterable[bytes]) -> None:
-        """Send a request; a small one in one piece."""
+        """Send a request. A small one in one piece."""
         connection = self._connected()
         pieces = iter(body)
         connection.sendall(head + next(pieces, b""))
@@ -301,7 +301,7 @@ class _Connection(BaseRequestHandler):
 
 
 def _half(response: Response) -> bytes:
-    """Return the first half of a body with its head; half of the head where there is no body."""
+    """Return the first half of a body with its head. Half of the head where there is no body."""
     head = response.head.to_bytes()
     body = response.raw_body
     return head + body[: len(body) // 2] if body else head[: len(head) // 2]

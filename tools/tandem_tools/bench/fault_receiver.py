@@ -46,7 +46,7 @@ class Bookings:
     _lock: Lock = field(default_factory=Lock)
 
     def book(self, place: str, key: str, seed: int, number: int) -> Booking | None:
-        """Have an effect and return it; None when the answer is to be lost."""
+        """Have an effect and return it. None when the answer is to be lost."""
         with self._lock:
             self.requests[seed] += 1
             known = self._by_key.get(key) if place == CHARGE else None

@@ -16,7 +16,7 @@ PAYMENT = "pay"
 USUAL_SECONDS = 0.02
 SLOW_SECONDS = 3.0
 CANCELLED_SECONDS = 6.0
-"""Long enough to be found running; one that is not cancelled in time just succeeds."""
+"""Long enough to be found running. One that is not cancelled in time just succeeds."""
 DELAY = timedelta(seconds=4)
 NEVER = timedelta(days=1)
 ALWAYS_BAD = 99
@@ -31,9 +31,9 @@ class Kind(StrEnum):
     TRANSIENT = "transient"
     """Its first attempt, or its first two, fail."""
     PERMANENT = "permanent"
-    """It fails at once until its cause is mended; then it is redriven."""
+    """It fails at once until its cause is mended. Then it is redriven."""
     EXHAUSTED = "exhausted"
-    """It fails at every attempt until its cause is mended; then it is redriven."""
+    """It fails at every attempt until its cause is mended. Then it is redriven."""
     HOPELESS = "hopeless"
     """It fails at once, and does so again when it is redriven."""
     SLOW = "slow"

@@ -116,7 +116,7 @@ def measure(
         minutes: after how many no further seed is begun.
 
     Raises:
-        SoakFailed: an audit found something wrong; it says what, and by which calls.
+        SoakFailed: an audit found something wrong. It says what, and by which calls.
     """
     began = time.monotonic()
     with TemporaryDirectory(prefix="faults-") as name, scene(Path(name)) as prepared:
@@ -149,7 +149,7 @@ def _sums(*names: str, separator: str = ", ") -> Callable[[dict[str, Any]], str]
 
 
 def _injected(result: dict[str, Any]) -> str:
-    """Return the faults of all runs, by kind; results.json has them by operation, too."""
+    """Return the faults of all runs, by kind. Results.json has them by operation, too."""
     met = [kinds for run in result["runs"] for kinds in run["injected"].values()]
     return ", ".join(f"`{fault}` {sum(kinds.get(fault, 0) for kinds in met):,}" for fault in Fault)
 
@@ -183,7 +183,7 @@ _SHOWN: dict[str, Callable[[dict[str, Any]], str]] = {
 def soak_through_faults(
     prepared: Scene, plans: Sequence[Plan], *, tasks: int, kills: int, until: float = math.inf
 ) -> list[Seen]:
-    """Submit each plan's tasks while AWS calls meet its faults; kill workers, redrive what failed.
+    """Submit each plan's tasks while AWS calls meet its faults. Kill workers, redrive what failed.
 
     The next plan is in force from when the tasks of the last are all submitted: what is left of
     these ends meanwhile.
@@ -217,7 +217,7 @@ def soak_through_faults(
 def _submit_all(
     runs: "Sequence[_Run]", later: Executor, kills: int, until: float
 ) -> "Sequence[_Run]":
-    """Submit the tasks of one run after the other; return the runs that were begun in time."""
+    """Submit the tasks of one run after the other. Return the runs that were begun in time."""
     for number, run in enumerate(runs):
         if number and time.monotonic() > until:
             return runs[:number]

@@ -56,7 +56,7 @@ class Head:
 
 
 def read_head(stream: BinaryIO) -> Head | None:
-    """Return the next message's head; None when the connection ends before it.
+    """Return the next message's head. None when the connection ends before it.
 
     Raises:
         BrokenMessage: it ends within.

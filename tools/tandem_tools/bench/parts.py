@@ -52,7 +52,7 @@ def _cost(steps: str) -> float:
 
 
 def _run[T](steps: str, run: Callable[[Function, str, str], T]) -> T:
-    """Run steps with the event and the context that they may use; what they log is not output."""
+    """Run steps with the event and the context that they may use. What they log is not output."""
     event = json.dumps((PROJECT / "events" / "api-health.json").read_text())
     frame = (
         "import json, sys; from types import SimpleNamespace; "

@@ -8,7 +8,7 @@ from pathlib import Path
 from tandem_tools.paths import APP_BIN, program
 
 TRACER = ("aws-xray-sdk==2.14.0", "wrapt==1.17.3")
-"""What Powertools' Tracer needs; the artifact has none of it."""
+"""What Powertools' Tracer needs. The artifact has none of it."""
 
 HANDLER = '''\
 """What tutorials write: clients, a Tracer and every route made at import."""

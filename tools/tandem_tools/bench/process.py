@@ -52,7 +52,7 @@ def running(
     Args:
         function: what to run.
         wrapper: a command to run the process under.
-        log: where what it writes is kept; by default nowhere.
+        log: where what it writes is kept. By default nowhere.
     """
     with TemporaryDirectory(prefix="function-") as scratch, RuntimeApi() as api:
         environment = _environment(function, scratch) | {"AWS_LAMBDA_RUNTIME_API": api.address}
@@ -107,7 +107,7 @@ def program_cost(function: Function, *program: str) -> float:
 
 
 def program_output(function: Function, *program: str, wrapper: tuple[str, ...] = ()) -> str:
-    """Run a program in the function's interpreter, folder and environment; return its output."""
+    """Run a program in the function's interpreter, folder and environment. Return its output."""
     python, *options = function.command()[:-3]
     with TemporaryDirectory(prefix="function-") as scratch:
         environment = _environment(function, scratch)

@@ -77,7 +77,7 @@ class RuntimeApi:
         self._events.put(None)
 
     def next_event(self) -> bytes | None:
-        """Wait for the next event; None when there is none any more."""
+        """Wait for the next event. None when there is none any more."""
         self._asked.set()
         event = self._events.get()
         if event is None:

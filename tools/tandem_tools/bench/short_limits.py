@@ -16,7 +16,7 @@ def with_limits(folder: Path, seconds: Mapping[str, float], build_dir: Path = BU
     """Return a build that differs from another one in these limits alone.
 
     Args:
-        folder: where it is made; its other files are links to those of the other build.
+        folder: where it is made. Its other files are links to those of the other build.
         seconds: the names of durations in tandem/limits.py, and their new values.
         build_dir: the other build.
 

@@ -71,7 +71,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def _watched(result: dict[str, Any]) -> dict[str, str]:
-    """Return what the table says of Prometheus; nothing where it was not asked."""
+    """Return what the table says of Prometheus. Nothing where it was not asked."""
     if "counted_by_prometheus" not in result:
         return {}
     return {
@@ -81,7 +81,7 @@ def _watched(result: dict[str, Any]) -> dict[str, str]:
 
 
 def _monitoring(app: DeployedApp, folder: Path) -> AbstractContextManager[Prometheus | None]:
-    """Return Prometheus over the stack; None where this machine cannot fetch it."""
+    """Return Prometheus over the stack. None where this machine cannot fetch it."""
     if not prometheus.available():
         return nullcontext()
     return running(app, folder / "prometheus")
@@ -209,7 +209,7 @@ def wait_until(
     """Wait until something is so.
 
     Raises:
-        TimeoutError: it was not in time; the message says otherwise.
+        TimeoutError: it was not in time. The message says otherwise.
     """
     deadline = time.monotonic() + within_seconds
     while not done():

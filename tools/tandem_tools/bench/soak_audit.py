@@ -91,7 +91,7 @@ def audit(app: DeployedApp, soaked: Soaked, asked: Prometheus | None) -> Audit:
 
 
 def closed_through(app: DeployedApp) -> float:
-    """Return the end of the last closed window as a time stamp; 0 before there is one."""
+    """Return the end of the last closed window as a time stamp. 0 before there is one."""
     latest = app.operator.get("/reports/latest")
     if latest.status_code == 404:
         return 0.0
@@ -137,7 +137,7 @@ def _audit_end(found: Audit, planned: Planned, task: Task) -> None:
 def _audit_effects(
     found: Audit, planned: Planned, task: Task, effects: Counter[tuple[int, int]]
 ) -> None:
-    """Require the effect of the attempt that succeeded; others may have one only if they died."""
+    """Require the effect of the attempt that succeeded. Others may have one only if they died."""
     for attempt, record in enumerate(task.history, 1):
         succeeded = task.state is State.SUCCEEDED and attempt == task.attempts
         written = effects[(planned.number, attempt)]

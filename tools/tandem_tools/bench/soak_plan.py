@@ -11,7 +11,7 @@ DUPLICATED_EVERY = 200
 EXIT_EVERY = 250
 USUAL_SECONDS = 0.02
 CANCELLED_SECONDS = 4.0
-"""Long enough to be found running; one that is not cancelled in time just succeeds."""
+"""Long enough to be found running. One that is not cancelled in time just succeeds."""
 
 
 @dataclass(frozen=True, slots=True)

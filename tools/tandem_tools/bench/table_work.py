@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _by_tandem(work: str, file: Path, target: Path) -> str:
-    """Give the file to a processor; return why it refused, or nothing."""
+    """Give the file to a processor. Return why it refused, or nothing."""
     from processors.tables import limits
     from tandem.processing import Permanent
 
@@ -123,7 +123,7 @@ def _plain_profile(connection: "DuckDBPyConnection", *, keep: bool) -> None:
 
 
 def _make(_: str, file: Path, target: Path) -> str:
-    """Write a CSV file and its Parquet; the file's name says of how many megabytes."""
+    """Write a CSV file and its Parquet. The file's name says of how many megabytes."""
     del target
     import duckdb
 

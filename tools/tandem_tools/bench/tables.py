@@ -22,7 +22,7 @@ BAR_SIZE = 300
 PROCESS_SECONDS = 0.3
 """What a query may take for its own process."""
 ROUNDS = 2
-"""How often each is measured, in turn; the best is taken."""
+"""How often each is measured, in turn. The best is taken."""
 WORK = (
     ("profile", "csv", "profile", 1.6),
     ("profile", "parquet", "profile", 1.6),
@@ -61,7 +61,7 @@ def table(result: Json) -> str:
 
 
 def bars(result: Json) -> list[Bar]:
-    """Return the bars, which hold at one size; a refusal misses its bar."""
+    """Return the bars, which hold at one size. A refusal misses its bar."""
     bounds = {(work, file): bound for work, file, _, bound in WORK}
     return [
         _bar(row, bounds[row["work"], row["file"]])

@@ -26,7 +26,7 @@ from tandem_tools.paths import BUILD, PROJECT
 PROGRAM = str(Path(loops.__file__))
 RUNS = 30 if VALGRIND else 300
 ROUNDS = 5
-"""How often what swings is measured; the median is taken."""
+"""How often what swings is measured. The median is taken."""
 THREADS = 16
 CALLED_TASKS = 100
 TASKS = 100

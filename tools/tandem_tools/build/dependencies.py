@@ -31,11 +31,11 @@ class Package:
 
 
 def install(requirements: Path, architecture: str, tree: Path, scratch: Path) -> list[Package]:
-    """Install the pinned requirements into a tree; nothing is built and nothing of them runs.
+    """Install the pinned requirements into a tree. Nothing is built and nothing of them runs.
 
     Args:
         requirements: pins with hashes.
-        architecture: the functions' processor; this machine's may be another.
+        architecture: the functions' processor. This machine's may be another.
         tree: where to.
         scratch: for pip's report.
 

@@ -17,7 +17,7 @@ from tandem_tools.build.dependencies import Package, normalized
 type Json = dict[str, Any]
 
 NAMESPACE = uuid.UUID("7f0f5cde-6a0d-5f0e-9a52-0b5ad0f1c6f3")
-"""Of the serial numbers; any would do that no other program uses."""
+"""Of the serial numbers. Any would do that no other program uses."""
 
 
 def bill_of_materials(
@@ -26,7 +26,7 @@ def bill_of_materials(
     """Return the document for a tree of dependencies.
 
     Args:
-        tree: what is in the artifact; versions, licences and dependencies are read there.
+        tree: what is in the artifact. Versions, licences and dependencies are read there.
         packages: what was installed, for the hashes of the wheels.
         version: of the application.
         architecture: that the artifact is for.

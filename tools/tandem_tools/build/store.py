@@ -46,7 +46,7 @@ class Store:
     """
 
     def __init__(self, project: Path, architecture: str) -> None:
-        """Prepare a store; nothing is read or made.
+        """Prepare a store. Nothing is read or made.
 
         Args:
             project: the checkout.
@@ -146,7 +146,7 @@ class Store:
         return {"sizes": _plain(measure(tree, lambda _: APPLICATION))}
 
     def _layer(self, name: str, key: str, make: Callable[[Path], Made]) -> bool:
-        """Make a layer unless it is there; a layer that could not be made leaves nothing."""
+        """Make a layer unless it is there. A layer that could not be made leaves nothing."""
         folder = self._folder / name
         if self._made(name).get("key") == key:
             return False

@@ -44,7 +44,7 @@ def copy_source(source: Path, tree: Path, left_out: frozenset[Path]) -> None:
 
 
 def copy_tree(source: Path, tree: Path) -> None:
-    """Copy a finished tree; large files are linked where the file system can."""
+    """Copy a finished tree. Large files are linked where the file system can."""
     for path in files(source):
         target = tree / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)

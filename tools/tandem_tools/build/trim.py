@@ -30,7 +30,7 @@ LEFT_OUT = (
 KEPT_OF_METADATA = re.compile(
     r"METADATA|entry_points\.txt|licenses|(LICEN[CS]E|NOTICE|COPYING|AUTHORS).*", re.IGNORECASE
 )
-"""importlib.metadata needs the first two; licences must be passed on with what they license."""
+"""importlib.metadata needs the first two. Licences must be passed on with what they license."""
 
 
 def trim(tree: Path, aws_services: AbstractSet[str]) -> frozenset[str]:

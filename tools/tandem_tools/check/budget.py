@@ -36,7 +36,7 @@ type Steps = dict[str, list[str]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare what is imported with the budget, or list it; return the exit code."""
+    """Compare what is imported with the budget, or list it. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tandem_tools budget", description=__doc__)
     parser.add_argument("--list", choices=FUNCTIONS, help="print the modules of a function instead")
     if function := parser.parse_args(arguments).list:

@@ -1,8 +1,8 @@
 """`python -m tandem_tools deployments`: the template of each kind of deployment.
 
 cfn-lint looks at a template with all its conditions open. Here each is decided as the parameters
-say, so that a reference to a resource that is not made is found, and what is left is linted for
-several regions, one of which has to be enabled for an account first.
+say, so that a reference to a resource that is not made is found. The rest is linted for several
+regions. One of them has to be enabled for an account first.
 """
 
 import json
@@ -22,7 +22,7 @@ from tandem_tools.template import load_template
 REGIONS = ["us-east-1", "eu-north-1", "ap-southeast-2", "sa-east-1", "af-south-1"]
 
 _IGNORED = ["I4010", "W2001", "W8001"]
-"""As .cfnlintrc; and a deployment leaves parameters unused that others need, and no conditions."""
+"""As .cfnlintrc. And a deployment leaves parameters unused that others need, and no conditions."""
 
 _SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:otlp-a1b2c3"  # noqa: S105
 
@@ -74,7 +74,7 @@ def decided(template: Node, values: Mapping[str, str]) -> Node:
 
     Args:
         template: as it is deployed.
-        values: one for each parameter; they become the parameters' defaults.
+        values: one for each parameter. They become the parameters' defaults.
     """
     held, made = conditions(template, values), resources(template, values)
 

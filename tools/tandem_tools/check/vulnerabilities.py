@@ -65,7 +65,7 @@ class AuditFailed(Exception):
 
 
 def main(lock_files: Sequence[str]) -> int:
-    """Print what is known of the packages of lock files; return 1 when something must be done."""
+    """Print what is known of the packages of lock files. Return 1 when something must be done."""
     findings = audit([Path(name) for name in lock_files])
     bad = wrong(findings, read_exempt(PROJECT / "pyproject.toml"), datetime.now(UTC).date())
     if not findings.complete:

@@ -27,7 +27,7 @@ ANOTHER_REGION = "Another region: AWS_DEFAULT_REGION=eu-central-1 make …"
 
 
 class Account:
-    """The stacks of an account; with AWS_ENDPOINT_URL, of an emulator."""
+    """The stacks of an account. With AWS_ENDPOINT_URL, of an emulator."""
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
@@ -70,7 +70,7 @@ class Account:
         return f"account {account}, region {region}"
 
     def stack(self, name: str) -> "StackTypeDef | None":
-        """Return what is known of a stack, by its name or its id; none when there is none."""
+        """Return what is known of a stack, by its name or its id. None when there is none."""
         try:
             [stack] = self.cloudformation.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:

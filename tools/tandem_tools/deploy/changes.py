@@ -97,7 +97,7 @@ class ChangeSet:
         template_url: str,
         parameters: Mapping[str, str],
     ) -> "ChangeSet | None":
-        """Return a change set that is ready; none when there is nothing to change.
+        """Return a change set that is ready. None when there is nothing to change.
 
         Raises:
             ToolError: CloudFormation refuses the template or a parameter.

@@ -1,7 +1,7 @@
 """Costs on AWS: a million tasks, and a month of a stack at rest (docs/deploy.md shows both).
 
 Calls are counted on the application (docs/performance.md, tests/adapter/test_prices.py), resources
-in the template. Prices are of us-east-1, in US dollars, without the free tier; each has its source.
+in the template. Prices are of us-east-1, in US dollars, without the free tier. Each has its source.
 """
 
 from collections.abc import Mapping

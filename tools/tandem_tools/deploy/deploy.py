@@ -95,7 +95,7 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
 
 
 def tidy(account: Account, outputs: Mapping[str, str]) -> None:
-    """Delete old versions of the stack's functions; the release stands whether that goes well."""
+    """Delete old versions of the stack's functions. The release stands whether that goes well."""
     functions = [value for name, value in outputs.items() if name.endswith("FunctionName")]
     try:
         deleted = delete_old_versions(account, functions)
@@ -144,7 +144,7 @@ def revision(built: str, parameters: Mapping[str, str], *, failed_at: str = "") 
 
 
 def failed_at(stack: "StackTypeDef | None") -> str:
-    """Return when a stack's last deployment failed and was rolled back; empty when it did not."""
+    """Return when a stack's last deployment failed and was rolled back. Empty when it did not."""
     if stack is None or stack["StackStatus"] != "UPDATE_ROLLBACK_COMPLETE":
         return ""
     return stack["LastUpdatedTime"].isoformat()

@@ -34,7 +34,7 @@ class Environment:
     capabilities: Sequence[str]
     """What the template is allowed to make, as CloudFormation wants it acknowledged."""
     code_bucket: str
-    """Where the code goes; empty for the bucket that the SAM CLI makes."""
+    """Where the code goes. Empty for the bucket that the SAM CLI makes."""
 
     @property
     def production(self) -> bool:

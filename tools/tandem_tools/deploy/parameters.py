@@ -20,8 +20,8 @@ def pairs(said: str | list[Any] | dict[str, Any]) -> dict[str, str]:
     """Return `Name=value` pairs in each of the forms that samconfig.toml may have them in.
 
     Args:
-        said: one text, parted as a shell parts it; or a list of texts, each a name and the value
-            as it is; or a table. A pair may be written as CloudFormation's own tools write it:
+        said: one text, parted as a shell parts it. Or a list of texts, each a name and the value
+            as it is. Or a table. A pair may be written as CloudFormation's own tools write it:
             `ParameterKey=Name,ParameterValue=value`.
 
     Raises:
@@ -63,11 +63,11 @@ def _text(name: str, value: object) -> str:
 
 
 def refused(name: str, declared: Mapping[str, Any] | None, value: str) -> str:
-    """Return why a parameter cannot have a value; empty when it can.
+    """Return why a parameter cannot have a value. Empty when it can.
 
     Args:
         name: the parameter's.
-        declared: what the template says of the parameter; none when it has no such parameter.
+        declared: what the template says of the parameter. None when it has no such parameter.
         value: the value as CloudFormation would be given it.
     """
     if declared is None:
@@ -136,7 +136,7 @@ def contradictions(template: Node, values: Mapping[str, str]) -> Iterator[str]:
 
 
 def defaults(template: Node) -> dict[str, str]:
-    """Return the defaults of a template's parameters; the empty text for one that has none."""
+    """Return the defaults of a template's parameters. The empty text for one that has none."""
     declared = template["Parameters"]
     return {name: str(one.get("Default", "")) for name, one in declared.items()}
 

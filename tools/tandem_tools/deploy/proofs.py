@@ -24,11 +24,11 @@ type Json = dict[str, Any]
 
 
 class NotHeldError(Exception):
-    """What came out is not what must come out; the message says what did."""
+    """What came out is not what must come out. The message says what did."""
 
 
 class NotHereError(Exception):
-    """Where the stack is, this cannot be shown; the message says why."""
+    """Where the stack is, this cannot be shown. The message says why."""
 
 
 class Proving:
@@ -71,7 +71,7 @@ class Proving:
     def ask(
         self, method: str, path: str, body: Any = None, *, client: str = "MachineClientId"
     ) -> httpx2.Response:
-        """Return the answer to a request with a client's token; the empty client has none."""
+        """Return the answer to a request with a client's token. The empty client has none."""
         self.requests += 1
         headers = {"Authorization": f"Bearer {self.token(client)}"} if client else {}
         return httpx2.request(method, self.url + path, json=body, headers=headers, timeout=60)
@@ -126,7 +126,7 @@ class Proof:
     """As the page and the marks in the code name it."""
     expected: str
     show: Callable[[Proving], str]
-    """Returns what came out; raises NotHeldError where that is not what must."""
+    """Returns what came out. Raises NotHeldError where that is not what must."""
 
 
 def signed_urls(stack: Proving) -> str:

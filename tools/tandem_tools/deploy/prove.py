@@ -181,7 +181,7 @@ def _said(stage: Stage, parameters: str) -> str:
 
 
 def _stage(stage: Stage, parameters: str, report: Report) -> None:
-    """Deploy for a stage and show its proofs; one that fails stops no other."""
+    """Deploy for a stage and show its proofs. One that fails stops no other."""
     print(f"\n{stage.what} …", flush=True)
     try:
         deploy(PROVING, _said(stage, parameters), ask=False)

@@ -29,7 +29,7 @@ def require_room(account: Account, values: Mapping[str, str]) -> None:
     canary would refuse the release.
 
     Raises:
-        ToolError: there is no room; the advice has settings that fit, if there are any.
+        ToolError: there is no room. The advice has settings that fit, if there are any.
     """
     limits = account.functions.get_account_settings()["AccountLimit"]
     quota = limits["UnreservedConcurrentExecutions"]
@@ -64,7 +64,7 @@ def fit(quota: int, values: Mapping[str, str]) -> tuple[int, int] | None:
         values: the template's parameters.
 
     Returns:
-        Those of the worker's and of the callbacks' queue; none when even the lowest do not fit.
+        Those of the worker's and of the callbacks' queue. None when even the lowest do not fit.
     """
     worker, callbacks = _queues(values)
     ready = _kept_ready(values)

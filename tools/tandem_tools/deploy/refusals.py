@@ -1,4 +1,4 @@
-"""What it means to whoever runs a command when AWS refuses, fails, or is not reached."""
+"""The errors of AWS as whoever runs a command should read them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,7 +98,7 @@ def cut_short(then: str) -> Iterator[None]:
     """Say with whatever ends the block early, Ctrl-C too, how things stand and how to go on.
 
     Args:
-        then: it; shown below the error.
+        then: it. Shown below the error.
     """
     try:
         yield

@@ -44,7 +44,7 @@ class Stack:
     longest_seconds: int
     """How long what runs when the stack is stopped may go on: the longest of their timeouts."""
     reserved: Mapping[str, int]
-    """What someone has reserved of the account's concurrency, by function; not what a restore has
+    """What someone has reserved of the account's concurrency, by function. Not what a restore has
     taken away."""
 
     @classmethod
@@ -190,7 +190,7 @@ def commands_that_start(stack: Stack) -> list[str]:
 
 
 def _switch(stack: Stack, uuid: str, *, enabled: bool) -> None:
-    """Switch a mapping; one that is being switched takes no other switch until that is done."""
+    """Switch a mapping. One that is being switched takes no other switch until that is done."""
     client = stack.account.functions
     while True:
         try:
@@ -214,7 +214,7 @@ def _mappings(stack: Stack) -> list[dict[str, Any]]:
 
 
 def make_same(dynamodb: "DynamoDBClient", source: str, target: str) -> tuple[int, int]:
-    """Make a table's items those of another; return how many were put, and how many deleted."""
+    """Make a table's items those of another. Return how many were put, and how many deleted."""
     later = _hashes(dynamodb, target)
     changed = (
         item

@@ -45,7 +45,7 @@ class Finding:
 
     text: str
     releases: int | None
-    """How many releases it takes; none when no number of them makes it safe."""
+    """How many releases it takes. None when no number of them makes it safe."""
 
 
 def current() -> Node:

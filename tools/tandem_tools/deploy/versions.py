@@ -13,7 +13,7 @@ KEPT = 3
 
 
 def delete_old_versions(account: Account, functions: Iterable[str]) -> int:
-    """Delete versions but for the newest and those that an alias names; return how many.
+    """Delete versions but for the newest and those that an alias names. Return how many.
 
     CloudFormation keeps each version that a later release replaces, for ever.
 

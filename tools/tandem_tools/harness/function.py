@@ -29,7 +29,7 @@ class Function:
     memory_mb: int = 1024
     environment: Mapping[str, str] = field(default_factory=dict)
     platform_log_level: str = "INFO"
-    """The level below which Lambda drops lines; its runtime sets the root logger to it."""
+    """The level below which Lambda drops lines. Its runtime sets the root logger to it."""
 
     def command(self) -> list[str]:
         """Return what starts the runtime client, in an interpreter with no site-packages.
@@ -41,7 +41,7 @@ class Function:
         return [str(python), "-S", "-B", "-m", "awslambdaric", self.handler]
 
     def process_environment(self, scratch: Path) -> dict[str, str]:
-        """Return what Lambda sets, and what the template declares; nothing of this machine's.
+        """Return what Lambda sets, and what the template declares. Nothing of this machine's.
 
         Args:
             scratch: where the runtime client is put, and the function's temporary files go.

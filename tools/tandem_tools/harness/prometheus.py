@@ -51,12 +51,12 @@ class Prometheus:
         )
 
     def closed_through(self) -> float:
-        """Return the end of the last window that it knows to be closed; 0 before there is one."""
+        """Return the end of the last window that it knows to be closed. 0 before there is one."""
         found = self.query(CLOSED_THROUGH)
         return float(found[0]["value"][1]) if found else 0.0
 
     def is_ready(self) -> bool | None:
-        """Return whether it answers; None while it does not."""
+        """Return whether it answers. None while it does not."""
         try:
             return self._client.get("/-/ready").is_success or None
         except httpx2.TransportError:
@@ -123,7 +123,7 @@ def _configuration(app: DeployedApp, folder: Path) -> str:
 
 
 def restart_report(app: DeployedApp) -> None:
-    """Have the next report run in a new environment; one that runs now may be cut short."""
+    """Have the next report run in a new environment. One that runs now may be cut short."""
     name = app.description.functions["report"]
     now = app.aws.functions.get_function_configuration(FunctionName=name)
     app.aws.functions.update_function_configuration(

@@ -21,7 +21,7 @@ def available() -> bool:
 
 
 def fetch() -> None:
-    """Download and unpack the package, once; nothing of the system is changed.
+    """Download and unpack the package, once. Nothing of the system is changed.
 
     Raises:
         ToolError: the machine's Debian mirror does not give it.

@@ -107,7 +107,7 @@ class _Server(ThreadingHTTPServer):
 def answer_with(
     status: int, body: bytes = b"", **headers: str
 ) -> Callable[[BaseHTTPRequestHandler], None]:
-    """Return an answer for `Receiver.answer`; `retry_after` is the header Retry-After."""
+    """Return an answer for `Receiver.answer`. `retry_after` is the header Retry-After."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)

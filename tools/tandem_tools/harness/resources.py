@@ -59,7 +59,7 @@ class Resources:
         parameters: Mapping[str, str] | None = None,
         roles: bool = False,
     ) -> None:
-        """Prepare them; nothing runs until the block is entered.
+        """Prepare them. Nothing runs until the block is entered.
 
         Args:
             folder: where the emulator's log and temporary files go.

@@ -31,7 +31,7 @@ FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 
 ALLOWED_ORIGIN = "https://app.example.com"
 RECEIVER_ADDRESS = "127.0.0.77"
-"""Where tests receive callbacks; the rest of loopback stays forbidden."""
+"""Where tests receive callbacks. The rest of loopback stays forbidden."""
 
 # Short, so that a test sees a message come back: SQS hands one that killed the worker out again
 # after the visibility timeout, and dead-letters it after MaxReceiveCount times that.
@@ -105,7 +105,7 @@ class DeployedApp:
         return eventually(final, within_seconds)
 
     def failed(self, task_id: str) -> Json | None:
-        """Return a failed task as operators see it on the list of those that wait; or None."""
+        """Return a failed task as operators see it on the list of those that wait. Or None."""
         query: dict[str, Any] = {"limit": 100}
         while True:
             page = self.operator.get("/dead-letters", params=query).raise_for_status().json()

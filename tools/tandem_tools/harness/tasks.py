@@ -41,7 +41,7 @@ def start(*, now: datetime, lease_until: datetime) -> Change:
 
 
 def finish_at(store: TaskStore, task: Task, moment: datetime, *, ran_seconds: float = 0) -> Task:
-    """Put a task, run it and end it at the given moment; return it."""
+    """Put a task, run it and end it at the given moment. Return it."""
     store.put(task)
     started = moment - timedelta(seconds=ran_seconds)
     held = store.change(task.task_id, start(now=started, lease_until=moment + timedelta(minutes=1)))

@@ -73,7 +73,7 @@ def token(*, operator: bool) -> None:
 
 
 def down() -> None:
-    """Stop the running stack, or what is left of it; fine when there is none."""
+    """Stop the running stack, or what is left of it. Fine when there is none."""
     if not STACK_FILE.exists():
         print("No stack is running.")
         return

@@ -147,7 +147,7 @@ def stack_outputs(aws: Aws) -> dict[str, str]:
 def follow_latest(aws: Aws, function_names: Iterable[str]) -> None:
     """Move the aliases to $LATEST, so that a function updated in place is what requests get.
 
-    On AWS an alias stays on the version that was published; here code is changed while it runs.
+    On AWS an alias stays on the version that was published. Here code is changed while it runs.
     """
     for name in function_names:
         for alias in aws.functions.list_aliases(FunctionName=name)["Aliases"]:

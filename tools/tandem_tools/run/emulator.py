@@ -24,12 +24,12 @@ class Emulator:
     """One MiniStack, with its log and its temporary files under a folder of its own."""
 
     def __init__(self, folder: Path, port: int, *, functions_endpoint_url: str = "") -> None:
-        """Prepare an emulator; nothing runs until `start`.
+        """Prepare an emulator. Nothing runs until `start`.
 
         Args:
             folder: where its state and log go.
             port: where it answers.
-            functions_endpoint_url: where functions call AWS; by default the emulator itself.
+            functions_endpoint_url: where functions call AWS. By default the emulator itself.
         """
         self.port = port
         self.endpoint_url = f"http://{LOOPBACK}:{port}"

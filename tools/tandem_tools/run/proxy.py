@@ -1,6 +1,6 @@
 """The way in: a loopback server that stands where the API's own host name stands on AWS.
 
-The emulator serves a deployed HTTP API below a path of its own; clients expect it at the root.
+The emulator serves a deployed HTTP API below a path of its own. Clients expect it at the root.
 Everything else passes through as it came: method, path, query, headers, body and status.
 """
 
@@ -31,7 +31,7 @@ class Proxy:
     """Serves `http://127.0.0.1:<port>/…` from one API of the emulator."""
 
     def __init__(self, port: int, upstream_port: int, api_id: str) -> None:
-        """Bind the port; requests are answered from `start` on."""
+        """Bind the port. Requests are answered from `start` on."""
         prefix = f"/_aws/execute-api/{api_id}/$default"
 
         class Handler(_Handler):

@@ -31,7 +31,7 @@ SETTLE_MS = 100
 
 
 class CannotReload(Exception):
-    """What was saved cannot run; the functions keep the code that they have."""
+    """What was saved cannot run. The functions keep the code that they have."""
 
 
 class HotReload:
@@ -81,7 +81,7 @@ class HotReload:
         A file that is not there any more is taken away.
 
         Raises:
-            CannotReload: a module does not compile; nothing was updated.
+            CannotReload: a module does not compile. Nothing was updated.
         """
         saved = [path for path in sorted(set(paths)) if self._is_code(path)]
         for path in saved:

@@ -46,7 +46,7 @@ def remove_scratch(folder: Path) -> None:
 
 
 def _available_bytes(shared_memory: Path, meminfo: Path) -> int:
-    """Return how many bytes files there may take; 0 where there is no such file system."""
+    """Return how many bytes files there may take. 0 where there is no such file system."""
     try:
         room = shutil.disk_usage(shared_memory).free
         found = re.search(r"^MemAvailable: +(\d+) kB$", meminfo.read_text(), re.MULTILINE)

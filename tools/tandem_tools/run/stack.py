@@ -30,7 +30,7 @@ LOCAL_PARAMETERS = {
 
 @dataclass(frozen=True)
 class StackDescription:
-    """What tools need to attach to a running stack; the content of stack.json.
+    """What tools need to attach to a running stack. The content of stack.json.
 
     Token, token URL and clients are empty where the stack takes another issuer's tokens.
     """
@@ -82,16 +82,16 @@ class LocalStack:
         parameters: Mapping[str, str] | None = None,
         functions_endpoint_url: str = "",
     ) -> None:
-        """Prepare a stack; nothing runs until the block is entered.
+        """Prepare a stack. Nothing runs until the block is entered.
 
         Args:
             folder: where its state and logs go.
             build_dir: what `sam build` made.
             extra_processors: modules that join the application's own processors.
-            port: of the API; 0 takes a free one.
-            stack_port: of the emulator; 0 takes a free one.
+            port: of the API. 0 takes a free one.
+            stack_port: of the emulator. 0 takes a free one.
             parameters: values for the template's parameters.
-            functions_endpoint_url: where functions call AWS; by default the emulator itself.
+            functions_endpoint_url: where functions call AWS. By default the emulator itself.
         """
         self._folder = folder
         self._build_dir = build_dir
@@ -108,7 +108,7 @@ class LocalStack:
         self.description: StackDescription
 
     def __enter__(self) -> Self:
-        """Start everything; on a failure, stop what had started."""
+        """Start everything. On a failure, stop what had started."""
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
             self._start()

@@ -2,7 +2,7 @@
 
 Written with the standard library, whose writer escapes every text. Libraries that draw charts bring
 a script into the picture (pygal, which has no types either) or tens of megabytes (matplotlib), and
-colours for one ground; those that only write elements leave the layout to us, which is the work.
+colours for one ground. Those that only write elements leave the layout to us, which is the work.
 """
 
 import base64
@@ -37,7 +37,7 @@ _MOST_CHARACTERS = 500
 
 
 def add(parent: Element, name: str, text: str = "", /, **attributes: str | float) -> Element:
-    """Add an element to another and return it; an attribute's `_` stands for `-`."""
+    """Add an element to another and return it. An attribute's `_` stands for `-`."""
     named = {key.strip("_").replace("_", "-"): _written(value) for key, value in attributes.items()}
     found = SubElement(parent, name, named)
     if text:
@@ -51,5 +51,5 @@ def cut(text: str, characters: int) -> str:
 
 
 def _written(value: str | float) -> str:
-    """Return an attribute's value; a length to a hundredth of a pixel."""
+    """Return an attribute's value. A length to a hundredth of a pixel."""
     return value if isinstance(value, str) else f"{round(value, 2):g}"

@@ -18,7 +18,7 @@ OUTCOMES = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """One minute; without a report while it is not closed."""
+    """One minute. Without a report while it is not closed."""
 
     window: Window
     report: Report | None
@@ -38,7 +38,7 @@ class Minute:
         return self.report.levels if self.report else None
 
     def p95_seconds(self, processor: str) -> float | None:
-        """Return within which time 95 of 100 of a processor's tasks ran; None where none did."""
+        """Return within which time 95 of 100 of a processor's tasks ran. None where none did."""
         durations = self.report.durations.get(processor) if self.report else None
         return durations.run.p95 if durations and durations.run else None
 

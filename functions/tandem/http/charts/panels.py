@@ -11,7 +11,7 @@ from tandem.tasks.task import State
 
 WIDTH = 960
 LEFT, RIGHT = 64, 724
-"""Where the minutes begin and end; words for the lines and bars stand beside them."""
+"""Where the minutes begin and end. Words for the lines and bars stand beside them."""
 SLOT = (RIGHT - LEFT) / MINUTES
 
 _BESIDE = RIGHT + 16

@@ -14,11 +14,11 @@ class Scale:
     """Where values stand, as a part of the height from 0 at the bottom to 1 at the top."""
 
     ticks: tuple[tuple[float, str], ...]
-    """Values with a line and a word, the lowest first; the first and the last are the bounds."""
+    """Values with a line and a word, the lowest first. The first and the last are the bounds."""
     logarithmic: bool = False
 
     def place(self, value: float) -> float:
-        """Return where a value stands; one beyond the bounds stands on them."""
+        """Return where a value stands. One beyond the bounds stands on them."""
         low, high = (self._at(self.ticks[end][0]) for end in (0, -1))
         return min(max((self._at(value) - low) / (high - low), 0), 1)
 

@@ -58,7 +58,7 @@ async def process_offline_batch(
     response: Response,
     once: IdempotencyKey,
 ) -> BatchAnswer:
-    """Queue many tasks; each item says what became of it. A body that is not valid queues none."""
+    """Queue many tasks. Each item says what became of it. A body that is not valid queues none."""
     for index, one in enumerate(body.tasks):
         check_run_after(one.run_after, f"/body/tasks/{index}/run_after", services)
         check_callback_url(one.callback_url, f"/body/tasks/{index}/callback_url", services)
@@ -104,7 +104,7 @@ async def process_offline_batch(
 def _before(
     services: Services, new: NewTask | Exception, outcome: Task | Exception, *, until: datetime
 ) -> Task | Exception | None:
-    """Return the task that an item's key made before, or why there is none; else None."""
+    """Return the task that an item's key made before, or why there is none. Else None."""
     if not (isinstance(outcome, KeyUsed) and isinstance(new, NewTask)):
         return None
     if services.clock.now() >= until:

@@ -114,7 +114,7 @@ class LetterList(BaseModel):
 
 
 class RedriveRequest(BaseModel):
-    """Which letters to redrive; with nothing named, the oldest ones."""
+    """Which letters to redrive. With nothing named, the oldest ones."""
 
     model_config = ConfigDict(extra="forbid")
 

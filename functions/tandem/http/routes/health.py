@@ -28,7 +28,7 @@ router = APIRouter(tags=["health"], dependencies=[JSON_SPOKEN])
 async def get_health(
     *, deep: Annotated[bool, Query(description="Ask for the deep check instead.")] = False
 ) -> HealthView | Response:
-    """Answer as soon as the function runs; touches nothing else and needs no token."""
+    """Answer as soon as the function runs. Touches nothing else and needs no token."""
     if deep:
         return RedirectResponse("/health/deep", HTTPStatus.TEMPORARY_REDIRECT)
     return HealthView()

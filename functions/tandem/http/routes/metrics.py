@@ -43,7 +43,7 @@ async def get_metrics(
 
 
 def _latest(services: Services) -> Report | None:
-    """Return the latest report, whose levels are shown; None when there is none to be read."""
+    """Return the latest report, whose levels are shown. None when there is none to be read."""
     try:
         return next(iter(services.reports.latest(before=None, limit=1)), None)
     except Exception as error:  # noqa: BLE001 - the totals are known: they are not hidden by it

@@ -141,7 +141,7 @@ async def process_offline(
 
 
 async def _ended_or(enqueued: Enqueued, services: Services, wait_seconds: float) -> Response:
-    """Return the answer of the task when it ends in time; else where to follow it."""
+    """Return the answer of the task when it ends in time. Else where to follow it."""
     task = await _ended(services, enqueued.task, wait_seconds)
     headers = enqueued.headers | applied(wait_seconds)
     if task.state.final:

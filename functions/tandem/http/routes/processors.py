@@ -27,7 +27,7 @@ class RetryView(BaseModel):
 class UploadsTaken(BaseModel):
     """How many bytes of uploads one task may read on this deployment, all of them together.
 
-    Null where the processor does not say; 0 where it takes none.
+    Null where the processor does not say. 0 where it takes none.
     """
 
     online: int | None = Field(

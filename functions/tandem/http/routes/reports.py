@@ -20,7 +20,7 @@ router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[JSON_SPOKE
 
 NONE_YET = "report yet: the first is closed within two minutes"
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
-"""No window is older; near the year 1 there would be no window before."""
+"""No window is older. Near the year 1 there would be no window before."""
 
 
 @router.get("", operation_id="list_reports")

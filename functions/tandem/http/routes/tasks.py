@@ -63,7 +63,7 @@ async def get_task(
     wait_seconds: WaitSeconds,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Answer with one task and its attempts; with `Prefer: wait=N`, as soon as it has ended."""
+    """Answer with one task and its attempts. With `Prefer: wait=N`, as soon as it has ended."""
     try:
         task = await ended(services, owned_task(task_id, caller, services), wait_seconds)
     except NoSuchTask:
@@ -111,7 +111,7 @@ async def delete_task(task_id: TaskIdPath, caller: Writer, services: Services) -
 async def cancel_task(
     task_id: TaskIdPath, caller: Writer, services: Services, response: Response
 ) -> TaskDetail:
-    """Cancel a queued task at once; ask a running one to stop when it next looks."""
+    """Cancel a queued task at once. Ask a running one to stop when it next looks."""
     owned = owned_task(task_id, caller, services)
     try:
         task = services.tasks.cancel(caller.tenant, owned.task_id)

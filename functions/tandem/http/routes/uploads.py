@@ -108,7 +108,7 @@ async def create_upload(
 ) -> UploadTicket:
     """Answer with a form that uploads one file of that type and at most that size.
 
-    With `processor`, a file that it does not take on this deployment is refused; without, one that
+    With `processor`, a file that it does not take on this deployment is refused. Without, one that
     no processor takes (`GET /processors`).
     """
     _check_size(body, services)
@@ -172,5 +172,5 @@ async def get_upload(upload_id: UploadIdPath, caller: Reader, services: Services
     responses={404: {"description": "There is no such upload, or no file was sent yet."}},
 )
 async def delete_upload(upload_id: UploadIdPath, caller: Writer, services: Services) -> None:
-    """Delete a file that was uploaded; a task that still needs it will fail."""
+    """Delete a file that was uploaded. A task that still needs it will fail."""
     services.blobs.delete(owned_upload(upload_id, caller, services).key)

@@ -21,7 +21,7 @@ class Input(BaseModel):
     ending: Literal["error", "permanent", "exit"] = "error"
     bad_attempts: int = 0
     mended_by: str = ""
-    """A file; from when it is there, no attempt ends badly."""
+    """A file. From when it is there, no attempt ends badly."""
     seconds: float = 0
     ballast: str = ""
 

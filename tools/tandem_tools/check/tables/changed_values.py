@@ -81,7 +81,7 @@ def changed_records(content: bytes, lines: bytes) -> Iterator[str]:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """Return whether two values of JSON are the same; a time may be written in another way."""
+    """Return whether two values of JSON are the same. A time may be written in another way."""
     if isinstance(before, dict) and isinstance(after, dict):
         return all(_same(before.get(name), after[name]) for name in after)
     if isinstance(before, list) and isinstance(after, list):

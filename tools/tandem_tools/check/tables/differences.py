@@ -23,7 +23,7 @@ class Difference:
     """Empty if there is none."""
 
     def is_of_any(self, data_sets: Iterable[str]) -> bool:
-        """Return whether one of the data sets is meant; `data_set` may be a pattern."""
+        """Return whether one of the data sets is meant. `data_set` may be a pattern."""
         return any(fnmatchcase(name, self.data_set) for name in data_sets)
 
 

@@ -14,7 +14,7 @@ _RELATIVE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The figures of one column; numbers as the nearest double, the others as text."""
+    """The figures of one column. Numbers as the nearest double, the others as text."""
 
     kind: Kind
     nulls: int

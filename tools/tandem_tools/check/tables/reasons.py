@@ -81,7 +81,7 @@ def _same_name(ours: str, theirs: str, number: int, before: Sequence[str]) -> bo
 
 
 def reason_for(ours: Column, theirs: Column, values: pd.Series) -> str:
-    """Return the reason that explains a column; empty if none does.
+    """Return the reason that explains a column. Empty if none does.
 
     Args:
         ours: the figures that the processors give.

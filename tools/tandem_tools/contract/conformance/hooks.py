@@ -19,7 +19,7 @@ BLOCKS_AT_MOST = 8
 BLOCK_MB_AT_MOST = 1
 BODY_LIMITS = {"blocks": 1024, "block_mb": 64}
 QUERY_LIMITS = {"blocks": 256, "block_mb": 16}
-"""What the API takes; anything above stays as it is, for the API to refuse."""
+"""What the API takes. Anything above stays as it is, for the API to refuse."""
 
 _PROBLEM = "urn:tandem:problem:"
 _REFUSALS = frozenset(
@@ -111,7 +111,7 @@ def _submissions(body: Any) -> Iterator[dict[str, Any]]:
 
 
 def _shrink(asked: dict[str, Any], limits: Mapping[str, int]) -> None:
-    """Make what is a valid size of work a small one; what is not valid stays what it is."""
+    """Make what is a valid size of work a small one. What is not valid stays what it is."""
     for name, most in (("blocks", BLOCKS_AT_MOST), ("block_mb", BLOCK_MB_AT_MOST)):
         value = asked.get(name)
         if isinstance(value, int) and most < value <= limits[name]:

@@ -21,7 +21,7 @@ def conforms(
     """Test a stack against the document that it serves, and return how that ended and what it said.
 
     Args:
-        app: the stack; it is left with what was made in it.
+        app: the stack. It is left with what was made in it.
         folder: where the tokens are kept for as long as it runs, for this user alone to read.
         seed: the same one makes the same requests, as far as the answers are the same.
         examples: how many requests are made up for an operation in each phase.

@@ -15,7 +15,7 @@ def operations(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any]
 
 
 def tagged(document: Document, tag: str) -> list[tuple[str, str, Mapping[str, Any]]]:
-    """Return the operations of one tag; an operation has one."""
+    """Return the operations of one tag. An operation has one."""
     return [one for one in operations(document) if one[2]["tags"] == [tag]]
 
 
@@ -33,7 +33,7 @@ def scope_of(operation: Mapping[str, Any]) -> str:
 
 
 def parameters(document: Document, operation: Mapping[str, Any]) -> list[str]:
-    """Return the table of parameters; nothing when there are none."""
+    """Return the table of parameters. Nothing when there are none."""
     rows = [
         (f"`{one['name']}`", one["in"], _about(document, one["schema"], one.get("description")))
         for one in operation.get("parameters", [])
@@ -42,7 +42,7 @@ def parameters(document: Document, operation: Mapping[str, Any]) -> list[str]:
 
 
 def body_fields(document: Document, operation: Mapping[str, Any]) -> list[str]:
-    """Return the table of the body's fields; nothing when there is no body.
+    """Return the table of the body's fields. Nothing when there is no body.
 
     A body that has an arm for each processor shows what the arms say together.
     """
@@ -99,7 +99,7 @@ def _about(document: Document, schema: Mapping[str, Any], described: str | None)
 
 
 def _example(schema: Mapping[str, Any]) -> str:
-    """Return a schema's example; nothing when it has none."""
+    """Return a schema's example. Nothing when it has none."""
     examples = schema.get("examples", [])
     return f"For example `{json.dumps(examples[0])}`." if examples else ""
 

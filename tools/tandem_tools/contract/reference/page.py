@@ -137,7 +137,7 @@ def _pretty(answer: Any) -> str:
 
 
 def _curl(request: Request) -> str:
-    """Return a request as a command line; curl itself says GET, and POST for a body."""
+    """Return a request as a command line. Curl itself says GET, and POST for a body."""
     query = f"?{urlencode(request.query)}" if request.query else ""
     words = ["curl -i"]
     if request.method != ("GET" if request.body is None else "POST"):

@@ -11,5 +11,5 @@ from tandem_tools.contract.reference.refused import REFUSED
 from tandem_tools.contract.reference.steps import Deed, Step
 
 SCENARIO: list[Step | Deed] = [*PROCESSING, *FILES, *REFUSED, *OPERATING]
-"""In the order in which it is played, each part on what the ones before have kept; the page orders
+"""In the order in which it is played, each part on what the ones before have kept. The page orders
 it by operation."""

@@ -34,7 +34,7 @@ def echo_in_catalogue(body: Json) -> Json:
 
 
 def made_up_keys(body: Json) -> Json:
-    """Return another key in the place of the current one; after a rotation there are two."""
+    """Return another key in the place of the current one. After a rotation there are two."""
     return body | {"keys": [body["keys"][0] | {"key": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}]}
 
 

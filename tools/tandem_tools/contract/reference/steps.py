@@ -35,7 +35,7 @@ class Step:
     keeps: Mapping[str, Callable[["httpx2.Response"], str]] = field(default_factory=dict)
     """Names of values for later steps, and how each is found in the response."""
     until: Callable[[Json], bool] = lambda _: True
-    """Whether the answer is the one that is waited for; else the request is sent again."""
+    """Whether the answer is the one that is waited for. Else the request is sent again."""
     shown: Callable[[Json], Json] = lambda body: body
     """What of the answer is shown: a long one is shortened."""
     during: Callable[["DeployedApp"], AbstractContextManager[None]] = lambda _: nullcontext()
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What a client does beside calling the API; it may keep values as well."""
+    """What a client does beside calling the API. It may keep values as well."""
 
     does: Callable[["DeployedApp", dict[str, str]], None]
 
@@ -63,7 +63,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A step as it went; `answer` is what is shown of the body, None when there was none."""
+    """A step as it went. `answer` is what is shown of the body, None when there was none."""
 
     step: Step
     request: Request

@@ -10,7 +10,7 @@ from tandem.processing import Permanent, Retry, TaskContext, processor
 
 
 class Input(BaseModel):
-    """How the first attempts end; after them the task succeeds."""
+    """How the first attempts end. After them the task succeeds."""
 
     ending: Literal["error", "permanent", "exit", "hang", "wait"] = "error"
     bad_attempts: int = 0
