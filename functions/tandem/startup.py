@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def lasting() -> Iterator[None]:
+def gc_frozen() -> Iterator[None]:
     """Look for no garbage within the block, and never again at what the block leaves.
 
     What a start makes lasts as long as the process: looking through it costs some percent of a
@@ -26,7 +26,7 @@ def lasting() -> Iterator[None]:
 
 
 @contextmanager
-def without(module: str) -> Iterator[None]:
+def pretend_missing(module: str) -> Iterator[None]:
     """Let a module be as if it were not installed, unless it is imported already.
 
     https://docs.python.org/3/reference/import.html#the-module-cache

@@ -10,11 +10,11 @@ from functools import cached_property
 from io import FileIO, TextIOWrapper
 from typing import TextIO, cast
 
-from tandem.startup import without
+from tandem.startup import pretend_missing
 
 # Powertools imports botocore to name itself in the User-Agent of AWS calls, and does without
 # where there is none: a request that needs no AWS service need not import its SDK.
-with without("botocore"):
+with pretend_missing("botocore"):
     from aws_lambda_powertools import Logger
     from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 

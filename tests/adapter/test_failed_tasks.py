@@ -12,7 +12,7 @@ import pytest
 from tandem.callbacks.callback import Callback
 from tandem.cursor import CursorInvalid, place_in, to_cursor
 from tandem.ids import TaskId, TenantId
-from tandem.tasks.store import AlreadyRetried, Follows, KeyUsed, Once, TaskStore
+from tandem.tasks.store import AlreadyRetried, Follows, IdempotencyKey, KeyUsed, TaskStore
 from tandem.tasks.task import InlinePayload, Task, TaskError
 from tandem.tasks.transitions import fail
 from tandem_tools.harness.tasks import NOON, finish_at, make_task, start
@@ -51,7 +51,9 @@ def counted(store: TaskStore) -> int:
     return sum(map(store.count_failed, range(store.shards)))
 
 
-def follow(store: TaskStore, failed: Task, *, first: bool = True, once: Once | None = None) -> Task:
+def follow(
+    store: TaskStore, failed: Task, *, first: bool = True, once: IdempotencyKey | None = None
+) -> Task:
     """Record a task that does a failed one again, and return it."""
     new = make_task(retry_of=failed.task_id)
     store.put(new, once=once, follows=Follows(task_id=failed.task_id, first=first))
@@ -172,8 +174,8 @@ def test_nothing_follows_a_task_that_is_gone(store: TaskStore, *, first: bool) -
     assert (store.get(new.task_id), store.get(gone.task_id)) == (None, None)
 
 
-def key(name: str = "k") -> Once:
-    return Once(name, "f", NOON, NOON + timedelta(hours=24))
+def key(name: str = "k") -> IdempotencyKey:
+    return IdempotencyKey(name, "f", NOON, NOON + timedelta(hours=24))
 
 
 def test_a_key_that_is_used_leaves_the_failed_task_on_the_list(store: TaskStore) -> None:
@@ -217,7 +219,7 @@ def at_once(write: Callable[[int], Any]) -> list[Any]:
         return list(threads.map(run, range(THREADS)))
 
 
-KEYS: dict[str, Callable[[int], Once | None]] = {
+KEYS: dict[str, Callable[[int], IdempotencyKey | None]] = {
     "no keys": lambda _: None,
     "a key each": lambda number: key(str(number)),
     "one key": lambda _: key(),
@@ -226,7 +228,7 @@ KEYS: dict[str, Callable[[int], Once | None]] = {
 
 @pytest.mark.parametrize("key_of", KEYS.values(), ids=KEYS)
 def test_of_many_that_would_be_first_at_once_exactly_one_is(
-    concurrent_ports: Ports, key_of: Callable[[int], Once | None]
+    concurrent_ports: Ports, key_of: Callable[[int], IdempotencyKey | None]
 ) -> None:
     store = concurrent_ports.tasks
     failed = fail_at(store, NOON)

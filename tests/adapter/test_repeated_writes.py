@@ -12,7 +12,7 @@ from tandem.aws import contention
 from tandem.contended import Contended
 from tandem.tasks.changes import Change
 from tandem.tasks.recovery import recover
-from tandem.tasks.store import ChangeRefused, Follows, KeyUsed, Once, TaskStore
+from tandem.tasks.store import ChangeRefused, Follows, IdempotencyKey, KeyUsed, TaskStore
 from tandem.tasks.task import InlinePayload, Progress, State, Task, TaskError
 from tandem.tasks.transitions import (
     cancel_queued,
@@ -239,9 +239,9 @@ def test_what_decides_nothing_is_the_same_when_it_is_written_twice(ports: Ports,
 # --- Puts -----------------------------------------------------------------------------------------
 
 
-def once(hours: int = 0) -> Once:
+def once(hours: int = 0) -> IdempotencyKey:
     now = NOON + timedelta(hours=hours)
-    return Once("k", "f", now, now + timedelta(hours=24))
+    return IdempotencyKey("k", "f", now, now + timedelta(hours=24))
 
 
 def made_under_the_key(store: TaskStore, hours: int = 0) -> str:
@@ -252,7 +252,7 @@ def made_under_the_key(store: TaskStore, hours: int = 0) -> str:
 
 
 @pytest.mark.parametrize("key", [None, once()], ids=["no key", "key"])
-def test_a_put_made_twice_records_one_task(ports: Ports, key: Once | None) -> None:
+def test_a_put_made_twice_records_one_task(ports: Ports, key: IdempotencyKey | None) -> None:
     store = ports.tasks
     task = make_task()
     for _ in range(2):

@@ -13,9 +13,9 @@ from tandem.tasks.recovery import recover
 from tandem.tasks.store import (
     ChangeRefused,
     Follows,
+    IdempotencyKey,
     KeyUsed,
-    MadeBefore,
-    Once,
+    PriorUse,
     TaskFilter,
     TaskStore,
 )
@@ -539,8 +539,8 @@ def test_a_task_leaves_the_indexes_of_what_it_was(on_moto: Ports) -> None:
     assert not item_of(on_moto, failing).keys() & {*INDEX_KEYS}
 
 
-def once(key: str = "k", fingerprint: str = "f", now: datetime = NOON) -> Once:
-    return Once(key, fingerprint, now, now + timedelta(hours=24))
+def once(key: str = "k", fingerprint: str = "f", now: datetime = NOON) -> IdempotencyKey:
+    return IdempotencyKey(key, fingerprint, now, now + timedelta(hours=24))
 
 
 def test_under_one_key_one_task_is_recorded(store: TaskStore) -> None:
@@ -548,7 +548,7 @@ def test_under_one_key_one_task_is_recorded(store: TaskStore) -> None:
     store.put(first, once=once())
     with pytest.raises(KeyUsed) as used:
         store.put(second, once=once(fingerprint="other"))
-    assert used.value.before == MadeBefore("f", first.task_id)
+    assert used.value.before == PriorUse("f", first.task_id)
     assert store.get(second.task_id) is None
     store.put(second, once=once("other"))
 
@@ -566,7 +566,7 @@ def test_a_key_is_claimed_for_other_things_too(store: TaskStore) -> None:
     store.claim_key(once(), "upload-1")
     with pytest.raises(KeyUsed) as used:
         store.claim_key(once(), "upload-2")
-    assert used.value.before == MadeBefore("f", "upload-1")
+    assert used.value.before == PriorUse("f", "upload-1")
 
 
 def test_of_many_puts_under_one_key_exactly_one_wins(concurrent_ports: Ports) -> None:

@@ -13,12 +13,12 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from tandem_tools.build.compiled import require_compiled
+from tandem_tools.build.complete import versions
 from tandem_tools.build.dependencies import pins
 from tandem_tools.build.settings import Settings
 from tandem_tools.build.sizes import total
 from tandem_tools.build.store import SBOM, Store
 from tandem_tools.build.tree import files, machine_architecture, tree_hash
-from tandem_tools.build.whole import versions
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import PROJECT
 

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from tandem.startup import lasting, without
+from tandem.startup import gc_frozen, pretend_missing
 
 
 def test_no_garbage_is_looked_for_while_a_function_starts() -> None:
-    with lasting():
+    with gc_frozen():
         assert not gc.isenabled()
         made = gc.get_count()[0]
     assert gc.isenabled()
@@ -20,7 +20,7 @@ def test_no_garbage_is_looked_for_while_a_function_starts() -> None:
 
 
 def test_garbage_is_looked_for_again_after_a_start_that_failed() -> None:
-    with pytest.raises(ZeroDivisionError), lasting():
+    with pytest.raises(ZeroDivisionError), gc_frozen():
         raise ZeroDivisionError
     assert gc.isenabled()
     gc.unfreeze()
@@ -30,13 +30,13 @@ def test_a_module_is_as_if_it_were_not_installed_within_the_block_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delitem(sys.modules, "this", raising=False)
-    with without("wave"), pytest.raises(ModuleNotFoundError):
+    with pretend_missing("wave"), pytest.raises(ModuleNotFoundError):
         importlib.import_module("wave")
     assert importlib.import_module("wave")
 
 
 def test_a_module_that_is_imported_already_stays() -> None:
-    with without("json"):
+    with pretend_missing("json"):
         import json
     assert sys.modules["json"] is json
 

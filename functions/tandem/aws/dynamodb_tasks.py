@@ -25,9 +25,9 @@ from tandem.tasks.store import (
     AlreadyRetried,
     Deletion,
     Follows,
+    IdempotencyKey,
     KeyUsed,
-    MadeBefore,
-    Once,
+    PriorUse,
     TaskFilter,
     TaskPage,
 )
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def key_put(table: str, once: Once, made: str) -> Any:
+def key_put(table: str, once: IdempotencyKey, made: str) -> Any:
     """Return the put that records a key, refused when it was used and has not expired."""
     return {
         "TableName": table,
@@ -54,10 +54,10 @@ def key_put(table: str, once: Once, made: str) -> Any:
     }
 
 
-def made_before(refusal: Mapping[str, Any]) -> MadeBefore:
+def made_before(refusal: Mapping[str, Any]) -> PriorUse:
     """Return what a refused key was used for."""
     item = refusal["Item"]
-    return MadeBefore(item["fingerprint"]["S"], item["made"]["S"])
+    return PriorUse(item["fingerprint"]["S"], item["made"]["S"])
 
 
 class DynamoDBTaskStore:
@@ -69,7 +69,9 @@ class DynamoDBTaskStore:
         self._shards = shards
         self._deleted = DeletedTasks(client, table, shards)
 
-    def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
+    def put(
+        self, task: Task, *, once: IdempotencyKey | None = None, follows: Follows | None = None
+    ) -> None:
         """Record a new task, its key and what it follows, or raise KeyUsed or AlreadyRetried."""
         put: Any = {
             "TableName": self._table,
@@ -85,7 +87,7 @@ class DynamoDBTaskStore:
             # An id is used once: the SDK repeated a put whose answer was lost.
             return
 
-    def claim_key(self, once: Once, made: str) -> None:
+    def claim_key(self, once: IdempotencyKey, made: str) -> None:
         """Record a key, or raise KeyUsed."""
         put = key_put(self._table, once, made)
         try:
@@ -96,7 +98,7 @@ class DynamoDBTaskStore:
                 raise KeyUsed(before) from None
 
     def _put_together(
-        self, task_id: TaskId, task_put: Any, once: Once | None, follows: Follows | None
+        self, task_id: TaskId, task_put: Any, once: IdempotencyKey | None, follows: Follows | None
     ) -> None:
         actions: list[Any] = [{"Put": task_put}]
         if once is not None:

@@ -48,13 +48,13 @@ if TYPE_CHECKING:
     from tandem.tasks.recovery import Recovery
     from tandem.tasks.results import ResultCache, Results
     from tandem.tasks.retention import Retention
-    from tandem.tasks.settle import Settlement
+    from tandem.tasks.settle import OutcomeRecorder
     from tandem.tasks.store import TaskStore
     from tandem.tasks.submit import Submissions
     from tandem.tasks.sweep import Sweep
     from tandem.tasks.task import Task
     from tandem.tenants.quota import Quota, QuotaStore
-    from tandem.worker.deliver import Deliveries
+    from tandem.worker.deliver import TaskMessages
 
 
 class Wiring:
@@ -541,11 +541,11 @@ class Wiring:
         )
 
     @cached_property
-    def settlement(self) -> "Settlement":
+    def settlement(self) -> "OutcomeRecorder":
         """Records how attempts ended."""
-        from tandem.tasks.settle import Settlement
+        from tandem.tasks.settle import OutcomeRecorder
 
-        return Settlement(
+        return OutcomeRecorder(
             self.task_store,
             self.payloads,
             self.clock,
@@ -571,11 +571,11 @@ class Wiring:
         )
 
     @cached_property
-    def deliveries(self) -> "Deliveries":
+    def deliveries(self) -> "TaskMessages":
         """Handles the worker's messages."""
-        from tandem.worker.deliver import Deliveries
+        from tandem.worker.deliver import TaskMessages
 
-        return Deliveries(
+        return TaskMessages(
             self.execution,
             self.settlement,
             self.recovery,

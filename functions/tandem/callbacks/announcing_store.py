@@ -12,8 +12,8 @@ from tandem.tasks.store import (
     ChangeRefused,
     Deletion,
     Follows,
+    IdempotencyKey,
     KeyUsed,
-    Once,
     TaskFilter,
     TaskPage,
     TaskStore,
@@ -33,7 +33,9 @@ class AnnouncingStore:
         self._store = store
         self._callbacks = callbacks
 
-    def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
+    def put(
+        self, task: Task, *, once: IdempotencyKey | None = None, follows: Follows | None = None
+    ) -> None:
         """As the store's. A task may be final from the start."""
         _twice(lambda: self._store.put(task, once=once, follows=follows))
         self._announce(task)
@@ -70,7 +72,7 @@ class AnnouncingStore:
         """As the store's."""
         self._store.purge(task_id, expires_at=expires_at)
 
-    def claim_key(self, once: Once, made: str) -> None:
+    def claim_key(self, once: IdempotencyKey, made: str) -> None:
         """As the store's."""
         self._store.claim_key(once, made)
 

@@ -1,8 +1,8 @@
 """The handler of ApiFunction."""
 
-from tandem.startup import lasting
+from tandem.startup import gc_frozen
 
-with lasting():
+with gc_frozen():
     from tandem.aws.wiring import Wiring
     from tandem.http.app import create_app
     from tandem.http.lambda_handler import LambdaHandler

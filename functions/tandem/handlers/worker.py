@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from tandem.startup import lasting
+from tandem.startup import gc_frozen
 
-with lasting():
+with gc_frozen():
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from tandem.aws.sqs_event import BatchAnswer

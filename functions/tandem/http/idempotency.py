@@ -14,7 +14,7 @@ from tandem.http.identity import Writer
 from tandem.http.problems import Problem
 from tandem.http.services import Services
 from tandem.limits import KEY_CHARACTERS, KEY_LIFETIME
-from tandem.tasks.store import MadeBefore, Once
+from tandem.tasks.store import IdempotencyKey, PriorUse
 
 REPLAYED = {"Idempotency-Replayed": "true"}
 
@@ -31,14 +31,14 @@ async def _once(
             description="The same key with the same request gives the same task, for 24 hours.",
         ),
     ] = None,
-) -> Once | None:
+) -> IdempotencyKey | None:
     """Return the caller's key, bound to the tenant and to this very request."""
     if idempotency_key is None:
         return None
     body = await request.body()
     asked = b"\0".join([request.method.encode(), request.url.path.encode(), body])
     now = services.clock.now()
-    return Once(
+    return IdempotencyKey(
         key=_digest(f"{caller.tenant}\0{idempotency_key}".encode()),
         fingerprint=_digest(asked),
         now=now,
@@ -46,15 +46,15 @@ async def _once(
     )
 
 
-IdempotencyKey = Annotated[Once | None, Depends(_once)]
+IdempotencyHeader = Annotated[IdempotencyKey | None, Depends(_once)]
 
 
-def part_of(once: Once | None, index: int) -> Once | None:
+def part_of(once: IdempotencyKey | None, index: int) -> IdempotencyKey | None:
     """Return the key of one part of a request that makes several things."""
     return once and replace(once, key=_digest(f"{once.key}\0{index}".encode()))
 
 
-def same_request(once: Once | None, before: MadeBefore) -> str:
+def same_request(once: IdempotencyKey | None, before: PriorUse) -> str:
     """Return the id of what the key made before.
 
     Raises:

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.routing import BaseRoute, Match, Router
 from starlette.types import Receive, Scope, Send
 
-from tandem.startup import without
+from tandem.startup import pretend_missing
 
 RESOURCES: dict[str, tuple[str, ...]] = {
     "docs": ("/openapi.json", "/docs"),
@@ -86,6 +86,6 @@ def _routes(name: str) -> list[BaseRoute]:
         installed()
     # For each field of a route FastAPI asks whether it is a model of pydantic.v1, and does without
     # where that is not installed. Importing it costs as much as the routes of most resources.
-    with without("pydantic.v1"):
+    with pretend_missing("pydantic.v1"):
         router: APIRouter = import_module(f"tandem.http.routes.{name}").router
     return router.routes

@@ -12,7 +12,7 @@ import random
 from typing import TYPE_CHECKING, Any, cast
 
 from tandem.aws import clients
-from tandem.aws.unsent import unsent
+from tandem.aws.network_stubbed import network_stubbed
 from tandem.aws.wiring import Wiring
 from tandem.http.lambda_handler import LambdaHandler
 from tandem.ids import time_ordered_uuid
@@ -52,7 +52,7 @@ def rehearse(handler: LambdaHandler, wiring: Wiring) -> None:
     """
     logger.append_keys(rehearsal=True)
     try:
-        with unsent(clients.dynamodb(), clients.sqs()):
+        with network_stubbed(clients.dynamodb(), clients.sqs()):
             for event in _events(time_ordered_uuid(wiring.clock.now())):
                 _play(handler, event)
         for client in (clients.dynamodb(), clients.sqs()):

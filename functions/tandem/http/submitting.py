@@ -20,7 +20,7 @@ from tandem.limits import RUN_AFTER, UPLOAD_RETENTION
 from tandem.processing.processor import AnyProcessor
 from tandem.processing.upload import uploads_in
 from tandem.tasks.results import CachedResult
-from tandem.tasks.store import KeyUsed, Once
+from tandem.tasks.store import IdempotencyKey, KeyUsed
 from tandem.tasks.submit import NewTask
 from tandem.tasks.task import Mode, Task
 from tandem.telemetry import logger
@@ -35,7 +35,7 @@ def new_task(
     caller: Caller,
     services: Services,
     request: Request,
-    once: Once | None,
+    once: IdempotencyKey | None,
     *,
     online: bool = False,
 ) -> NewTask:

@@ -10,7 +10,7 @@ from tandem.processing.processor import AnyProcessor
 from tandem.tasks.changes import Change
 from tandem.tasks.payloads import Payloads
 from tandem.tasks.retention import Retention
-from tandem.tasks.store import ChangeRefused, Once, TaskFilter, TaskPage, TaskStore
+from tandem.tasks.store import ChangeRefused, IdempotencyKey, TaskFilter, TaskPage, TaskStore
 from tandem.tasks.submit import NewTask, Submissions
 from tandem.tasks.task import State, Task
 from tandem.tasks.transitions import cancel_queued, request_cancel
@@ -102,7 +102,7 @@ class Tasks:
         task: Task,
         *,
         traceparent: str,
-        once: Once | None = None,
+        once: IdempotencyKey | None = None,
         redriven_by: str | None = None,
     ) -> Task:
         """Submit a finished task's input again, as a new task linked to it, and return that.

@@ -16,7 +16,7 @@ from tandem.tasks.attempt import Attempt
 from tandem.tasks.dispatch import Dispatch
 from tandem.tasks.execute import Execution
 from tandem.tasks.outcomes import TIMED_OUT, Failed, Outcome, Postponed
-from tandem.tasks.settle import Settlement
+from tandem.tasks.settle import OutcomeRecorder
 from tandem.tasks.store import ChangeRefused
 from tandem.tasks.submit import NewTask, Submissions
 from tandem.tasks.task import State, Task, TaskError
@@ -56,7 +56,7 @@ class Online:
         submissions: Submissions,
         dispatch: Dispatch,
         execution: Execution,
-        settlement: Settlement,
+        settlement: OutcomeRecorder,
         *,
         pool: BoundedPool,
         clock: Clock,

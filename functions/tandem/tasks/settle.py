@@ -20,7 +20,7 @@ from tandem.tasks.transitions import crowd_out, fail, hand_back, retry_later, st
 from tandem.trace import described
 
 
-class Settlement:
+class OutcomeRecorder:
     """Records ends, each as one change that the attempt's fence guards."""
 
     def __init__(

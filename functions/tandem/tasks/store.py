@@ -30,7 +30,7 @@ class AlreadyRetried(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class IdempotencyKey:
     """A caller's idempotency key: what was made under it is made once."""
 
     key: str
@@ -42,7 +42,7 @@ class Once:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeBefore:
+class PriorUse:
     """What a key was used for."""
 
     fingerprint: str
@@ -53,7 +53,7 @@ class MadeBefore:
 class KeyUsed(Exception):
     """The idempotency key was used before. Nothing was recorded."""
 
-    def __init__(self, before: MadeBefore) -> None:
+    def __init__(self, before: PriorUse) -> None:
         super().__init__(before.made)
         self.before = before
 
@@ -105,7 +105,9 @@ class TaskStore(Protocol):
     A call that is made again, since its answer was lost, does what the first one did.
     """
 
-    def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
+    def put(
+        self, task: Task, *, once: IdempotencyKey | None = None, follows: Follows | None = None
+    ) -> None:
         """Record a new task and, in the same step, the key that it is made under.
 
         With `follows`, the failed task leaves the list in that step, too. A task of the same id can
@@ -159,7 +161,7 @@ class TaskStore(Protocol):
         """
         ...
 
-    def claim_key(self, once: Once, made: str) -> None:
+    def claim_key(self, once: IdempotencyKey, made: str) -> None:
         """Record a key for something that is not a task.
 
         Raises:

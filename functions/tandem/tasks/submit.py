@@ -17,7 +17,7 @@ from tandem.tasks.dispatch import Dispatch
 from tandem.tasks.payloads import Payloads
 from tandem.tasks.results import CachedResult
 from tandem.tasks.retention import Retention
-from tandem.tasks.store import Follows, Once, TaskStore
+from tandem.tasks.store import Follows, IdempotencyKey, TaskStore
 from tandem.tasks.task import Mode, State, Task
 
 SENT_WITHIN = timedelta(seconds=2)
@@ -37,7 +37,7 @@ class NewTask:
     document: bytes
     """The input as JSON."""
     traceparent: str
-    once: Once | None = None
+    once: IdempotencyKey | None = None
     run_after: datetime | None = None
     retries: Task | None = None
     """The finished task that it does again."""
@@ -133,12 +133,12 @@ class Submissions:
         too many does no harm. What is not being sent by `until` is swept.
         """
         since = self._clock.now() - SENT_WITHIN
-        unsent = [
+        not_sent = [
             task
             for task in tasks
             if task.created_at < since and task.state is State.QUEUED and not task.attempts
         ]
-        self._send_together(unsent, until=until)
+        self._send_together(not_sent, until=until)
 
     def waited_for(self, new: NewTask) -> Task:
         """Record a task whose caller waits for the worker to run it, send it, and return it.

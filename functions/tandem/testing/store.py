@@ -15,9 +15,9 @@ from tandem.tasks.store import (
     ChangeRefused,
     Deletion,
     Follows,
+    IdempotencyKey,
     KeyUsed,
-    MadeBefore,
-    Once,
+    PriorUse,
     TaskFilter,
     TaskPage,
 )
@@ -38,10 +38,12 @@ class MemoryTaskStore:
         self.counted: dict[TaskId, Task] = {}
         """Deleted tasks that a report may still count: without content, but of the same size."""
         self._deletions: dict[TaskId, Deletion] = {}
-        self._keys: dict[str, tuple[Once, str]] = {}
+        self._keys: dict[str, tuple[IdempotencyKey, str]] = {}
         self._lock = Lock()
 
-    def put(self, task: Task, *, once: Once | None = None, follows: Follows | None = None) -> None:
+    def put(
+        self, task: Task, *, once: IdempotencyKey | None = None, follows: Follows | None = None
+    ) -> None:
         """Record a new task, its key and what it follows, or raise KeyUsed or AlreadyRetried."""
         with self._lock:
             if task.task_id in self.tasks or task.task_id in self._deletions:
@@ -54,16 +56,16 @@ class MemoryTaskStore:
             if once is not None:
                 self._keys[once.key] = (once, task.task_id)
 
-    def claim_key(self, once: Once, made: str) -> None:
+    def claim_key(self, once: IdempotencyKey, made: str) -> None:
         """Record a key, or raise KeyUsed."""
         with self._lock:
             self._check_key(once, made)
             self._keys[once.key] = (once, made)
 
-    def _check_key(self, once: Once, made: str) -> None:
+    def _check_key(self, once: IdempotencyKey, made: str) -> None:
         used = self._keys.get(once.key)
         if used is not None and used[0].expires_at > once.now and used[1] != made:
-            raise KeyUsed(MadeBefore(used[0].fingerprint, used[1]))
+            raise KeyUsed(PriorUse(used[0].fingerprint, used[1]))
 
     def _follow(self, follows: Follows, task_id: TaskId) -> None:
         failed = self.tasks.get(follows.task_id)

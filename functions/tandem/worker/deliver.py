@@ -13,7 +13,7 @@ from tandem.tasks.dispatch import Dispatch
 from tandem.tasks.execute import Execution
 from tandem.tasks.outcomes import Outcome
 from tandem.tasks.recovery import Recovery
-from tandem.tasks.settle import Settlement
+from tandem.tasks.settle import OutcomeRecorder
 from tandem.tasks.store import ChangeRefused
 from tandem.tasks.task import State, Task, TaskError
 from tandem.trace import described
@@ -41,7 +41,7 @@ class EndedElsewhere(Exception):
     """The attempt was given up at its deadline: whoever did so sees to the message."""
 
 
-class Deliveries:
+class TaskMessages:
     """Handles messages: each ends acknowledged, delivered again later, or as a dead letter.
 
     A message may be acknowledged when an attempt holds its task or has ended it: the store knows
@@ -51,7 +51,7 @@ class Deliveries:
     def __init__(
         self,
         execution: Execution,
-        settlement: Settlement,
+        settlement: OutcomeRecorder,
         recovery: Recovery,
         *,
         find: Callable[[TaskId], Task | None],

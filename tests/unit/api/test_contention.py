@@ -17,7 +17,7 @@ from tandem.http.lambda_handler import LambdaHandler
 from tandem.ids import TaskId
 from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
-from tandem.tasks.store import Once
+from tandem.tasks.store import IdempotencyKey
 from tandem.tenants.quota import QuotaStore
 from tandem_tools.harness.events import LambdaContextStub, http_event
 from tests.factories.echoes import ECHO, be_echo
@@ -209,7 +209,7 @@ def test_one_of_a_batch_whose_key_was_used_otherwise_says_so_for_itself(
 ) -> None:
     put = api.wiring.store.put
 
-    def used_before(task: Any, *, once: Once, **options: Any) -> None:
+    def used_before(task: Any, *, once: IdempotencyKey, **options: Any) -> None:
         if '"message":2' in task.input.text:
             once = replace(once, fingerprint="another")
             put(replace(task, task_id=TaskId("another")), once=once)

@@ -495,11 +495,11 @@ def test_one_callback_that_cannot_be_sent_or_recorded_stops_no_other(
 ) -> None:
     world, tasks = world_with_waiting(25, monkeypatch)
     queue, store = world.wiring.callback_queue, world.wiring.callback_store
-    unsent, unrecorded = tasks[3], tasks[14]
+    not_sent, unrecorded = tasks[3], tasks[14]
     send, handed_over = queue.send, store.handed_over
 
     def send_others(*envelopes: Envelope) -> list[TaskId]:
-        if unsent in {one.task_id for one in envelopes}:
+        if not_sent in {one.task_id for one in envelopes}:
             raise ConnectionError("hunter2")
         return send(*envelopes)
 
@@ -514,10 +514,10 @@ def test_one_callback_that_cannot_be_sent_or_recorded_stops_no_other(
         with pytest.raises(ExceptionGroup) as raised:
             world.wiring.callbacks.sweep()
     assert len(raised.value.exceptions) == 3  # of the batch, of the one in it, and of the record
-    assert waiting(world) == [unsent, unrecorded]
-    assert set(given(world)) == set(tasks) - {unsent}
+    assert waiting(world) == [not_sent, unrecorded]
+    assert set(given(world)) == set(tasks) - {not_sent}
     assert "hunter2" not in log.getvalue()
-    assert f'"task_id":"{unsent}"' in log.getvalue()
+    assert f'"task_id":"{not_sent}"' in log.getvalue()
     assert world.wiring.callbacks.sweep() == 2
     assert set(given(world)) == set(tasks)
 

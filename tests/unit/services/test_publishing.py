@@ -454,8 +454,8 @@ def act(world: World, what: str) -> tuple[str, Callable[[], None] | None]:
         world.clock.advance(SINK_CLAIM + timedelta(seconds=1))
         overlap()
 
-    deeds = {"overlap": overlap, "outlive": outlive}
-    return ("take", deeds[what]) if what in deeds else (what, None)
+    actions = {"overlap": overlap, "outlive": outlive}
+    return ("take", actions[what]) if what in actions else (what, None)
 
 
 def test_a_run_that_overlaps_sends_nothing_to_a_sink_that_another_one_sends_to() -> None:

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tandem_tools.build import sizes
+from tandem_tools.build.complete import require_complete
 from tandem_tools.build.settings import REQUIREMENTS
 from tandem_tools.build.store import Store
 from tandem_tools.build.tree import machine_architecture
-from tandem_tools.build.whole import require_whole
 from tandem_tools.environment import for_sam
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import APP_BIN, BUILD, PROJECT, SAM_BIN, program
@@ -58,7 +58,7 @@ def build(architecture: str) -> bool:
         run_sam_build(architecture)
         requirements = (PROJECT / REQUIREMENTS).read_text()
         for name in FUNCTIONS:
-            require_whole(BUILD / name, requirements)
+            require_complete(BUILD / name, requirements)
         stamp.write_text(wanted)
         return True
 

@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tandem_tools.build.compiled import compile_ahead, require_compiled
+from tandem_tools.build.complete import require_complete, require_services
 from tandem_tools.build.dependencies import install
 from tandem_tools.build.sbom import bill_of_materials
 from tandem_tools.build.settings import REQUIREMENTS, Settings
 from tandem_tools.build.sizes import Size, measure, require_small, source_of
 from tandem_tools.build.tree import copy_source, copy_tree, files, tree_hash
 from tandem_tools.build.trim import trim
-from tandem_tools.build.whole import require_services, require_whole
 from tandem_tools.errors import ToolError
 
 APPLICATION = "application"
@@ -97,7 +97,7 @@ class Store:
             raise ToolError(f"{folder} is not empty.", "Name a new or an empty folder.")
         for layer in ("dependencies", APPLICATION):
             copy_tree(self.tree(layer), folder)
-        require_whole(folder, (self._project / REQUIREMENTS).read_text())
+        require_complete(folder, (self._project / REQUIREMENTS).read_text())
 
     def sizes(self) -> dict[str, Size]:
         """Return the size of each component of what was made."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from tandem.contended import Contended
-from tandem.http.idempotency import IdempotencyKey, part_of, same_request
+from tandem.http.idempotency import IdempotencyHeader, part_of, same_request
 from tandem.http.identity import Writer
 from tandem.http.models import BatchAnswer, BatchItem
 from tandem.http.negotiation import JSON_SPOKEN
@@ -56,7 +56,7 @@ async def process_offline_batch(
     services: Services,
     request: Request,
     response: Response,
-    once: IdempotencyKey,
+    once: IdempotencyHeader,
 ) -> BatchAnswer:
     """Queue many tasks. Each item says what became of it. A body that is not valid queues none."""
     for index, one in enumerate(body.tasks):

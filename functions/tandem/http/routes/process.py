@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from tandem.contended import Contended
 from tandem.http import responses
-from tandem.http.idempotency import REPLAYED, IdempotencyKey, same_request
+from tandem.http.idempotency import REPLAYED, IdempotencyHeader, same_request
 from tandem.http.identity import Writer
 from tandem.http.models import Accepted, ProcessedOnline
 from tandem.http.negotiation import JSON_SPOKEN
@@ -66,7 +66,11 @@ _TASK_ENDED: dict[int | str, dict[str, Any]] = {
     },
 )
 async def process_online(
-    body: AnySubmission, caller: Writer, services: Services, request: Request, once: IdempotencyKey
+    body: AnySubmission,
+    caller: Writer,
+    services: Services,
+    request: Request,
+    once: IdempotencyHeader,
 ) -> Response:
     """Run the processor now and answer with its output.
 
@@ -123,7 +127,7 @@ async def process_offline(
     caller: Writer,
     services: Services,
     request: Request,
-    once: IdempotencyKey,
+    once: IdempotencyHeader,
     wait_seconds: WaitSeconds,
 ) -> Response:
     """Queue the task for the worker, and answer with where to follow it.

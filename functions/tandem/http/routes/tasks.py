@@ -9,7 +9,7 @@ from tandem.contended import Contended
 from tandem.cursor import CURSOR_CHARACTERS, CursorInvalid
 from tandem.http import responses
 from tandem.http.etag import NOT_MODIFIED, IfNoneMatch, tagged
-from tandem.http.idempotency import REPLAYED, IdempotencyKey, same_request
+from tandem.http.idempotency import REPLAYED, IdempotencyHeader, same_request
 from tandem.http.identity import Reader, Writer
 from tandem.http.models import Accepted, TaskDetail, TaskList
 from tandem.http.negotiation import JSON_SPOKEN
@@ -141,7 +141,11 @@ async def cancel_task(
     },
 )
 async def retry_task(
-    task_id: TaskIdPath, caller: Writer, services: Services, request: Request, once: IdempotencyKey
+    task_id: TaskIdPath,
+    caller: Writer,
+    services: Services,
+    request: Request,
+    once: IdempotencyHeader,
 ) -> Response:
     """Do a finished task again, as a new task that is linked to it."""
     owned = owned_task(task_id, caller, services)

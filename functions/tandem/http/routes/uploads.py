@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from tandem.contended import Contended
 from tandem.files.blobs import BlobInfo, upload_key
 from tandem.files.filename import FILENAME_CHARACTERS, check_filename
-from tandem.http.idempotency import REPLAYED, IdempotencyKey, same_request
+from tandem.http.idempotency import REPLAYED, IdempotencyHeader, same_request
 from tandem.http.identity import Reader, Writer
 from tandem.http.negotiation import JSON_SPOKEN
 from tandem.http.ownership import UploadIdPath, owned_upload
@@ -103,7 +103,7 @@ async def create_upload(
     body: UploadRequest,
     caller: Writer,
     services: Services,
-    once: IdempotencyKey,
+    once: IdempotencyHeader,
     response: Response,
 ) -> UploadTicket:
     """Answer with a form that uploads one file of that type and at most that size.

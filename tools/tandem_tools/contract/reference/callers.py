@@ -1,13 +1,13 @@
 """The scenario of callers: look around, submit work, follow it."""
 
-from tandem_tools.contract.reference import deeds
+from tandem_tools.contract.reference import actions
 from tandem_tools.contract.reference.shortened import echo_in_catalogue, made_up_keys
-from tandem_tools.contract.reference.steps import Deed, Step, field_of, header
+from tandem_tools.contract.reference.steps import Action, Step, field_of, header
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
 KEY = "idempotency-key"
 
-PROCESSING: list[Step | Deed] = [
+PROCESSING: list[Step | Action] = [
     Step("get_health", "The API is alive.", caller="anonymous"),
     Step("get_deep_health", "What the API stands on answers as well."),
     Step(
@@ -32,7 +32,7 @@ PROCESSING: list[Step | Deed] = [
         headers={"Prefer": "wait=10"},
         body=ECHO,
     ),
-    Deed(deeds.make_plans),
+    Action(actions.make_plans),
     Step(
         "process_offline",
         "A task for later.",
@@ -89,7 +89,7 @@ PROCESSING: list[Step | Deed] = [
         path={"task_id": "$task"},
     ),
     Step("cancel_task", "A queued task is cancelled at once.", path={"task_id": "$later"}),
-    Deed(deeds.cancel_other),
+    Action(actions.cancel_other),
     Step(
         "list_tasks",
         "The newest task that was cancelled, and where the next page begins.",

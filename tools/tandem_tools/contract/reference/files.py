@@ -1,12 +1,12 @@
 """Files: uploaded, processed, downloaded."""
 
-from tandem_tools.contract.reference import deeds
-from tandem_tools.contract.reference.steps import Deed, Step, field_of
+from tandem_tools.contract.reference import actions
+from tandem_tools.contract.reference.steps import Action, Step, field_of
 from tandem_tools.paths import SAMPLE
 
 FILE = {"filename": SAMPLE.name, "content_type": "text/csv", "size": SAMPLE.stat().st_size}
 
-FILES: list[Step | Deed] = [
+FILES: list[Step | Action] = [
     Step(
         "create_upload",
         "The form that sends one file: POST the fields, then the file as `file`, to the URL.",
@@ -14,7 +14,7 @@ FILES: list[Step | Deed] = [
         body=FILE,
         keeps={"upload": field_of("upload_id"), "form": lambda given: given.text},
     ),
-    Deed(deeds.send_file),
+    Action(actions.send_file),
     Step("get_upload", "What is known of the file.", path={"upload_id": "$upload"}),
     Step(
         "process_online",

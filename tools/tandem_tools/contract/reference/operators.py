@@ -11,9 +11,9 @@ from tandem_tools.contract.reference.shortened import (
     one_letter,
     picture_head,
 )
-from tandem_tools.contract.reference.steps import Deed, Step
+from tandem_tools.contract.reference.steps import Action, Step
 
-OPERATING: list[Step | Deed] = [
+OPERATING: list[Step | Action] = [
     Step(
         "process_offline",
         "The processor refuses the input for good: the task fails.",

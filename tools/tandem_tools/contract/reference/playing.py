@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx2
 
-from tandem_tools.contract.reference.steps import Deed, Exchange, Request, Step, filled
+from tandem_tools.contract.reference.steps import Action, Exchange, Request, Step, filled
 from tandem_tools.harness.stack import DeployedApp
 
 ANSWERED_WITHIN_SECONDS = 150
@@ -31,7 +31,7 @@ def routes_of(document: Mapping[str, Any]) -> Routes:
 
 
 def play(
-    app: DeployedApp, scenario: Sequence[Step | Deed], document: Mapping[str, Any]
+    app: DeployedApp, scenario: Sequence[Step | Action], document: Mapping[str, Any]
 ) -> list[Exchange]:
     """Play a scenario and return its exchanges.
 
@@ -42,11 +42,11 @@ def play(
 
 
 def _exchanges(
-    app: DeployedApp, scenario: Sequence[Step | Deed], routes: Routes
+    app: DeployedApp, scenario: Sequence[Step | Action], routes: Routes
 ) -> Iterator[Exchange]:
     kept: dict[str, str] = {}
     for step in scenario:
-        if isinstance(step, Deed):
+        if isinstance(step, Action):
             step.does(app, kept)
             continue
         kept["new_key"] = str(uuid4())

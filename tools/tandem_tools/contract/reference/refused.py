@@ -1,12 +1,12 @@
 """The scenario's refusals: each kind of error once."""
 
-from tandem_tools.contract.reference import deeds
+from tandem_tools.contract.reference import actions
 from tandem_tools.contract.reference.callers import ECHO
-from tandem_tools.contract.reference.steps import Deed, Step
+from tandem_tools.contract.reference.steps import Action, Step
 
 NOBODYS = "00000000-0000-7000-8000-000000000000"
 
-REFUSED: list[Step | Deed] = [
+REFUSED: list[Step | Action] = [
     Step("list_tasks", "There is no valid access token.", 401, caller="anonymous"),
     Step("list_dead_letters", "The token lacks the scope.", 403),
     Step(
@@ -42,6 +42,6 @@ REFUSED: list[Step | Deed] = [
         "The tenant's quota is used up; a deployment has none unless it is given one.",
         429,
         body=ECHO,
-        during=deeds.small_quota,
+        during=actions.small_quota,
     ),
 ]

@@ -8,8 +8,8 @@ from tandem_tools.contract.reference.callers import PROCESSING
 from tandem_tools.contract.reference.files import FILES
 from tandem_tools.contract.reference.operators import OPERATING
 from tandem_tools.contract.reference.refused import REFUSED
-from tandem_tools.contract.reference.steps import Deed, Step
+from tandem_tools.contract.reference.steps import Action, Step
 
-SCENARIO: list[Step | Deed] = [*PROCESSING, *FILES, *REFUSED, *OPERATING]
+SCENARIO: list[Step | Action] = [*PROCESSING, *FILES, *REFUSED, *OPERATING]
 """In the order in which it is played, each part on what the ones before have kept. The page orders
 it by operation."""

@@ -43,7 +43,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Action:
     """What a client does beside calling the API. It may keep values as well."""
 
     does: Callable[["DeployedApp", dict[str, str]], None]

@@ -1,4 +1,4 @@
-"""The scenario's deeds beside its requests, and the states of the stack during some."""
+"""The scenario's actions beside its requests, and the states of the stack during some."""
 
 import json
 from collections.abc import Iterator

@@ -19,7 +19,7 @@ MUST_HOLD = (
 )
 
 
-def require_whole(tree: Path, requirements: str) -> None:
+def require_complete(tree: Path, requirements: str) -> None:
     """Refuse an artifact without its code or its pinned dependencies, or with uncompiled modules.
 
     Args:

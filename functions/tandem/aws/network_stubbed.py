@@ -23,7 +23,7 @@ class Client(Protocol):
 
 
 @contextmanager
-def unsent(*clients: Client) -> Iterator[None]:
+def network_stubbed(*clients: Client) -> Iterator[None]:
     """Let these clients check, sign and read as ever, with answers that come from here.
 
     While the block runs, an item that was put last is what every answer holds. Nothing leaves the
@@ -31,12 +31,14 @@ def unsent(*clients: Client) -> Iterator[None]:
     """
     answers = _Answers()
     for client in clients:
-        client.meta.events.register("before-send", answers.answer, unique_id="unsent")
+        client.meta.events.register("before-send", answers.answer, unique_id="network_stubbed")
     try:
         yield
     finally:
         for client in clients:
-            client.meta.events.unregister("before-send", answers.answer, unique_id="unsent")
+            client.meta.events.unregister(
+                "before-send", answers.answer, unique_id="network_stubbed"
+            )
 
 
 class _Answers:
@@ -52,7 +54,7 @@ class _Answers:
         body: Any = request.body
         asked = json.loads(body or "{}")
         self._item = asked.get("Item", self._item)
-        answer = {"Attributes": self._item, "Item": self._item, "MessageId": "unsent"}
+        answer = {"Attributes": self._item, "Item": self._item, "MessageId": "network_stubbed"}
         return AWSResponse(request.url, 200, _JSON, _Body(json.dumps(answer).encode()))
 
 

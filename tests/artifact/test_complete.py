@@ -6,8 +6,8 @@ import pytest
 
 from tandem_tools.build import cli as program
 from tandem_tools.build.compiled import compile_ahead
+from tandem_tools.build.complete import MUST_HOLD, require_complete, require_services
 from tandem_tools.build.settings import PYTHON, Settings
-from tandem_tools.build.whole import MUST_HOLD, require_services, require_whole
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import PROJECT
 from tandem_tools.template import load_template
@@ -33,25 +33,25 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_a_whole_artifact_is_taken(tree: Path) -> None:
-    require_whole(tree, REQUIREMENTS)
+    require_complete(tree, REQUIREMENTS)
 
 
 def test_an_artifact_without_its_dependencies_is_refused(tree: Path) -> None:
     (tree / "fastapi").rename(tree.parent / "fastapi")
     with pytest.raises(ToolError, match="without fastapi"):
-        require_whole(tree, REQUIREMENTS)
+        require_complete(tree, REQUIREMENTS)
 
 
 def test_an_artifact_that_is_not_compiled_is_refused(tree: Path) -> None:
     (tree / "tandem" / "late.py").write_text("")
     with pytest.raises(ToolError, match=r"late\.py"):
-        require_whole(tree, REQUIREMENTS)
+        require_complete(tree, REQUIREMENTS)
 
 
 @pytest.mark.parametrize("pins", ["fastapi==1.2.4\ntyping-extensions==4.5\n", "fastapi==1.2.3\n"])
 def test_an_artifact_with_other_versions_than_pinned_is_refused(tree: Path, pins: str) -> None:
     with pytest.raises(ToolError, match="other versions than requirements"):
-        require_whole(tree, pins)
+        require_complete(tree, pins)
 
 
 @pytest.mark.parametrize(
