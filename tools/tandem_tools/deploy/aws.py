@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-ANOTHER_REGION = "Another region: AWS_DEFAULT_REGION=eu-central-1 make …"
+ANOTHER_REGION = "Another region: AWS_REGION=eu-central-1 make …"
 
 
 class Account:
