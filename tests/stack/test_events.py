@@ -195,7 +195,7 @@ def test_a_batch_runs_the_good_and_dead_letters_the_rest_with_reasons(
     event = load("sqs-batch.json")
     store.put(make_task(now(), task_id=GOOD))
     uploads = InlinePayload(json.dumps({"uploads": ["019ab1c2-0000-7000-8000-000000000000"]}))
-    store.put(make_task(now(), task_id=FAILING, processor="hash-files", input=uploads))
+    store.put(make_task(now(), task_id=FAILING, processor="echo", input=uploads))
 
     answer = worker.invoke(event)
 
@@ -214,7 +214,7 @@ def test_a_batch_runs_the_good_and_dead_letters_the_rest_with_reasons(
     assert sorted(dead) == ["unparsable"]
     assert failing.listed_at is not None
     assert failing.error is not None
-    assert "no upload" in failing.error.message
+    assert "Field required" in failing.error.message
     _, _, unparsable_record = event["Records"]
     assert dead["unparsable"]["Body"] == unparsable_record["body"]
 

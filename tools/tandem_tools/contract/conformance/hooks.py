@@ -36,7 +36,7 @@ _BEYOND_JSON_SCHEMA = re.compile(
 )
 """Rules for valid data that the document tells in words only."""
 _OWN_RULE = re.compile(r"Value error, .+")
-_IN_AN_INPUT = re.compile(r"/body/(tasks/\d+/)?input(/|$)")
+_IN_AN_INPUT = re.compile(r"/body/(tasks/\d+/)?([a-z0-9-]+/)?input(/|$)")
 """A processor's input model may have rules of its own, which raise ValueError."""
 
 type AnyCase = Case[Any]
