@@ -10,7 +10,7 @@ import pytest
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 
-from tandem_tools.deploy import cli
+from tandem_tools.deploy import changes, cli
 from tandem_tools.deploy import deploy as deploying
 from tandem_tools.deploy.alarms import require_quiet
 from tandem_tools.deploy.aws import Account
@@ -272,3 +272,29 @@ def test_a_stack_that_stands_outlives_a_discarded_change_set() -> None:
     account.cloudformation.delete_change_set = lambda **_: None
     ChangeSet(account, Environment.read("dev"), "arn").discard()
     assert not account.cloudformation.deleted
+
+
+def test_a_call_whose_answer_was_lost_is_known_again_by_its_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = account_of("CREATE_COMPLETE")
+    cloudformation = account.cloudformation
+    calls: list[Any] = []
+    cloudformation.create_change_set = lambda **request: calls.append(request) or {"Id": "arn"}
+    cloudformation.execute_change_set = lambda **request: calls.append(request)
+    cloudformation.describe_change_set = lambda **_: {"Status": "CREATE_COMPLETE"}
+    monkeypatch.setattr(changes, "Events", lambda *_: Followed())
+    for _ in range(2):
+        made = ChangeSet.create(account, Environment.read("dev"), "UPDATE", "https://t", {})
+        assert made is not None
+        made.execute()
+    created, executed, created_again, _ = calls
+    assert created["ClientToken"] != created_again["ClientToken"]
+    assert len(executed["ClientRequestToken"]) <= 128
+
+
+class Followed:
+    """Events of an update that succeeds."""
+
+    def follow(self, _seconds: float) -> str:
+        return "UPDATE_COMPLETE"

@@ -102,9 +102,11 @@ class ChangeSet:
         Raises:
             ToolError: CloudFormation refuses the template or a parameter.
         """
+        name = f"deploy-{time.time_ns()}"
         request: CreateChangeSetInputTypeDef = {
             "StackName": environment.stack_name,
-            "ChangeSetName": f"deploy-{time.time_ns()}",
+            "ChangeSetName": name,
+            "ClientToken": name,  # the SDK asks again when an answer is lost
             "ChangeSetType": kind,
             "TemplateURL": template_url,
             "Capabilities": cast("list[CapabilityType]", environment.capabilities),
@@ -154,7 +156,11 @@ class ChangeSet:
             f"cloudformation describe-stacks --stack-name {name}; then make deploy again, which "
             "does what is left."
         ):
-            self.account.cloudformation.execute_change_set(ChangeSetName=self.arn, StackName=name)
+            self.account.cloudformation.execute_change_set(
+                ChangeSetName=self.arn,
+                StackName=name,
+                ClientRequestToken=hashlib.sha256(self.arn.encode()).hexdigest(),
+            )
             status = events.follow(POLL_SECONDS)
         if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             raise stuck(self.environment, status, events.failures())
