@@ -30,6 +30,7 @@ _BEYOND_JSON_SCHEMA = re.compile(
     r"|It is not a URL.*|It holds a user or a password\.|It has a fragment\.|Its port is 0\."
     r"|Its host is (neither a name nor an address|this machine)\.|Its address is not a public one\."
     r"|An online task runs now\."
+    r"|There is no such processor\."
     r"|It is not the next_cursor of a page\."
     r"|Value error, It is no task id\."
     r"|Value error, a (file name|content type) must .*"
