@@ -35,6 +35,10 @@ class InvocationFailed(Exception):
     """The function did not answer: it raised, ran out of time, or could not be loaded."""
 
 
+STILL_RESETS = "ErrGateCanceled"
+"""What the runtime interface emulator answers while it ends a process that timed out."""
+
+
 class FunctionRuntime:
     """A function that can be invoked, for as long as the `with` block runs.
 
@@ -112,6 +116,11 @@ class FunctionRuntime:
             raise ValueError(message)
         with self._one_at_a_time:
             answer = self._post(data)
+            until = time.monotonic() + READY_WITHIN_SECONDS
+            # After a timeout the emulator may still be at its reset: then nothing has run.
+            while STILL_RESETS in answer and time.monotonic() < until:
+                time.sleep(0.1)
+                answer = self._post(data)
         try:
             document = json.loads(answer)
         except ValueError:
