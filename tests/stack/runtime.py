@@ -4,10 +4,7 @@ The RIE comes with the SAM CLI. It enforces the function's timeout and the size 
 says what could not be imported; unlike Lambda it enforces no memory.
 """
 
-import contextlib
 import json
-import os
-import signal
 import socket
 import subprocess
 import time
@@ -57,7 +54,7 @@ class FunctionRuntime:
         self._port = free_port()
         self._log_file = scratch / "function.log"
         self._one_at_a_time = Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     def __enter__(self) -> Self:
         """Start the emulator and return when it listens."""
@@ -69,7 +66,7 @@ class FunctionRuntime:
             *self._function.command(),
         ]
         with self._log_file.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - a fixed command
+            process = subprocess.Popen(  # noqa: S603 - a fixed command
                 command,
                 cwd=self._function.folder,
                 env=self._function.process_environment(self._scratch),
@@ -78,9 +75,9 @@ class FunctionRuntime:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._guard = Guard(self._process.pid)
+        self._guard = Guard(process)
         try:
-            self._await_ready(self._process)
+            self._await_ready(process)
         except BaseException:
             self._stop()
             raise
@@ -156,19 +153,9 @@ class FunctionRuntime:
                 return
 
     def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_WITHIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        # The function's process is in the emulator's session, which is ours alone.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        self._guard.release()
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.end(STOP_WITHIN_SECONDS)  # the function is in the emulator's session
 
 
 def _emulator() -> Path:

@@ -66,16 +66,14 @@ def running(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        guard = Guard(process.pid)
+        guard = Guard(process)
         Thread(target=_tell_end, args=(process, api), daemon=True).start()
         try:
             yield Running(api, process)
             api.hang_up()
             process.wait(EXITS_WITHIN_SECONDS)
         finally:
-            process.kill()
-            process.wait()
-            guard.release()
+            guard.end(EXITS_WITHIN_SECONDS)
 
 
 def start_up_cost(function: Function, drive: Drive) -> float:

@@ -17,6 +17,7 @@ from tandem_tools.ports import LOOPBACK, free_port
 from tandem_tools.run.guard import Guard
 
 MONITORING = PROJECT / "monitoring"
+STOP_WITHIN_SECONDS = 20
 CLOSED_THROUGH = "tandem_report_closed_through_timestamp_seconds"
 
 SEVERAL_TIMES_A_MINUTE = {"scrape_interval": "10s", "evaluation_interval": "5s"}
@@ -92,16 +93,14 @@ def running(app: DeployedApp, folder: Path) -> Iterator[Prometheus]:
             stderr=log,
             start_new_session=True,
         )
-    guard = Guard(process.pid)
+    guard = Guard(process)
     asked = Prometheus(port)
     try:
         eventually(asked.is_ready, 30)
         yield asked
     finally:
         asked.close()
-        process.terminate()
-        process.wait(20)
-        guard.release()
+        guard.end(STOP_WITHIN_SECONDS)
 
 
 def _configuration(app: DeployedApp, folder: Path) -> str:

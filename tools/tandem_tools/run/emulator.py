@@ -65,7 +65,7 @@ class Emulator:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._guard = Guard(self._process.pid, scratch)
+        self._guard = Guard(self._process, scratch)
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -78,18 +78,9 @@ class Emulator:
 
     def stop(self) -> None:
         """Stop the emulator and with it the function processes that it started."""
-        process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_WITHIN_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            end_session(process.pid)
-        if self._guard is not None:
-            self._guard.release()
-            self._guard = None
+        guard, self._guard, self._process = self._guard, None, None
+        if guard is not None:
+            guard.end(STOP_WITHIN_SECONDS)
         remove_scratch(self._folder)
 
     def _environment(self, scratch: Path) -> dict[str, str]:

@@ -21,19 +21,20 @@ kill -s KILL -- "-$1" 2>/dev/null
 
 
 class Guard:
-    """Watches one session of processes, from its start until `release`."""
+    """Watches a process that leads a session of its own, and ends that session."""
 
-    def __init__(self, session: int, scratch: Path | None = None) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", scratch: Path | None = None) -> None:
         """Begin to watch.
 
         Args:
-            session: the id of the session's first process.
-            scratch: a folder that goes with the session.
+            process: started with `start_new_session`.
+            scratch: a folder that goes with the session when this process is gone.
         """
+        self._watched = process
         given, self._held = os.pipe()
         try:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _PROGRAM, "guard", str(session), str(scratch or "")],
+            self._guard = subprocess.Popen(
+                ["/bin/sh", "-c", _PROGRAM, "guard", str(process.pid), str(scratch or "")],
                 stdin=given,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -42,9 +43,16 @@ class Guard:
         finally:
             os.close(given)
 
-    def release(self) -> None:
-        """Watch no more: the session has been ended in order."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+    def end(self, within_seconds: float) -> None:
+        """End the process, in order if it does so in time, then what is left of its session."""
+        self._watched.terminate()
+        try:
+            self._watched.wait(within_seconds)
+        except subprocess.TimeoutExpired:
+            self._watched.kill()
+            self._watched.wait()
+        for session in (self._watched.pid, self._guard.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(session, signal.SIGKILL)
+        self._guard.wait()
         os.close(self._held)
