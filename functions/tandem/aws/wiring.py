@@ -63,6 +63,7 @@ class Wiring:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock: Clock = SystemClock()
+        hear(settings.processors)  # before any of them is imported
 
     def prepare(self, *parts: str) -> None:
         """Make parts that the first invocation will need, and the AWS client that nearly all need.
@@ -523,7 +524,6 @@ class Wiring:
         """Puts back what processors changed of the process."""
         from tandem.processing.surroundings import Surroundings
 
-        hear(self.settings.processors)
         return Surroundings(logger.name, *self.settings.processors)
 
     @cached_property

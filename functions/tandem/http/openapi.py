@@ -1,6 +1,6 @@
 """The OpenAPI document: what FastAPI derives from the routes, and what all of them share."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,7 +13,6 @@ from tandem.http.routes.callbacks import webhooks
 from tandem.processing.catalogue import installed
 from tandem.processing.processor import AnyProcessor
 from tandem.settings import Settings
-from tandem.settings import settings as own_settings
 
 
 class InvalidPart(BaseModel):
@@ -64,11 +63,11 @@ def _link(maker: Json, statuses: tuple[str, ...], targets: tuple[str, ...], name
             }
 
 
-def add_examples(document: Json) -> None:
+def add_examples(document: Json, hidden: Collection[str]) -> None:
     """Add to each operation that submits tasks an example for each processor that has one."""
     bodies = {
         name: {"processor": name, "input": example}
-        for name, processor in installed().shown(own_settings().hidden_processors).items()
+        for name, processor in installed().shown(hidden).items()
         if (example := example_input(processor)) is not None
     }
     for path in ("/process-online", "/process-offline"):
@@ -181,7 +180,7 @@ def openapi_document(app: FastAPI, settings: Settings) -> Json:
         for requirement in operation.get("security", []):
             requirement[_SCHEME] = [f"{prefix}{scope}" for scope in requirement[_SCHEME]]
     add_links(document)
-    add_examples(document)
+    add_examples(document, settings.hidden_processors)
     return document
 
 

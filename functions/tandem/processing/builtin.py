@@ -5,6 +5,7 @@ every application has.
 """
 
 import hashlib
+from threading import Lock
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,15 +61,19 @@ class BlocksOutput(BaseModel):
 )
 def hash_blocks(data: BlocksInput, ctx: TaskContext) -> BlocksOutput:
     """Compute the SHA-256 of generated blocks on the thread pool: work to watch."""
-    done: list[int] = []
+    done = 0
+    lock = Lock()
 
     def hashed(number: int) -> str:
+        nonlocal done
         digest = hashlib.sha256(b"%d" % number)
         for _ in range(data.block_mb):
             ctx.check_cancelled()
             digest.update(_CHUNK)
-        done.append(number)
-        ctx.progress(len(done), data.blocks, "hashed")
+        # Reported under the lock, so that what a reader sees never goes back.
+        with lock:
+            done += 1
+            ctx.progress(done, data.blocks, "hashed")
         return digest.hexdigest()
 
     return BlocksOutput(sha256=ctx.pool.map(hashed, range(data.blocks)))

@@ -1,7 +1,7 @@
 """The processors there are: the library's own, and those in the application's packages."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache, cached_property
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -20,6 +20,10 @@ class Catalogue(Mapping[str, AnyProcessor]):
                 message = f"two processors are named {processor.name!r}"
                 raise NotAProcessor(message)
             self._by_name[processor.name] = processor
+        if len(heavy := self._heavy(own=True)) > 1:
+            names = " and ".join(one.name for one in heavy)
+            message = f"heavy_task is for one processor, and {names} have it"
+            raise NotAProcessor(message)
 
     def __getitem__(self, name: str) -> AnyProcessor:
         """Return the processor of that name, or raise KeyError."""
@@ -33,17 +37,18 @@ class Catalogue(Mapping[str, AnyProcessor]):
         """Return how many there are."""
         return len(self._by_name)
 
-    def shown(self, hidden: Iterable[str]) -> "Catalogue":
+    def shown(self, hidden: Collection[str]) -> dict[str, AnyProcessor]:
         """Return those that callers are told of: all but the hidden ones."""
-        left_out = frozenset(hidden)
-        return Catalogue(one for name, one in self.items() if name not in left_out)
+        return {name: one for name, one in self.items() if name not in hidden}
 
-    @property
+    @cached_property
     def heavy_task(self) -> AnyProcessor | None:
         """The processor that `GET /heavy-task` runs: the application's before the library's."""
-        named = [one for one in self.values() if one.heavy_task is not None]
-        own = [one for one in named if one.run.__module__ != BUILT_IN]
-        return next(iter(own or named), None)
+        return next(iter(self._heavy(own=True) or self._heavy(own=False)), None)
+
+    def _heavy(self, *, own: bool) -> list[AnyProcessor]:
+        heavy = (one for one in self.values() if one.heavy_task is not None)
+        return [one for one in heavy if (one.run.__module__ != BUILT_IN) is own]
 
 
 BUILT_IN = "tandem.processing.builtin"
@@ -54,18 +59,10 @@ def discover(package: ModuleType) -> list[AnyProcessor]:
 
     Where a module is a package itself, its processors are in the modules that its `__all__` names.
     So a program of that package's imports no processor.
-
-    Raises:
-        NotAProcessor: two of them are there for `GET /heavy-task`.
     """
     names = [info.name for info in iter_modules(package.__path__) if info.name[0] != "_"]
     modules = [import_module(f"{package.__name__}.{name}") for name in names]
-    found = [one for module in modules for inner in _modules_in(module) for one in _in(inner)]
-    heavy = [one.name for one in found if one.heavy_task is not None]
-    if len(heavy) > 1:
-        message = f"heavy_task is for one processor, and {' and '.join(sorted(heavy))} have it"
-        raise NotAProcessor(message)
-    return found
+    return [one for module in modules for inner in _modules_in(module) for one in _in(inner)]
 
 
 def _modules_in(module: ModuleType) -> list[ModuleType]:

@@ -217,3 +217,12 @@ def test_a_file_name_comes_back_as_it_was_given(api: Api, name: str) -> None:
 @pytest.mark.parametrize("lax", [{"dry_run": 0}, {"dry_run": "false"}, {"limit": "5"}])
 def test_a_redrive_takes_no_value_for_another(api: Api, lax: dict[str, Any]) -> None:
     assert api("POST", "/dead-letters/redrive", lax, scopes=ALL_SCOPES).status == 422
+
+
+def test_a_hidden_processor_runs_and_is_listed_nowhere(api: Api) -> None:
+    body = {"processor": "hash-blocks", "input": {"blocks": 1, "block_mb": 1}}
+    assert api("POST", "/process-online", body).status == 200
+    listed = {one["name"] for one in api("GET", "/processors").json["processors"]}
+    assert "hash-blocks" not in listed
+    assert "echo" in listed
+    assert "hash-blocks" not in api("GET", "/openapi.json").text

@@ -1,3 +1,4 @@
+import hashlib
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -7,8 +8,10 @@ import pytest
 from pydantic import BaseModel
 
 from tandem.processing import Retry, TaskContext, processor
-from tandem.processing.catalogue import Catalogue, discover
-from tandem.processing.processor import NotAProcessor
+from tandem.processing.builtin import BlocksInput, EchoInput, EchoOutput, echo, hash_blocks
+from tandem.processing.catalogue import BUILT_IN, Catalogue, discover
+from tandem.processing.processor import AnyProcessor, NotAProcessor
+from tandem.testing import FakeContext
 
 
 class Input(BaseModel):
@@ -165,3 +168,42 @@ def test_a_catalogue_is_ordered_by_name() -> None:
         return Output(words=0)
 
     assert list(Catalogue([second, first])) == ["a", "b"]
+
+
+def heavy(name: str, module: str = "processors.any") -> AnyProcessor:
+    @processor(name, heavy_task=lambda blocks, block_mb: Input(text=f"{blocks} x {block_mb}"))
+    def work(data: Input, ctx: TaskContext) -> Output:
+        return Output(words=0)
+
+    work.run.__module__ = module
+    return work
+
+
+def test_the_applications_heavy_task_is_taken_before_the_librarys() -> None:
+    built_in = heavy("hash-blocks", BUILT_IN)
+    assert Catalogue([built_in]).heavy_task is built_in
+    own = heavy("zulu")
+    assert Catalogue([built_in, own]).heavy_task is own
+    assert Catalogue([]).heavy_task is None
+
+
+def test_a_second_heavy_task_of_the_application_is_refused_wherever_it_is() -> None:
+    several = [heavy("alpha", "processors.alpha"), heavy("beta", "shared.beta")]
+    with pytest.raises(NotAProcessor, match="one processor, and alpha and beta have it"):
+        Catalogue(several)
+
+
+def test_hidden_processors_are_in_the_catalogue_and_not_shown() -> None:
+    catalogue = Catalogue([heavy("alpha"), heavy("hash-blocks", BUILT_IN)])
+    assert list(catalogue.shown(("hash-blocks", "none"))) == ["alpha"]
+    assert "hash-blocks" in catalogue
+
+
+def test_the_built_in_processors_return_what_they_say() -> None:
+    context = FakeContext()
+    assert echo.run(EchoInput(message=[1]), context) == EchoOutput(message=[1])
+    found = hash_blocks.run(BlocksInput(blocks=3, block_mb=1), context)
+    assert found.sha256 == [
+        hashlib.sha256(b"%d" % number + bytes(1 << 20)).hexdigest() for number in range(3)
+    ]
+    assert [done for done, *_ in context.progressed] == [1, 2, 3]
