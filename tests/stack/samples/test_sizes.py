@@ -58,7 +58,6 @@ def test_the_deployed_sizes_give_the_figures(client: httpx2.Client) -> None:
     found = taken(client)
     online = int(20 * 10 * 1024 / 1769 * MIB)
     assert found["summarize-table"] == {"online": online, "offline": 17 * 10 * MIB}
-    assert found["checksum-files"] == {"online": 20 * 64 * MIB, "offline": 17 * 64 * MIB}
     assert found["unreliable"] == {"online": None, "offline": None}
 
 

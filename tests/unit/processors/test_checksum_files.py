@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from processors.checksum_files import CHUNK_BYTES, Input, block_chunk, checksum_files
 from tandem.processing import Permanent
 from tandem.processing.context import Abandoned
-from tandem.testing import FakeContext
+from tandem.testing import FakeContext, MemoryWiring
+from tests.unit.processors.sizes_page import sizes_on_the_page
 
 MIB = 1 << 20
 
@@ -150,3 +151,10 @@ def test_input_says_what_is_wrong(given_input, reason):
 
 def test_the_largest_input_is_allowed():
     assert Input(blocks=1024, block_mb=4).blocks == 1024
+
+
+def test_it_takes_what_it_reads_in_its_time_and_the_page_on_sizes_says_so():
+    capacity = MemoryWiring().capacity
+    online, offline = capacity.online(checksum_files), capacity.offline(checksum_files)
+    assert (online, offline) == (20 * 64 * MIB, 100 * 64 * MIB)
+    assert all(f" {size // MIB} " in sizes_on_the_page() for size in (online, offline))
