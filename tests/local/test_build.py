@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+import tandem
+from tandem_tools.build import sam
 from tandem_tools.build.sam import INPUTS, fingerprint
+from tandem_tools.errors import ToolError
 
 
 @pytest.fixture
@@ -47,3 +50,17 @@ def test_what_running_leaves_behind_does_not_change_the_fingerprint(project: Pat
     cache.mkdir()
     (cache / "app.cpython-313.pyc").write_bytes(b"")
     assert fingerprint(project, "arm64") == before
+
+
+def test_processors_that_cannot_be_imported_are_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions = tmp_path / "functions"
+    (functions / "processors").mkdir(parents=True)
+    (functions / "tandem").symlink_to(Path(tandem.__file__).parent)
+    (functions / "processors" / "broken.py").write_text("import nowhere\n")
+    monkeypatch.setattr(sam, "PROJECT", tmp_path)
+    monkeypatch.setattr(sam, "BUILD", tmp_path / "sam" / "build")
+    with pytest.raises(ToolError, match=r"cannot be imported: processors\.broken, line 1: Module"):
+        sam.build("arm64")
+    assert not (tmp_path / "sam" / "build").exists()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import tandem
 from tandem_tools.build.sam import FUNCTIONS
 from tandem_tools.run import reload
 from tandem_tools.run.reload import CannotReload, HotReload
@@ -35,6 +36,7 @@ class World:
         built = folder / "build" / FUNCTIONS[0]
         for root in (self.sources, built):
             (root / "api").mkdir(parents=True)
+            (root / "tandem").symlink_to(Path(tandem.__file__).parent)
             (root / "processors" / "__pycache__").mkdir(parents=True)
             (root / "api" / "app.py").write_text("A = 1\n")
             (root / "processors" / "echo.py").write_text("B = 1\n")
@@ -77,7 +79,7 @@ def test_every_function_gets_what_was_saved_beside_what_was_not(world: World) ->
 
 def test_the_compiled_module_is_that_of_the_new_source(world: World) -> None:
     world.save("processors/echo.py", "B = 2\n")
-    compiled = [name for name in world.aws.code if name.endswith(".pyc")]
+    compiled = [name for name in world.aws.code if name.endswith(".pyc") and "tandem" not in name]
     assert compiled == ["processors/__pycache__/echo.cpython-313.pyc"]
     assert world.aws.code[compiled[0]] != b"old"
 
@@ -102,6 +104,40 @@ def test_what_does_not_compile_changes_nothing(world: World) -> None:
     assert world.aws.updated == []
     assert world.save("api/app.py", "A = 3\n") == ["api/app.py"]
     assert world.aws.code["processors/echo.py"] == b"B = 1\n"
+
+
+SHOUT = """
+from pydantic import BaseModel
+from tandem.processing import TaskContext, processor
+
+class Text(BaseModel):
+    text: str
+
+@processor("shout")
+def shout(data: Text, ctx: TaskContext) -> Text:
+    return Text(text=data.text.upper())
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (SHOUT, "NotAProcessor: two processors are named 'shout', in processors.first and "),
+        ("\nimport nowhere\n", r"processors\.second, line 2: ModuleNotFoundError: .*'nowhere'"),
+        ("def run():\n    1 / 0\nrun()\n", r"processors\.second, line 2: ZeroDivisionError"),
+        ("raise SystemExit(3)\n", "Python ended with 3"),
+    ],
+)
+def test_what_cannot_be_imported_updates_nothing(world: World, text: str, reason: str) -> None:
+    world.save("processors/first.py", SHOUT)
+    world.aws.updated.clear()
+    with pytest.raises(CannotReload, match=reason):
+        world.save("processors/second.py", text)
+    with pytest.raises(CannotReload, match=reason):  # what is refused is still there
+        world.save("processors/echo.py", "B = 2\n")
+    assert world.aws.updated == []
+    assert world.save("processors/second.py", "E = 1\n") == ["processors/second.py"]
+    assert world.aws.code["processors/echo.py"] == b"B = 2\n"
 
 
 def test_what_an_editor_left_and_took_away_is_nothing(world: World) -> None:

@@ -16,8 +16,9 @@ class Catalogue(Mapping[str, AnyProcessor]):
     def __init__(self, processors: Iterable[AnyProcessor]) -> None:
         self._by_name: dict[str, AnyProcessor] = {}
         for processor in sorted(processors, key=lambda found: found.name):
-            if processor.name in self._by_name:
-                message = f"two processors are named {processor.name!r}"
+            if (other := self._by_name.get(processor.name)) is not None:
+                modules = f"{other.run.__module__} and {processor.run.__module__}"
+                message = f"two processors are named {processor.name!r}, in {modules}"
                 raise NotAProcessor(message)
             self._by_name[processor.name] = processor
         if len(heavy := self._heavy(own=True)) > 1:

@@ -154,7 +154,7 @@ def test_a_package_names_the_modules_that_have_its_processors(package: ModuleTyp
 def test_two_processors_of_one_name_are_refused(package: ModuleType) -> None:
     drop(package, "one.py", MODULE.format(name="same"))
     drop(package, "two.py", MODULE.format(name="same"))
-    with pytest.raises(NotAProcessor, match="two processors are named 'same'"):
+    with pytest.raises(NotAProcessor, match=r"are named 'same', in \w+\.one and \w+\.two$"):
         Catalogue(discover(package))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tandem_tools.build import sizes
 from tandem_tools.build.complete import require_complete
+from tandem_tools.build.processors import import_error
 from tandem_tools.build.settings import REQUIREMENTS
 from tandem_tools.build.store import Store
 from tandem_tools.build.tree import machine_architecture
@@ -48,13 +49,18 @@ def build(architecture: str) -> bool:
         Whether there was anything to do.
 
     Raises:
-        ToolError: the build failed, or its result is not whole.
+        ToolError: a processor cannot be imported, the build failed, or its result is not whole.
     """
     with _alone():
         wanted = fingerprint(PROJECT, architecture)
         stamp = BUILD / STAMP
         if stamp.is_file() and stamp.read_text() == wanted:
             return False
+        if (reason := import_error(PROJECT / "functions")) is not None:
+            raise ToolError(
+                f"The processors cannot be imported: {reason}",
+                "Mend that module, then run it again.",
+            )
         run_sam_build(architecture)
         requirements = (PROJECT / REQUIREMENTS).read_text()
         for name in FUNCTIONS:

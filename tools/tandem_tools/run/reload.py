@@ -17,6 +17,7 @@ from threading import Event
 from watchfiles import DefaultFilter, watch
 
 from tandem_tools.build.compiled import LAMBDA_ROOT
+from tandem_tools.build.processors import import_error
 from tandem_tools.build.sam import FUNCTIONS
 from tandem_tools.paths import BUILD, PROJECT
 from tandem_tools.run.aws import Aws
@@ -81,7 +82,8 @@ class HotReload:
         A file that is not there any more is taken away.
 
         Raises:
-            CannotReload: a module does not compile. Nothing was updated.
+            CannotReload: a module does not compile, or the processors cannot be imported. No
+                function was updated.
         """
         saved = [path for path in sorted(set(paths)) if self._is_code(path)]
         for path in saved:
@@ -89,6 +91,8 @@ class HotReload:
         for path in saved:
             self._take(path)
         if saved:
+            if (reason := import_error(self._code)) is not None:
+                raise CannotReload(f"the processors cannot be imported: {reason}")
             self._update()
         return [str(path.relative_to(self._sources)) for path in saved]
 
