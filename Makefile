@@ -67,7 +67,7 @@ test: setup ## Run all tests
 # Without the properties of tables and of a task's whole life, which take longer than all others.
 test-unit: setup ## Run the tests over doubles that take little time
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal tests/unit \
-		--ignore tests/unit/processors/tables --ignore tests/unit/test_state_machine.py
+		--ignore tests/unit/processors/tables --ignore tests/unit/tasks/test_state_machine.py
 
 check: setup .venv-checkov/.passed ## Check style, types, prose, the template, security mistakes, vulnerabilities, the package's size
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-from tests.unit.api.conftest import api
 from tests.unit.conftest import log
+from tests.unit.http.conftest import api
 
 __all__ = ["api", "log"]

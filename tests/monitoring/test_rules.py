@@ -9,7 +9,7 @@ import yaml
 
 from tandem_tools.harness import prometheus_program as prometheus
 from tandem_tools.paths import PROJECT
-from tests.unit.api.conftest import Api
+from tests.unit.http.conftest import Api
 from tests.unit.runbook import SECTIONS
 
 MONITORING = PROJECT / "monitoring"

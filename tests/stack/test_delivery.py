@@ -38,8 +38,8 @@ BY_PYTHON = {
         "test_production_is_protected_when_its_first_deployment_has_succeeded"
     ),
     "make prove-on-aws": "tests/stack/test_prove.py",
-    "make stored": "tests/delivery/test_stored.py",
-    "make stored RECORD=1": "tests/delivery/test_stored.py",
+    "make stored": "tests/tools/deploy/test_stored.py",
+    "make stored RECORD=1": "tests/tools/deploy/test_stored.py",
     "make check": "it is the other gate",
 }
 """Commands of docs/deploy.md that no test gives to make, and where what they do is tested."""

@@ -13,7 +13,7 @@ from tandem_tools.paths import PROJECT
 from tests.factories.pages import BLOCKS, Block
 
 RUN_BY = {
-    ("README.md", "python"): "tests/checks/test_newcomer.py",
+    ("README.md", "python"): "tests/tools/check/test_newcomer.py",
     ("docs/tutorial.md", "python"): "tests/unit/test_docs.py",
     ("docs/how-to/invoke-one-function.md", "python"): "tests/stack/test_events.py",
     ("docs/how-to/receive-callbacks.md", "python"): "tests/unit/test_docs.py",

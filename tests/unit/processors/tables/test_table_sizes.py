@@ -10,7 +10,7 @@ from tandem.http.lambda_handler import LambdaHandler
 from tandem.ids import new_upload_id
 from tandem.settings import Settings
 from tandem.testing import MemoryWiring
-from tests.unit.api.conftest import Api
+from tests.unit.http.conftest import Api
 from tests.unit.processors.sizes_page import sizes_on_the_page
 
 MIB = 1024 * 1024
