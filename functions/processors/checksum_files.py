@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from pydantic.config import JsonDict
 
 from tandem.processing import TaskContext, WholeNumber, processor
-from tandem.processing.numbers import NUMBERS_ONLY
+from tandem.processing.output import NUMBERS_ONLY
 
 CHUNK_BYTES = 1 << 20
 """What one thread holds at a time. `hashlib` lets other threads run while it works on this much."""

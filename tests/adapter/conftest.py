@@ -27,7 +27,7 @@ from tandem.files.blobs import BlobStore
 from tandem.messages import DeadLetterBox, Inbox, TaskQueue
 from tandem.reports.ports import ReportStore, SinkStore
 from tandem.secrets import SecretStore
-from tandem.tasks.effect import EffectStore
+from tandem.tasks.effects import EffectStore
 from tandem.tasks.results import ResultCache
 from tandem.tasks.store import TaskStore
 from tandem.tenants.quota import QuotaStore

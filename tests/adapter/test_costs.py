@@ -23,7 +23,7 @@ from tandem.ids import TenantId, new_upload_id
 from tandem.limits import LEASE
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue, installed
-from tandem.processing.resources import Resources
+from tandem.processing.processor import Resources
 from tandem.settings import Settings
 from tandem.tasks.online import Promoted
 from tandem.testing import FakeClock, MemorySecretStore, MemorySender

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tandem.aws.dynamodb_effects import DynamoDBEffectStore
 from tandem.contended import Contended
-from tandem.tasks.effect import ANSWER_BYTES, Effect, NotHeld
+from tandem.tasks.effects import ANSWER_BYTES, Effect, NotHeld
 from tandem.tasks.task import Fence, InlinePayload, Progress, State, Task
 from tandem.tasks.transitions import report_progress, succeed
 from tandem_tools.harness.tasks import NOON

@@ -10,11 +10,11 @@ import pytest
 
 from tandem.aws import contention
 from tandem.contended import Contended
-from tandem.tasks.changes import Change
 from tandem.tasks.recovery import recover
 from tandem.tasks.store import ChangeRefused, Follows, IdempotencyKey, KeyUsed, TaskStore
 from tandem.tasks.task import InlinePayload, Progress, State, Task, TaskError
 from tandem.tasks.transitions import (
+    Change,
     cancel_queued,
     extend_lease,
     fail,

@@ -8,7 +8,6 @@ import pytest
 from tandem.aws.items import task_key
 from tandem.cursor import CursorInvalid
 from tandem.ids import TaskId, TenantId
-from tandem.tasks.changes import Change, Guard
 from tandem.tasks.recovery import recover
 from tandem.tasks.store import (
     ChangeRefused,
@@ -32,6 +31,8 @@ from tandem.tasks.task import (
 )
 from tandem.tasks.transitions import (
     CRASHED,
+    Change,
+    Guard,
     cancel_queued,
     claim,
     extend_lease,

@@ -53,5 +53,5 @@ def working(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
         await asyncio.to_thread(service.work)
         await sleep(min(seconds, 0.01))
 
-    monkeypatch.setattr("tandem.http.prefer.asyncio.sleep", work_meanwhile)
+    monkeypatch.setattr("tandem.http.submission.asyncio.sleep", work_meanwhile)
     return service

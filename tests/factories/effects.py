@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from tandem.ids import TaskId, new_task_id
-from tandem.tasks.effect import Effect
+from tandem.tasks.effects import Effect
 from tandem.tasks.task import InlinePayload, Mode, State, Task
 from tandem_tools.harness.tasks import ACME, NOON
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
-from tandem.tasks.effect import idempotency_key
+from tandem.tasks.effects import idempotency_key
 from tandem.tasks.task import InlinePayload, State, StoredPayload, Task
 from tandem.tasks.transitions import request_cancel
 from tandem_tools.harness.tasks import finish_at, make_task

@@ -26,7 +26,7 @@ POWERTOOLS = {"reports/cloudwatch.py", *ENTRANCES}
 """What writes log lines or metrics by Powertools itself."""
 
 RULES = (
-    *(f"tasks/{name}.py" for name in ("changes", "recovery", "retry", "task", "transitions")),
+    *(f"tasks/{name}.py" for name in ("recovery", "retry", "task", "transitions")),
     *(
         f"reports/{name}.py"
         for name in (

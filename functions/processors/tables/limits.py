@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tandem.processing.resources import Resources
+from tandem.processing.processor import Resources
 
 TableFormat = Literal["csv", "jsonl", "parquet"]
 

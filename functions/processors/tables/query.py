@@ -26,7 +26,7 @@ from processors.tables.limits import (
 from processors.tables.options import ReadOptions
 from processors.tables.table import TableInput, TableSource
 from tandem.processing import SavedFile, TaskContext, Upload, processor
-from tandem.processing.numbers import NUMBERS_ONLY
+from tandem.processing.output import NUMBERS_ONLY
 
 MAX_SQL_CHARACTERS = 10_000
 MAX_RESULT_ROWS = 10_000

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tandem.aws.items import Item, encode, index_keys
 from tandem.ids import TaskId
-from tandem.tasks.changes import Change, Guard
+from tandem.tasks.transitions import Change, Guard
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as Attribute

@@ -8,7 +8,7 @@ from tandem.aws.contention import REFUSED, persist
 from tandem.aws.items import Item, encode, task_key
 from tandem.clock import from_text
 from tandem.ids import TaskId
-from tandem.tasks.effect import Effect, NotHeld
+from tandem.tasks.effects import Effect, NotHeld
 from tandem.tasks.task import Fence, State
 
 if TYPE_CHECKING:

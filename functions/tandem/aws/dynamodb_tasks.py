@@ -20,7 +20,6 @@ from tandem.aws.items import (
 from tandem.aws.listing import Listing
 from tandem.aws.readers import due_from_item, from_item, refused_by, waiting_since
 from tandem.ids import TaskId, TenantId
-from tandem.tasks.changes import Change
 from tandem.tasks.store import (
     AlreadyRetried,
     Deletion,
@@ -32,6 +31,7 @@ from tandem.tasks.store import (
     TaskPage,
 )
 from tandem.tasks.task import DueTask, State, Task
+from tandem.tasks.transitions import Change
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -37,22 +37,19 @@ if TYPE_CHECKING:
     from tandem.reports.publish import Publishing
     from tandem.secrets import SecretStore
     from tandem.tasks.actions import Tasks
-    from tandem.tasks.deletions import Deletions
+    from tandem.tasks.deletions import Deletions, Purge
     from tandem.tasks.dispatch import Dispatch
-    from tandem.tasks.effect import EffectStore
+    from tandem.tasks.effects import Effects, EffectStore
     from tandem.tasks.execute import Execution
-    from tandem.tasks.once import Effects
     from tandem.tasks.online import Online
     from tandem.tasks.payloads import Payloads
-    from tandem.tasks.purge import Purge
     from tandem.tasks.recovery import Recovery
     from tandem.tasks.results import ResultCache, Results
-    from tandem.tasks.retention import Retention
     from tandem.tasks.settle import OutcomeRecorder
-    from tandem.tasks.store import TaskStore
+    from tandem.tasks.store import TaskStore, TaskWriter
     from tandem.tasks.submit import Submissions
     from tandem.tasks.sweep import Sweep
-    from tandem.tasks.task import Task
+    from tandem.tasks.task import Retention, Task
     from tandem.tenants.quota import Quota, QuotaStore
     from tandem.worker.deliver import TaskMessages
 
@@ -383,11 +380,11 @@ class Wiring:
         return Payloads(self.blobs)
 
     @cached_property
-    def task_store(self) -> "TaskStore":
-        """Where tasks are kept, and by whose writes they end."""
-        from tandem.callbacks.announcing_store import AnnouncingStore
+    def task_writer(self) -> "TaskWriter":
+        """What records tasks and their ends, and hands over their callbacks."""
+        from tandem.callbacks.announcing import AnnouncingWriter
 
-        return AnnouncingStore(self.store, self.callbacks)
+        return AnnouncingWriter(self.store, self.callbacks)
 
     @cached_property
     def dispatch(self) -> "Dispatch":
@@ -402,7 +399,7 @@ class Wiring:
         from tandem.tasks.submit import Submissions
 
         return Submissions(
-            self.task_store,
+            self.task_writer,
             self.dispatch,
             self.payloads,
             self.clock,
@@ -413,7 +410,7 @@ class Wiring:
     @cached_property
     def retention(self) -> "Retention":
         """How long finished tasks are kept."""
-        from tandem.tasks.retention import Retention
+        from tandem.tasks.task import Retention
 
         return Retention(timedelta(days=self.settings.task_retention_days))
 
@@ -423,7 +420,8 @@ class Wiring:
         from tandem.tasks.actions import Tasks
 
         return Tasks(
-            self.task_store,
+            self.store,
+            self.task_writer,
             self.submissions,
             self.payloads,
             self.clock,
@@ -443,7 +441,7 @@ class Wiring:
     @cached_property
     def purge(self) -> "Purge":
         """Purges what is left of deleted tasks."""
-        from tandem.tasks.purge import Purge
+        from tandem.tasks.deletions import Purge
 
         return Purge(
             self.store,
@@ -460,7 +458,8 @@ class Wiring:
         from tandem.tasks.sweep import Sweep
 
         return Sweep(
-            self.task_store,
+            self.store,
+            self.task_writer,
             self.dispatch,
             self.recovery,
             self.clock,
@@ -474,7 +473,7 @@ class Wiring:
         """Moves on tasks whose attempts died."""
         from tandem.tasks.recovery import Recovery
 
-        return Recovery(self.task_store, self.clock, self.retention)
+        return Recovery(self.task_writer, self.clock, self.retention)
 
     @cached_property
     def execution(self) -> "Execution":
@@ -482,7 +481,8 @@ class Wiring:
         from tandem.tasks.execute import Execution
 
         return Execution(
-            self.task_store,
+            self.store,
+            self.task_writer,
             self.blobs,
             self.clock,
             catalogue=self.catalogue,
@@ -495,7 +495,7 @@ class Wiring:
 
     def effects(self, task: "Task") -> "Effects":
         """Return what records the outside effects of the attempt that holds a task."""
-        from tandem.tasks.once import Effects
+        from tandem.tasks.effects import Effects
 
         return Effects(self.effect_store, self.clock, self.retention, task)
 
@@ -503,7 +503,7 @@ class Wiring:
     def capacity(self) -> "Capacity":
         """How much of uploads tasks may read."""
         from tandem.files.capacity import Capacity
-        from tandem.processing.resources import Resources
+        from tandem.processing.processor import Resources
 
         has = self.settings
         return Capacity(
@@ -546,7 +546,6 @@ class Wiring:
         from tandem.tasks.settle import OutcomeRecorder
 
         return OutcomeRecorder(
-            self.task_store,
             self.payloads,
             self.clock,
             self.retention,

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from tandem.limits import UPLOAD_BYTES
-from tandem.processing.processor import AnyProcessor
-from tandem.processing.resources import Resources
+from tandem.processing.processor import AnyProcessor, Resources
 from tandem.tasks.outcomes import NoRoomHere
 from tandem.tasks.retry import Permanent
 

@@ -18,7 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from tandem.http.negotiation import takes_coding
+from tandem.http.headers import takes_coding
 from tandem.limits import ANSWER_BYTES
 from tandem.reports.counts import Counts, Series
 from tandem.reports.histogram import BOUNDS_MS

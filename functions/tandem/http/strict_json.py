@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import from_json
 
-from tandem.http.negotiation import check_coding
+from tandem.http.headers import check_coding
 from tandem.http.problems import invalid
 from tandem.limits import JSON_DEPTH
 

@@ -1,7 +1,7 @@
 """The names that a processor is written with."""
 
 from tandem.processing.context import SavedFile, TaskContext
-from tandem.processing.numbers import WholeNumber
+from tandem.processing.output import WholeNumber
 from tandem.processing.processor import Processor, processor
 from tandem.processing.upload import Upload
 from tandem.tasks.retry import EffectUnknown, Permanent, Retry

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from tandem.processing.context import TaskContext
-from tandem.processing.numbers import WholeNumber
+from tandem.processing.output import WholeNumber
 from tandem.processing.processor import processor
 
 _CHUNK = bytes(1 << 20)

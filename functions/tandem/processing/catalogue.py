@@ -1,6 +1,6 @@
 """The processors there are: the library's own, and those in the application's packages."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable
 from functools import cache, cached_property
 from importlib import import_module
 from pkgutil import iter_modules
@@ -10,33 +10,21 @@ from tandem.processing.processor import AnyProcessor, NotAProcessor, Processor
 from tandem.settings import settings
 
 
-class Catalogue(Mapping[str, AnyProcessor]):
+class Catalogue(dict[str, AnyProcessor]):
     """Processors by their names, in the names' order."""
 
     def __init__(self, processors: Iterable[AnyProcessor]) -> None:
-        self._by_name: dict[str, AnyProcessor] = {}
+        super().__init__()
         for processor in sorted(processors, key=lambda found: found.name):
-            if (other := self._by_name.get(processor.name)) is not None:
+            if (other := self.get(processor.name)) is not None:
                 modules = f"{other.run.__module__} and {processor.run.__module__}"
                 message = f"two processors are named {processor.name!r}, in {modules}"
                 raise NotAProcessor(message)
-            self._by_name[processor.name] = processor
+            self[processor.name] = processor
         if len(heavy := self._heavy(own=True)) > 1:
             names = " and ".join(one.name for one in heavy)
             message = f"heavy_task is for one processor, and {names} have it"
             raise NotAProcessor(message)
-
-    def __getitem__(self, name: str) -> AnyProcessor:
-        """Return the processor of that name, or raise KeyError."""
-        return self._by_name[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the names."""
-        return iter(self._by_name)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._by_name)
 
     def shown(self, hidden: Collection[str]) -> dict[str, AnyProcessor]:
         """Return those that callers are told of: all but the hidden ones."""

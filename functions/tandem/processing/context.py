@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from tandem.ids import TaskId
-    from tandem.tasks.effect import Unknown
+    from tandem.tasks.effects import Unknown
 
 
 class Abandoned(Exception):

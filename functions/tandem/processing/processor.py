@@ -3,15 +3,29 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel
 
 from tandem.processing.context import TaskContext
 from tandem.tasks.retry import Retry
 
-if TYPE_CHECKING:
-    from tandem.processing.resources import Resources
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What an attempt has when nothing runs beside it, in the API's function or in the worker's.
+
+    Example:
+        @processor("count-lines", upload_mib=lambda has: min(has.memory_mib / 4, has.seconds * 20))
+    """
+
+    memory_mib: float
+    """The function's memory, of which Python and Tandem need about 150."""
+    disk_mib: float
+    """The function's `/tmp`, empty."""
+    seconds: float
+    """The processor's time limit, or what the function, or the online budget, leaves of it."""
+
 
 MAX_TIME_LIMIT_SECONDS = 840
 """Below Lambda's longest timeout of 900 s, with room to record the end."""

@@ -6,13 +6,183 @@ variables, and with them the decimal context, are each attempt's own. What stays
 leaves it is listed in docs/how-to/write-a-processor.md.
 """
 
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from tandem.processing.pool import one_process
-from tandem.processing.process_parts import PARTS, Part, logging_of
+
+_RUNTIMES_OWN = b"_X_AMZN_TRACE_ID"
+"""Lambda's runtime sets it for each invocation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that a process has once."""
+
+    read: Callable[[], Any]
+    put_back: Callable[[Any], Any]
+    """Returns what is there now in the place of what was before, where that cannot be had back."""
+    scoped: bool = False
+    """Whether a block of code usually changes it for as long as it runs, in any thread: it is put
+    back when nothing else runs."""
+
+
+def _streams() -> tuple[TextIO, TextIO]:
+    return sys.stdout, sys.stderr
+
+
+def _put_back_streams(before: tuple[TextIO, TextIO]) -> tuple[TextIO, TextIO]:
+    out, err = before
+    streams = (_reopened(1) if _is_closed(out) else out, _reopened(2) if _is_closed(err) else err)
+    sys.stdout, sys.stderr = streams
+    return streams
+
+
+def _closed() -> tuple[bool, bool]:
+    return _is_closed(sys.stdout), _is_closed(sys.stderr)
+
+
+def _is_closed(stream: Any) -> bool:
+    return bool(getattr(stream, "closed", stream is None))
+
+
+def _open_streams(_before: object) -> None:
+    """Open closed ones again: Python leaves their descriptors open."""
+    if _is_closed(sys.stdout):
+        sys.stdout = _reopened(1)
+    if _is_closed(sys.stderr):
+        sys.stderr = _reopened(2)
+
+
+def _reopened(descriptor: int) -> TextIO:
+    return open(
+        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
+
+
+def _environment() -> tuple[Any, dict[bytes, bytes]]:
+    # Its public views decode each variable, which takes forty times as long.
+    return os.environ, dict(getattr(os.environ, "_data", ()))
+
+
+def _put_back_environment(before: tuple[Any, dict[bytes, bytes]]) -> None:
+    os.environ, variables = before
+    now = dict(vars(os.environ)["_data"])
+    for name in (now.keys() | variables.keys()) - {_RUNTIMES_OWN}:
+        value = variables.get(name)
+        if value is None:
+            del os.environb[name]
+        elif now.get(name) != value:
+            os.environb[name] = value
+    if now.get(b"TZ") != variables.get(b"TZ"):
+        time.tzset()
+
+
+def _umask() -> int:
+    """Return the file mode mask: it can only be read by setting it, so it is put back at once."""
+    return os.umask(_UMASK)
+
+
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
+
+
+def _locale() -> str | None:
+    module: Any = sys.modules.get("locale")
+    return None if module is None else str(module.setlocale(module.LC_ALL))
+
+
+def _put_back_locale(before: str | None) -> None:
+    module = sys.modules["locale"]
+    module.setlocale(module.LC_ALL, before or "C")
+
+
+def _socket_timeout() -> float | None:
+    module: Any = sys.modules.get("socket")
+    timeout: float | None = None if module is None else module.getdefaulttimeout()
+    return timeout
+
+
+def _put_back_socket_timeout(before: float | None) -> None:
+    sys.modules["socket"].setdefaulttimeout(before)
+
+
+def _put_back_filters(before: tuple[Any, ...]) -> None:
+    warnings.resetwarnings()  # so that what was decided by the filters is decided again
+    warnings.filters[:] = before  # type: ignore[index]  # typeshed shows a sequence, it is a list
+
+
+def _put_back_path(before: tuple[str, ...]) -> None:
+    sys.path[:] = before
+
+
+def _directory() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - a Path would cost more than the call
+    except FileNotFoundError:
+        return None
+
+
+def logging_of(*names: str) -> Part:
+    """Return the configuration of the root logger, of these, and of their handlers."""
+    loggers = [logging.getLogger(name) for name in (None, *names)]
+    return Part(lambda: _logging(loggers), _put_back_logging)
+
+
+def _logging(loggers: list[logging.Logger]) -> Any:
+    return logging.root.manager.disable, [(logger, _configured(logger)) for logger in loggers]
+
+
+def _configured(logger: logging.Logger) -> Any:
+    handlers = [
+        (handler, handler.level, handler.formatter, handler.filters[:])
+        for handler in logger.handlers
+    ]
+    return logger.level, logger.disabled, logger.propagate, handlers, logger.filters[:]
+
+
+def _put_back_logging(before: Any) -> None:
+    disabled, loggers = before
+    logging.disable(disabled)
+    # `logging.config` disables all that there are, unless it is told not to.
+    for existing in tuple(logging.root.manager.loggerDict.values()):
+        if isinstance(existing, logging.Logger):
+            existing.disabled = False
+    for logger, (level, logger.disabled, logger.propagate, handlers, filters) in loggers:
+        logger.handlers = [handler for handler, *_ in handlers]
+        logger.filters = list(filters)
+        for handler, handlers_level, handler.formatter, handlers_filters in handlers:
+            handler.setLevel(handlers_level)
+            handler.filters = list(handlers_filters)
+        logger.setLevel(level)  # last: it drops what was remembered of the levels before
+
+
+PARTS = (
+    Part(_closed, _open_streams),
+    Part(_streams, _put_back_streams, scoped=True),
+    Part(_environment, _put_back_environment),
+    Part(_directory, lambda before: os.chdir(before or "/")),
+    Part(_umask, lambda _before: None),
+    Part(lambda: tuple(sys.path), _put_back_path),
+    Part(sys.getrecursionlimit, sys.setrecursionlimit),
+    Part(sys.getswitchinterval, sys.setswitchinterval),
+    Part(gc.isenabled, lambda before: gc.enable() if before else gc.disable()),
+    Part(lambda: signal.alarm(0), lambda _before: None),
+    Part(_locale, _put_back_locale),
+    Part(_socket_timeout, _put_back_socket_timeout),
+    Part(lambda: tuple(warnings.filters), _put_back_filters, scoped=True),
+)
+"""What every process has. Its loggers are named by whoever made them."""
 
 
 class Overdue(Protocol):

@@ -7,13 +7,18 @@ from tandem.files.blobs import BlobMissing
 from tandem.ids import TaskId, TenantId
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.processor import AnyProcessor
-from tandem.tasks.changes import Change
 from tandem.tasks.payloads import Payloads
-from tandem.tasks.retention import Retention
-from tandem.tasks.store import ChangeRefused, IdempotencyKey, TaskFilter, TaskPage, TaskStore
+from tandem.tasks.store import (
+    ChangeRefused,
+    IdempotencyKey,
+    TaskFilter,
+    TaskPage,
+    TaskReader,
+    TaskWriter,
+)
 from tandem.tasks.submit import NewTask, Submissions
-from tandem.tasks.task import State, Task
-from tandem.tasks.transitions import cancel_queued, request_cancel
+from tandem.tasks.task import Retention, State, Task
+from tandem.tasks.transitions import Change, cancel_queued, request_cancel
 
 
 class NoSuchTask(Exception):
@@ -45,7 +50,8 @@ class Tasks:
 
     def __init__(
         self,
-        store: TaskStore,
+        reader: TaskReader,
+        writer: TaskWriter,
         submissions: Submissions,
         payloads: Payloads,
         clock: Clock,
@@ -53,7 +59,8 @@ class Tasks:
         catalogue: Catalogue,
         retention: Retention,
     ) -> None:
-        self._store = store
+        self._reader = reader
+        self._writer = writer
         self._submissions = submissions
         self._payloads = payloads
         self._clock = clock
@@ -66,7 +73,7 @@ class Tasks:
         Raises:
             NoSuchTask: there is none, it is another tenant's, has expired or was deleted.
         """
-        task = self._store.get(task_id)
+        task = self._reader.get(task_id)
         if task is None or task.tenant != tenant or self._expired(task):
             raise NoSuchTask
         return task
@@ -75,7 +82,7 @@ class Tasks:
         self, tenant: TenantId, wanted: TaskFilter, *, limit: int, cursor: str | None
     ) -> TaskPage:
         """Return a page of the tenant's tasks, newest first, without expired ones."""
-        page = self._store.list(tenant, wanted, limit=limit, cursor=cursor)
+        page = self._reader.list(tenant, wanted, limit=limit, cursor=cursor)
         return TaskPage([task for task in page.tasks if not self._expired(task)], page.next_cursor)
 
     def cancel(self, tenant: TenantId, task_id: TaskId) -> Task:
@@ -88,7 +95,7 @@ class Tasks:
         task = self.get(tenant, task_id)
         while not task.state.final:
             try:
-                return self._store.change(task_id, self._cancel(task, self._clock.now()))
+                return self._writer.change(task_id, self._cancel(task, self._clock.now()))
             except ChangeRefused as refused:
                 if refused.task is None:
                     raise NoSuchTask from None

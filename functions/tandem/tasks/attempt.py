@@ -1,37 +1,47 @@
 """One attempt at a task: the context that its processor is given."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tandem.clock import Clock
-from tandem.files.blobs import BlobMissing, BlobStore, OpenBlob, task_prefix, upload_key
-from tandem.files.filename import InvalidFilename, saved_name
-from tandem.ids import TaskId, UploadId, parse_uuid
+from tandem.files.blobs import BlobStore
+from tandem.ids import TaskId
 from tandem.limits import CANCEL_CHECK, LEASE_MARGIN
 from tandem.processing.context import Abandoned, Logger, Pool, SavedFile
-from tandem.tasks.changes import Change
-from tandem.tasks.outcomes import NoRoomHere
-from tandem.tasks.retry import Permanent
-from tandem.tasks.store import ChangeRefused, TaskStore
-from tandem.tasks.task import Progress, State, StoredPayload, Task
-from tandem.tasks.transitions import extend_lease, report_progress
+from tandem.tasks.attempt_files import AttemptFiles
+from tandem.tasks.store import ChangeRefused, TaskReader, TaskWriter
+from tandem.tasks.task import Progress, State, Task
+from tandem.tasks.transitions import Change, extend_lease, report_progress
 from tandem.text import storable
 from tandem.trace import described
 
 if TYPE_CHECKING:
-    from tandem.tasks.effect import Unknown
-    from tandem.tasks.once import Effects
+    from tandem.tasks.effects import Effects, Unknown
 
 PROGRESS_EVERY = timedelta(seconds=1)
 PROGRESS_CHARACTERS = 200
-_CHUNK_BYTES = 1 << 20
-_SUFFIX_CHARACTERS = 32
+
+
+class _Pace:
+    """Lets something happen once in a period, whichever thread asks."""
+
+    def __init__(self, period: timedelta, *, since: datetime | None) -> None:
+        """Let it happen a period after it last did, and at once if it never did."""
+        self._period = period
+        self._before = since
+        self._lock = Lock()
+
+    def due(self, now: datetime) -> bool:
+        """Return whether it may happen now. It then counts as done."""
+        with self._lock:
+            if self._before is not None and now - self._before < self._period:
+                return False
+            self._before = now
+            return True
 
 
 class Attempt:
@@ -45,7 +55,8 @@ class Attempt:
         task: Task,
         *,
         deadline: datetime,
-        store: TaskStore,
+        reader: TaskReader,
+        writer: TaskWriter,
         blobs: BlobStore,
         clock: Clock,
         pool: Pool,
@@ -60,24 +71,26 @@ class Attempt:
         self.logger = logger
         self.in_api = in_api
         """Whether the API runs it: the worker may have what this process has not."""
-        self.file: StoredPayload | None = None
         self.time_taken: Callable[[], timedelta] = timedelta
         """For how long its process stood still since it started."""
-        self._store = store
-        self._blobs = blobs
+        self.files = AttemptFiles(
+            task,
+            blobs,
+            check_size=check_size,
+            check_cancelled=self.check_cancelled,
+            in_api=in_api,
+        )
+        self._reader = reader
+        self._writer = writer
         self._clock = clock
         self._make_effects = effects
         self._effects: Effects | None = None
-        self.uploads_read: dict[UploadId, set[str]] = {}
-        """Which versions of which uploads were opened: a file may be replaced at any time."""
-        self._upload_bytes: dict[UploadId, int] = {}
-        self._check_size = check_size
         self._writing = Lock()
         self._noting = Lock()
         self._closed = False
         self._cancel_requested = False
-        self._progress_at: datetime | None = None
-        self._looked_at = clock.now()
+        self._looks = _Pace(CANCEL_CHECK, since=clock.now())
+        self._reports = _Pace(PROGRESS_EVERY, since=None)
 
     @property
     def task_id(self) -> TaskId:
@@ -139,7 +152,7 @@ class Attempt:
         with self._writing:
             if self.task.lease_until is None:
                 raise ChangeRefused(self.task)
-            self.task = self._store.change(self.task.task_id, make(self.task))
+            self.task = self._writer.change(self.task.task_id, make(self.task))
             return self.task
 
     def hold(self) -> None:
@@ -159,9 +172,9 @@ class Attempt:
         """Raise Abandoned when the work should not go on."""
         if self._closed or self.overdue:
             raise Abandoned
-        if self._due("_looked_at", CANCEL_CHECK):
+        if self._looks.due(self._clock.now()):
             try:
-                task = self._store.get(self.task.task_id)
+                task = self._reader.get(self.task.task_id)
             except Exception as error:  # noqa: BLE001 - a look that fails must not fail the work
                 self.logger.warning("not looked for a cancel", **described(error))
                 return
@@ -176,7 +189,7 @@ class Attempt:
         """Say how far the work is. Written at most once a second."""
         if self._closed or self.overdue or self._cancel_requested:
             raise Abandoned
-        if not self._due("_progress_at", PROGRESS_EVERY):
+        if not self._reports.due(self._clock.now()):
             return
         progress = Progress(done, total, storable(message, PROGRESS_CHARACTERS))
         try:
@@ -191,19 +204,9 @@ class Attempt:
         if task.cancel_requested_at is not None:
             self._cancel_requested = True
 
-    def _due(self, name: str, period: timedelta) -> bool:
-        """Return whether a period has passed since this last returned so for that name."""
-        now = self._clock.now()
-        with self._noting:
-            before: datetime | None = getattr(self, name)
-            if before is not None and now - before < period:
-                return False
-            setattr(self, name, now)
-            return True
-
     def once(self, key: str, call: Callable[[str], Any], *, unknown: "Unknown" = "fail") -> Any:
         """Return the answer of an outside effect, which happens at most once for the task."""
-        from tandem.tasks.effect import NotHeld
+        from tandem.tasks.effects import NotHeld
 
         ended = self._closed or self.task.lease_until is None
         if ended or self.overdue or self._cancel_requested:
@@ -222,72 +225,12 @@ class Attempt:
 
     def open_upload(self, upload_id: str) -> AbstractContextManager[BinaryIO]:
         """Return a stream over one of the tenant's uploads, read as it arrives."""
-        return self._stream(upload_id)
+        return self.files.open_upload(upload_id)
 
-    @contextmanager
-    def fetch_upload(self, upload_id: str) -> Iterator[Path]:
+    def fetch_upload(self, upload_id: str) -> AbstractContextManager[Path]:
         """Return one of the tenant's uploads as a local file, removed afterwards."""
-        with TemporaryDirectory(prefix="upload-") as folder:
-            with self._opened(upload_id) as source:
-                self._check_disk(source.info.size_bytes, Path(folder))
-                path = Path(folder, "upload" + _suffix(source.info.filename))
-                with path.open("wb") as target:
-                    while chunk := source.stream.read(_CHUNK_BYTES):
-                        self.check_cancelled()
-                        target.write(chunk)
-            yield path
+        return self.files.fetch_upload(upload_id)
 
     def save_file(self, name: str, content: Path | bytes, *, content_type: str) -> SavedFile:
         """Keep a file as the task's result. A second call replaces the first."""
-        try:
-            safe = saved_name(name)
-        except InvalidFilename as error:
-            raise Permanent(str(error)) from None
-        key = f"{task_prefix(self.task.task_id)}{self.attempt}/files/{safe}"
-        size = self._blobs.put(key, content, content_type=content_type)
-        self.file = StoredPayload(key, size)
-        return SavedFile(name=safe, content_type=content_type, size_bytes=size)
-
-    @contextmanager
-    def _stream(self, upload_id: str) -> Iterator[BinaryIO]:
-        with self._opened(upload_id) as blob:
-            yield blob.stream
-
-    @contextmanager
-    def _opened(self, upload_id: str) -> Iterator[OpenBlob]:
-        known = parse_uuid(upload_id)
-        if known is None:
-            raise _no_upload(upload_id)
-        key = upload_key(self.task.tenant, UploadId(known))
-        with ExitStack() as stack:
-            try:
-                blob = stack.enter_context(self._blobs.open(key))
-            except BlobMissing:
-                raise _no_upload(upload_id) from None
-            with self._noting:
-                self.uploads_read.setdefault(UploadId(known), set()).add(blob.info.version)
-                self._upload_bytes[UploadId(known)] = blob.info.size_bytes
-                size_bytes = sum(self._upload_bytes.values())
-            self._check_size(size_bytes)
-            yield blob
-
-    def _check_disk(self, size_bytes: int, folder: Path) -> None:
-        """Refuse a file that no attempt here could hold, however empty the disk is."""
-        room_bytes = shutil.disk_usage(folder).total
-        if size_bytes <= room_bytes:
-            return
-        if self.in_api:
-            raise NoRoomHere
-        message = f"the upload has {size_bytes} bytes, and the function's disk {room_bytes}"
-        raise Permanent(message)
-
-
-def _suffix(filename: str) -> str:
-    """Return what a file name ends with, `.csv.gz` for one. Nothing when that is too long."""
-    suffix = "".join(Path(filename).suffixes[-2:])
-    return suffix if len(suffix) <= _SUFFIX_CHARACTERS else ""
-
-
-def _no_upload(upload_id: str) -> Permanent:
-    message = f"there is no upload {upload_id[:64]!r}"
-    return Permanent(message)
+        return self.files.save_file(name, content, content_type=content_type)

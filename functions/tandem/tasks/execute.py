@@ -2,11 +2,13 @@
 
 import asyncio
 import inspect
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from errno import ENOSPC
 from functools import partial
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -22,7 +24,6 @@ from tandem.processing.pool import one_process
 from tandem.processing.processor import AnyProcessor
 from tandem.processing.surroundings import Surroundings
 from tandem.tasks.attempt import Attempt
-from tandem.tasks.changes import Change
 from tandem.tasks.outcomes import (
     STOPPED,
     TIMED_OUT,
@@ -34,16 +35,33 @@ from tandem.tasks.outcomes import (
     Succeeded,
 )
 from tandem.tasks.payloads import Payloads
-from tandem.tasks.retry import OwnFault, Retry
-from tandem.tasks.store import ChangeRefused, TaskStore
+from tandem.tasks.retry import OwnFault, Permanent, Retry
+from tandem.tasks.store import ChangeRefused, TaskReader, TaskWriter
 from tandem.tasks.task import State, Task, TaskError
-from tandem.tasks.transitions import claim, hand_back
+from tandem.tasks.transitions import Change, claim, hand_back
 from tandem.text import error_text, error_type
 from tandem.trace import described
 
 if TYPE_CHECKING:
     from tandem.files.capacity import Capacity
-    from tandem.tasks.once import Effects
+    from tandem.tasks.effects import Effects
+
+_LEFT_OVER = 0.1
+"""The share of a disk that may be in use while it counts as empty."""
+
+
+class DiskTooSmall(Permanent):
+    """The task needs more than the function's whole disk."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"the task needs more than the {size_bytes} bytes of the function's disk")
+
+
+def empty_disk_bytes() -> int:
+    """Return the size of the disk of temporary files. 0 when something is left on it."""
+    disk = shutil.disk_usage(gettempdir())
+    return disk.total if disk.used <= disk.total * _LEFT_OVER else 0
+
 
 UNKNOWN_PATIENCE = timedelta(hours=24)
 """For how long a task waits for its processor: a deployment reaches one function after the other,
@@ -67,7 +85,8 @@ class Execution:
 
     def __init__(
         self,
-        store: TaskStore,
+        reader: TaskReader,
+        writer: TaskWriter,
         blobs: BlobStore,
         clock: Clock,
         *,
@@ -78,7 +97,8 @@ class Execution:
         surroundings: Surroundings,
         logger: Logger,
     ) -> None:
-        self._store = store
+        self._reader = reader
+        self._writer = writer
         self._blobs = blobs
         self._payloads = Payloads(blobs)
         self._clock = clock
@@ -110,7 +130,7 @@ class Execution:
         change = claim(now=now, lease_until=now + LEASE, alone=alone, in_company=in_company)
         attempt = None
         try:
-            attempt = self.begin(self._store.change(task_id, change), until=until)
+            attempt = self.begin(self._writer.change(task_id, change), until=until)
             attempt.hold()
         except ChangeRefused:
             raise
@@ -131,12 +151,12 @@ class Execution:
             attempt: what it started. None when its answer was lost.
         """
         now = self._clock.now()
-        task = self._store.get(task_id)
+        task = self._reader.get(task_id)
         if task is None or task.state is not State.RUNNING:
             return
         if change.made(task) or (attempt is not None and task.attempts == attempt.attempt):
             due_at = now + DUE_MARGIN
-            self._store.change(
+            self._writer.change(
                 task.task_id,
                 hand_back(task, now=now, not_before=now, due_at=due_at, why=NOT_HELD),
             )
@@ -146,7 +166,8 @@ class Execution:
         return Attempt(
             task,
             deadline=min(until, self._clock.now() + self.time_limit(task)),
-            store=self._store,
+            reader=self._reader,
+            writer=self._writer,
             blobs=self._blobs,
             clock=self._clock,
             pool=self._pool,
@@ -232,7 +253,7 @@ class Execution:
         if attempt.had_company:
             return CrowdedOut(DISK_FULL)
         if not attempt.task.in_company:
-            from tandem.tasks.full_disk import DiskTooSmall, empty_disk_bytes
+            from tandem.tasks.execute import DiskTooSmall, empty_disk_bytes
 
             if size_bytes := empty_disk_bytes():
                 error = DiskTooSmall(size_bytes)

@@ -4,11 +4,9 @@ from datetime import datetime
 
 from tandem.clock import Clock
 from tandem.limits import DUE_DOUBLINGS, DUE_MARGIN
-from tandem.tasks.changes import Change, Guard
-from tandem.tasks.retention import Retention
-from tandem.tasks.store import ChangeRefused, TaskStore
-from tandem.tasks.task import Fence, State, Task
-from tandem.tasks.transitions import CRASHED, ended, failed, history, uncounted
+from tandem.tasks.store import ChangeRefused, TaskWriter
+from tandem.tasks.task import Fence, Retention, State, Task
+from tandem.tasks.transitions import CRASHED, Change, Guard, ended, failed, history, uncounted
 
 
 def recover(task: Task, *, now: datetime, due_at: datetime, expires_at: datetime) -> Change:
@@ -62,8 +60,8 @@ class Recovery:
     The sweep finds it by its due time, and the worker by a message of it: the first one moves it.
     """
 
-    def __init__(self, store: TaskStore, clock: Clock, retention: Retention) -> None:
-        self._store = store
+    def __init__(self, writer: TaskWriter, clock: Clock, retention: Retention) -> None:
+        self._writer = writer
         self._clock = clock
         self._retention = retention
 
@@ -79,4 +77,4 @@ class Recovery:
         margin = DUE_MARGIN * 2 ** min(task.sweeps, DUE_DOUBLINGS)
         expires_at = self._retention.expiry(task, now)
         change = recover(task, now=now, due_at=now + margin, expires_at=expires_at)
-        return self._store.change(task.task_id, change)
+        return self._writer.change(task.task_id, change)

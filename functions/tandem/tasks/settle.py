@@ -9,14 +9,12 @@ from tandem.limits import DUE_MARGIN
 from tandem.processing.context import Logger
 from tandem.reports.window import Window
 from tandem.tasks.attempt import Attempt
-from tandem.tasks.changes import Change
 from tandem.tasks.outcomes import CrowdedOut, Failed, Outcome, Postponed, Stopped, Succeeded
 from tandem.tasks.payloads import Payloads
 from tandem.tasks.results import Results
-from tandem.tasks.retention import Retention
-from tandem.tasks.store import ChangeRefused, TaskStore
-from tandem.tasks.task import State, Task, TaskError
-from tandem.tasks.transitions import crowd_out, fail, hand_back, retry_later, stop, succeed
+from tandem.tasks.store import ChangeRefused
+from tandem.tasks.task import Retention, State, Task, TaskError
+from tandem.tasks.transitions import Change, crowd_out, fail, hand_back, retry_later, stop, succeed
 from tandem.trace import described
 
 
@@ -25,7 +23,6 @@ class OutcomeRecorder:
 
     def __init__(
         self,
-        store: TaskStore,
         payloads: Payloads,
         clock: Clock,
         retention: Retention,
@@ -33,7 +30,6 @@ class OutcomeRecorder:
         results: Results,
         logger: Logger,
     ) -> None:
-        self._store = store
         self._payloads = payloads
         self._clock = clock
         self._retention = retention
@@ -62,7 +58,7 @@ class OutcomeRecorder:
     def _keep(self, task: Task, attempt: Attempt) -> None:
         """Keep the task's result, or only log that it could not be: the task has ended."""
         try:
-            self._results.keep(task, attempt.uploads_read)
+            self._results.keep(task, attempt.files.uploads_read)
         except Exception as error:  # noqa: BLE001 - a cache that fails must not bring back a task
             self._logger.error("result not kept", task_id=task.task_id, **described(error))
 
@@ -106,7 +102,7 @@ class OutcomeRecorder:
                 task.task_id, task.attempts, outcome.output, beside=task.input
             )
             return partial(
-                succeed, now=now, expires_at=expires_at, output=output, file=attempt.file
+                succeed, now=now, expires_at=expires_at, output=output, file=attempt.files.saved
             )
         if outcome.retry_in is None or task.attempts >= task.max_attempts:
             return partial(fail, now=now, expires_at=expires_at, error=outcome.error)

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from tandem.ids import TaskId, TenantId
-from tandem.tasks.changes import Change
 from tandem.tasks.task import DueTask, State, Task
+from tandem.tasks.transitions import Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +99,8 @@ class Follows:
     """Whether the new task must be the first that does so."""
 
 
-class TaskStore(Protocol):
-    """Keeps tasks. Each call is one atomic step.
+class TaskWriter(Protocol):
+    """Records tasks and changes them. Each call is one atomic step.
 
     A call that is made again, since its answer was lost, does what the first one did.
     """
@@ -128,18 +128,12 @@ class TaskStore(Protocol):
         """
         ...
 
+
+class TaskReader(Protocol):
+    """Looks tasks up."""
+
     def get(self, task_id: TaskId) -> Task | None:
         """Return the task as last written. None when there is none, or it was deleted."""
-        ...
-
-    def delete(self, task: Task, *, now: datetime) -> None:
-        """Delete a final task: from now on there is no such task, and no list shows it.
-
-        All content leaves in this step. What reports count of the task stays until `purge`.
-
-        Raises:
-            ChangeRefused: it is not final, it was deleted before, or there is none.
-        """
         ...
 
     def deletion(self, task_id: TaskId) -> Deletion | None:
@@ -150,22 +144,6 @@ class TaskStore(Protocol):
         """Return up to `limit` deleted tasks of a part that are not purged, oldest end first.
 
         They are those that ended before the given time.
-        """
-        ...
-
-    def purge(self, task_id: TaskId, *, expires_at: datetime) -> None:
-        """Remove what is left of a deleted task, but for its id: no report counts it any more.
-
-        The id goes at `expires_at`. Until then `deletion` tells a deleted task from an unknown one.
-        Does nothing to a task that was not deleted.
-        """
-        ...
-
-    def claim_key(self, once: IdempotencyKey, made: str) -> None:
-        """Record a key for something that is not a task.
-
-        Raises:
-            KeyUsed: something was made under the key before, and it has not expired.
         """
         ...
 
@@ -224,5 +202,35 @@ class TaskStore(Protocol):
 
         Raises:
             CursorInvalid: no listing gave the cursor.
+        """
+        ...
+
+
+class TaskStore(TaskReader, TaskWriter, Protocol):
+    """Keeps tasks."""
+
+    def delete(self, task: Task, *, now: datetime) -> None:
+        """Delete a final task: from now on there is no such task, and no list shows it.
+
+        All content leaves in this step. What reports count of the task stays until `purge`.
+
+        Raises:
+            ChangeRefused: it is not final, it was deleted before, or there is none.
+        """
+        ...
+
+    def purge(self, task_id: TaskId, *, expires_at: datetime) -> None:
+        """Remove what is left of a deleted task, but for its id: no report counts it any more.
+
+        The id goes at `expires_at`. Until then `deletion` tells a deleted task from an unknown one.
+        Does nothing to a task that was not deleted.
+        """
+        ...
+
+    def claim_key(self, once: IdempotencyKey, made: str) -> None:
+        """Record a key for something that is not a task.
+
+        Raises:
+            KeyUsed: something was made under the key before, and it has not expired.
         """
         ...

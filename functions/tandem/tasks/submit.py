@@ -16,9 +16,8 @@ from tandem.processing.processor import AnyProcessor
 from tandem.tasks.dispatch import Dispatch
 from tandem.tasks.payloads import Payloads
 from tandem.tasks.results import CachedResult
-from tandem.tasks.retention import Retention
-from tandem.tasks.store import Follows, IdempotencyKey, TaskStore
-from tandem.tasks.task import Mode, State, Task
+from tandem.tasks.store import Follows, IdempotencyKey, TaskWriter
+from tandem.tasks.task import Mode, Retention, State, Task
 
 SENT_WITHIN = timedelta(seconds=2)
 """How long after its record a task's message may still be on its way to the queue."""
@@ -61,7 +60,7 @@ class Submissions:
 
     def __init__(
         self,
-        store: TaskStore,
+        writer: TaskWriter,
         dispatch: Dispatch,
         payloads: Payloads,
         clock: Clock,
@@ -69,7 +68,7 @@ class Submissions:
         pool: BoundedPool,
         retention: Retention,
     ) -> None:
-        self._store = store
+        self._writer = writer
         self._dispatch = dispatch
         self._payloads = payloads
         self._clock = clock
@@ -123,7 +122,7 @@ class Submissions:
             started_at=now,
             attempt_started_at=now,
         )
-        self._store.put(task, once=new.once)
+        self._writer.put(task, once=new.once)
         return task
 
     def found(self, *tasks: Task, until: datetime | None = None) -> None:
@@ -172,7 +171,7 @@ class Submissions:
             finished_at=now,
         )
         task = replace(task, expires_at=self._retention.expiry(task, now))
-        self._store.put(task, once=new.once)
+        self._writer.put(task, once=new.once)
         return task
 
     def _send_together(self, tasks: Sequence[Task], *, until: datetime | None) -> None:
@@ -204,7 +203,7 @@ class Submissions:
         beyond_queue = run_after is not None and run_after - now > MAX_DELAY
         due_at = run_after if beyond_queue else (run_after or now) + DUE_MARGIN
         task = replace(self._new(new, now), mode=mode, not_before=run_after, due_at=due_at)
-        self._store.put(task, once=new.once, follows=_follows(new))
+        self._writer.put(task, once=new.once, follows=_follows(new))
         return task
 
     def _new(self, new: NewTask, now: datetime) -> Task:

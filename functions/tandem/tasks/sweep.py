@@ -21,9 +21,8 @@ from tandem.processing.context import Logger
 from tandem.processing.pool import BoundedPool
 from tandem.tasks.dispatch import Dispatch
 from tandem.tasks.recovery import Recovery
-from tandem.tasks.retention import Retention
-from tandem.tasks.store import ChangeRefused, TaskStore
-from tandem.tasks.task import DueTask, State, Task
+from tandem.tasks.store import ChangeRefused, TaskReader, TaskWriter
+from tandem.tasks.task import DueTask, Retention, State, Task
 from tandem.tasks.transitions import give_up_queued, not_sent, send_again
 from tandem.trace import described
 
@@ -80,7 +79,8 @@ class Sweep:
 
     def __init__(
         self,
-        store: TaskStore,
+        reader: TaskReader,
+        writer: TaskWriter,
         dispatch: Dispatch,
         recovery: Recovery,
         clock: Clock,
@@ -89,7 +89,8 @@ class Sweep:
         retention: Retention,
         logger: Logger,
     ) -> None:
-        self._store = store
+        self._reader = reader
+        self._writer = writer
         self._dispatch = dispatch
         self._recovery = recovery
         self._clock = clock
@@ -106,11 +107,11 @@ class Sweep:
         return Counter(moved.found for moved in swept)
 
     def _in_all_shards(self, sweep: Callable[[int], list[_Swept]]) -> list[_Swept]:
-        return list(chain(*self._pool.map(sweep, range(self._store.shards))))
+        return list(chain(*self._pool.map(sweep, range(self._reader.shards))))
 
     def _sweep_shard(self, shard: int) -> list[_Swept]:
         """Move on what is late, then send what was to run later: recoveries wait for nothing."""
-        late = self._each(shard, self._store.overdue, self._move_on)
+        late = self._each(shard, self._reader.overdue, self._move_on)
         return late + self._send_later(shard)
 
     def _send_beside(self, deaths: int, shard: int) -> list[_Swept]:
@@ -121,7 +122,7 @@ class Sweep:
         sent_by = self._clock.now() - LEASE
         return self._each(
             shard,
-            lambda shard, _, *, limit: self._store.waiting(
+            lambda shard, _, *, limit: self._reader.waiting(
                 shard, sent_by + DUE_MARGIN, limit=min(limit, deaths * BATCH_MESSAGES)
             ),
             partial(self._send_now, Found.NOT_BEGUN),
@@ -136,7 +137,7 @@ class Sweep:
         until = self._clock.now() + SWEEP_TIME
         sent: list[_Swept] = []
         while True:
-            page = self._each(shard, self._store.come_due, partial(self._send_now, Found.CAME_DUE))
+            page = self._each(shard, self._reader.come_due, partial(self._send_now, Found.CAME_DUE))
             sent += page
             more = sum(moved.found is Found.CAME_DUE for moved in page) == SWEEP_TASKS
             if not more or self._clock.now() >= until:
@@ -167,7 +168,7 @@ class Sweep:
         if moved.task is not None:
             next_run = self._clock.now() + _NOT_YET
             back = not_sent(moved.task, due_at=next_run, sweeps=due.sweeps)
-            self._store.change(due.task_id, back)
+            self._writer.change(due.task_id, back)
         return replace(moved, found=Found.LEFT)
 
     def _tried(self, move: Callable[[DueTask], _Swept], due: DueTask) -> _Swept:
@@ -186,16 +187,16 @@ class Sweep:
         margin = DUE_MARGIN * 2 ** min(due.sweeps, DUE_DOUBLINGS)
         again = send_again(seen_due_at=due.due_at, due_at=now + margin)
         try:
-            return _Swept(Found.SENT_AGAIN, self._store.change(due.task_id, again))
+            return _Swept(Found.SENT_AGAIN, self._writer.change(due.task_id, again))
         except ChangeRefused as refused:
             if refused.task is None:
                 raise
             expires_at = self._retention.expiry(refused.task, now)
-            self._store.change(due.task_id, give_up_queued(now=now, expires_at=expires_at))
+            self._writer.change(due.task_id, give_up_queued(now=now, expires_at=expires_at))
             return _Swept(Found.GIVEN_UP)
 
     def _recover(self, due: DueTask) -> _Swept:
-        task = self._store.get(due.task_id)
+        task = self._reader.get(due.task_id)
         if task is None:
             return _Swept(Found.MOVED)
         moved = self._recovery.recover(task)
@@ -208,7 +209,7 @@ class Sweep:
     def _send_now(self, found: Found, due: DueTask) -> _Swept:
         margin = self._clock.now() + DUE_MARGIN
         now_due = send_again(seen_due_at=due.due_at, due_at=margin, late=False)
-        return _Swept(found, self._store.change(due.task_id, now_due))
+        return _Swept(found, self._writer.change(due.task_id, now_due))
 
 
 def found_overdue(swept: "Counter[Found]") -> int:

@@ -1,7 +1,7 @@
-"""The task: its states, its parts and their invariants."""
+"""The task: its states, its parts and their invariants, and how long it is kept."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tandem.callbacks.callback import Callback
@@ -218,3 +218,22 @@ class Task:
             message = f"task {self.task_id} is not held by an attempt"
             raise ValueError(message)
         return Fence(self.attempts, self.lease_until)
+
+
+LEAST = timedelta(days=1)
+"""How long a task is kept after its end, however late that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """The same for all tasks."""
+
+    period: timedelta
+
+    def expiry(self, task: Task, finished_at: datetime) -> datetime:
+        """Return from when a task that finished then may be forgotten, to the second.
+
+        It counts from the submission: the bucket's lifecycle deletes what a task keeps there so
+        long after it was stored, and an input is stored at the submission (template.yaml).
+        """
+        return max(task.created_at + self.period, finished_at + LEAST).replace(microsecond=0)

@@ -19,7 +19,7 @@ from tandem.processing.pool import BoundedPool
 from tandem.tasks.retry import EffectUnknown, Permanent
 
 if TYPE_CHECKING:
-    from tandem.tasks.effect import Unknown
+    from tandem.tasks.effects import Unknown
 
 
 class _FieldLogger:
@@ -92,8 +92,13 @@ class FakeContext:
 
     def once(self, key: str, call: Callable[[str], Any], *, unknown: "Unknown" = "fail") -> Any:
         """Call once for each key, record that in `effects`, and return the answer."""
-        from tandem.processing.answer import dump_answer
-        from tandem.tasks.effect import check_call, check_key, check_unknown, idempotency_key
+        from tandem.tasks.effects import (
+            check_call,
+            check_key,
+            check_unknown,
+            dump_answer,
+            idempotency_key,
+        )
 
         check_key(key)
         check_call(call)

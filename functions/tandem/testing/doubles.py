@@ -14,7 +14,7 @@ from tandem.tenants.quota import MoreThanBurst
 from tandem.testing.store import MemoryTaskStore
 
 if TYPE_CHECKING:
-    from tandem.tasks.effect import Effect
+    from tandem.tasks.effects import Effect
 
 
 class FakeClock:
@@ -109,7 +109,7 @@ class MemoryEffectStore:
         self, effect: "Effect", fence: Fence, *, instead_of: "Effect | None" = None
     ) -> "Effect":
         """Record an effect, and return the record that is there then, or raise NotHeld."""
-        from tandem.tasks.effect import NotHeld
+        from tandem.tasks.effects import NotHeld
 
         key = effect.idempotency_key
         with self._tasks.locked():

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from tandem.cursor import place_in, place_of, to_cursor
 from tandem.ids import TaskId, TenantId
-from tandem.tasks.changes import Change
 from tandem.tasks.store import (
     AlreadyRetried,
     ChangeRefused,
@@ -22,10 +21,10 @@ from tandem.tasks.store import (
     TaskPage,
 )
 from tandem.tasks.task import DueTask, Fence, InlinePayload, Payload, State, StoredPayload, Task
-from tandem.tasks.transitions import leave_list
+from tandem.tasks.transitions import Change, leave_list
 
 if TYPE_CHECKING:
-    from tandem.tasks.effect import Effect
+    from tandem.tasks.effects import Effect
 
 
 class MemoryTaskStore:

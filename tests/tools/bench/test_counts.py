@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tandem.ids import TaskId
-from tandem.tasks.effect import idempotency_key
+from tandem.tasks.effects import idempotency_key
 from tandem.tasks.task import AttemptRecord, InlinePayload, State, Task, TaskError
 from tandem.tasks.transitions import CRASHED
 from tandem_tools.bench.fault_paid import UNKNOWN, audit_payments

@@ -4,8 +4,7 @@ import pytest
 
 from tandem.files.capacity import Capacity, TooLarge
 from tandem.limits import UPLOAD_BYTES
-from tandem.processing.processor import AnyProcessor
-from tandem.processing.resources import Resources
+from tandem.processing.processor import AnyProcessor, Resources
 from tandem.tasks.outcomes import NoRoomHere
 from tests.factories.processors import double, make_processor
 

@@ -108,7 +108,7 @@ def deleted_meanwhile(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         for task in list(api.wiring.store.tasks.values()):
             api.wiring.deletions.delete(api.wiring.tasks.cancel(task.tenant, task.task_id))
 
-    monkeypatch.setattr("tandem.http.prefer.asyncio.sleep", pause)
+    monkeypatch.setattr("tandem.http.submission.asyncio.sleep", pause)
 
 
 def test_a_reader_that_waits_for_a_deleted_task_is_told_so(

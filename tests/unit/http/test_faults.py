@@ -111,7 +111,7 @@ def working(api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
         clock.advance(1)
         await sleep(min(seconds, 0.01))
 
-    monkeypatch.setattr("tandem.http.prefer.asyncio.sleep", work_meanwhile)
+    monkeypatch.setattr("tandem.http.submission.asyncio.sleep", work_meanwhile)
     return api
 
 

@@ -35,7 +35,7 @@ def waiting(api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
         await asyncio.to_thread(api.work)
         await sleep(min(seconds, 0.01))
 
-    monkeypatch.setattr("tandem.http.prefer.asyncio.sleep", work_meanwhile)
+    monkeypatch.setattr("tandem.http.submission.asyncio.sleep", work_meanwhile)
     return api
 
 

@@ -6,7 +6,7 @@ from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.http.prefer import _wait_seconds, applied, wait_of
+from tandem.http.submission import _wait_seconds, applied, wait_of
 from tests.unit.http.conftest import Api
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
@@ -21,7 +21,7 @@ def working(api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
         await asyncio.to_thread(api.work)
         await sleep(min(seconds, 0.01))
 
-    monkeypatch.setattr("tandem.http.prefer.asyncio.sleep", work_meanwhile)
+    monkeypatch.setattr("tandem.http.submission.asyncio.sleep", work_meanwhile)
     return api
 
 

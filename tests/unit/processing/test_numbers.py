@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tandem.processing import WholeNumber
-from tandem.processing.numbers import NUMBERS_ONLY
+from tandem.processing.output import NUMBERS_ONLY
 
 
 def test_a_whole_number_may_be_written_with_a_point():

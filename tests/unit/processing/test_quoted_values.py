@@ -9,8 +9,8 @@ from pydantic import BaseModel, field_validator
 
 from tandem.http.submission import Submission
 from tandem.processing import TaskContext, processor
-from tandem.processing.answer import dump_answer
 from tandem.processing.catalogue import Catalogue
+from tandem.tasks.effects import dump_answer
 from tandem.testing import MemoryWiring
 from tandem_tools.harness.tasks import ACME
 

@@ -12,9 +12,9 @@ from tandem.limits import LEASE, LEASE_MARGIN
 from tandem.processing import Permanent
 from tandem.processing.context import Abandoned
 from tandem.tasks.attempt import Attempt
-from tandem.tasks.changes import Change
 from tandem.tasks.outcomes import NoRoomHere
 from tandem.tasks.task import Progress, State, StoredPayload, Task
+from tandem.tasks.transitions import Change
 from tandem.testing import FakeClock, MemoryWiring
 from tandem_tools.harness.tasks import make_task, start
 from tests.factories.processors import double, make_wiring, new_work
@@ -175,7 +175,7 @@ def test_a_saved_file_lies_under_the_attempt_and_only_there(
     saved = attempt.save_file("../../evil/out.csv", source, content_type="text/csv")
     assert (saved.name, saved.size_bytes) == ("out.csv", 2)
     key = f"tasks/{attempt.task.task_id}/1/files/out.csv"
-    assert attempt.file == StoredPayload(key, 2)
+    assert attempt.files.saved == StoredPayload(key, 2)
     assert wiring.blobs.get(key) == b"a\n"
 
 

@@ -3,9 +3,8 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.tasks.changes import Change, Guard
 from tandem.tasks.task import LEGAL_TRANSITIONS, InlinePayload, Progress, State, TaskError
-from tandem.tasks.transitions import succeed
+from tandem.tasks.transitions import Change, Guard, succeed
 from tandem_tools.harness.tasks import NOON, make_task, start
 
 

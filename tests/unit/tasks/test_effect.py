@@ -1,7 +1,7 @@
 import pytest
 
 from tandem.ids import TaskId
-from tandem.tasks.effect import check_call, check_key, check_unknown, idempotency_key
+from tandem.tasks.effects import check_call, check_key, check_unknown, idempotency_key
 
 TASK = TaskId("0190-task")
 

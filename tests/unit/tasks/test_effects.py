@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from tandem.contended import Contended
 from tandem.dead_letters.letters import LetterFilter, Request
 from tandem.processing import EffectUnknown, TaskContext
-from tandem.processing.answer import BadAnswer
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.context import Abandoned
 from tandem.tasks.attempt import Attempt
-from tandem.tasks.effect import Effect, Unknown
+from tandem.tasks.effects import BadAnswer, Effect, Unknown
 from tandem.tasks.outcomes import Succeeded
 from tandem.tasks.store import ChangeRefused
 from tandem.tasks.task import State, Task

@@ -12,7 +12,7 @@ from tandem.limits import (
     UPLOAD_RETENTION,
 )
 from tandem.processing.processor import MAX_CACHE_SECONDS, MAX_TIME_LIMIT_SECONDS
-from tandem.tasks.retention import LEAST, Retention
+from tandem.tasks.task import LEAST, Retention
 from tandem_tools.template import Node, load_template
 from tests.factories.ended import ended_task
 

@@ -9,11 +9,10 @@ from tandem.ids import TaskId
 from tandem.limits import BATCH_MESSAGES, DUE_MARGIN, SWEEP_TASKS, SWEEP_TIME
 from tandem.messages import Envelope
 from tandem.processing import Retry
-from tandem.tasks.changes import Change
 from tandem.tasks.store import ChangeRefused
 from tandem.tasks.sweep import Found, found_overdue
 from tandem.tasks.task import State, Task, TaskError
-from tandem.tasks.transitions import request_cancel, retry_later
+from tandem.tasks.transitions import Change, request_cancel, retry_later
 from tandem.testing import FakeClock, MemoryWiring
 from tandem.worker.deliver import read_task_id
 from tandem_tools.harness.tasks import make_task

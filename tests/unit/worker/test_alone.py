@@ -14,8 +14,8 @@ from tandem.clock import SystemClock
 from tandem.ids import TaskId
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
-from tandem.tasks.changes import Change
 from tandem.tasks.task import State, Task
+from tandem.tasks.transitions import Change
 from tandem.testing import FakeClock, MemoryWiring, Message
 from tandem.worker.batch import FIRST_RECEIVES, run_batch
 from tandem.worker.deliver import read_task_id

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from tandem.ids import TaskId
-from tandem.tasks.effect import idempotency_key
+from tandem.tasks.effects import idempotency_key
 from tandem.tasks.task import InlinePayload, State, Task
 from tandem_tools.bench.fault_receiver import Booking, Bookings
 from tandem_tools.bench.fault_stored import CRASHED, Stored

@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tandem.ids import TenantId, new_task_id
-from tandem.tasks.changes import Change
 from tandem.tasks.store import TaskStore
 from tandem.tasks.task import AttemptRecord, InlinePayload, Mode, State, Task
-from tandem.tasks.transitions import claim, succeed
+from tandem.tasks.transitions import Change, claim, succeed
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ACME = TenantId("acme")

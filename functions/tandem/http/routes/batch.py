@@ -7,21 +7,23 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from tandem.contended import Contended
-from tandem.http.idempotency import IdempotencyHeader, part_of, same_request
+from tandem.http.headers import JSON_SPOKEN
 from tandem.http.identity import Writer
 from tandem.http.models import BatchAnswer, BatchItem
-from tandem.http.negotiation import JSON_SPOKEN
 from tandem.http.problems import Problem
 from tandem.http.services import Services, within_time_left
 from tandem.http.strict_json import StrictJsonRoute
-from tandem.http.submission import AnySubmission
-from tandem.http.submitting import (
+from tandem.http.submission import (
+    AnySubmission,
+    IdempotencyHeader,
     check_callback_url,
     check_run_after,
     check_uploads_last,
     key_in_flight,
     made_before,
     new_task,
+    part_of,
+    same_request,
     take_quota,
 )
 from tandem.limits import BATCH_SECONDS, BATCH_SEND_SECONDS, BATCH_TASKS

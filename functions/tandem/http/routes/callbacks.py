@@ -7,8 +7,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from tandem.callbacks.signing import key_text
+from tandem.http.headers import JSON_SPOKEN
 from tandem.http.identity import Writer
-from tandem.http.negotiation import JSON_SPOKEN
 from tandem.http.problems import Problem
 from tandem.http.services import Services
 from tandem.secrets import SecretsError

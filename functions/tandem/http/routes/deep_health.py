@@ -5,8 +5,8 @@ from typing import Literal
 
 from fastapi import APIRouter
 
+from tandem.http.headers import JSON_SPOKEN
 from tandem.http.identity import Reader
-from tandem.http.negotiation import JSON_SPOKEN
 from tandem.http.problems import Problem
 from tandem.http.routes.health import HealthView
 from tandem.http.services import Services

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Path, Request, Response
 
-from tandem.http.etag import IfNoneMatch, tagged
+from tandem.http.headers import IfNoneMatch, tagged
 from tandem.http.problems import not_found
 from tandem.http.services import Services
 from tandem.settings import Settings

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
-from tandem.http.negotiation import JSON_SPOKEN
+from tandem.http.headers import JSON_SPOKEN
 
 
 class HealthView(BaseModel):

@@ -2,9 +2,8 @@
 
 from fastapi import APIRouter, Request, Response
 
-from tandem.http.etag import NOT_MODIFIED, IfNoneMatch, tagged
+from tandem.http.headers import NOT_MODIFIED, IfNoneMatch, spoken, tagged
 from tandem.http.identity import Operator
-from tandem.http.negotiation import spoken
 from tandem.http.problems import not_found
 from tandem.http.routes.reports import NONE_YET
 from tandem.http.services import Services

@@ -8,21 +8,24 @@ from fastapi import APIRouter, Request, Response
 
 from tandem.contended import Contended
 from tandem.http import responses
-from tandem.http.idempotency import REPLAYED, IdempotencyHeader, same_request
+from tandem.http.headers import JSON_SPOKEN
 from tandem.http.identity import Writer
 from tandem.http.models import Accepted, ProcessedOnline
-from tandem.http.negotiation import JSON_SPOKEN
-from tandem.http.prefer import WaitSeconds, applied, ended
 from tandem.http.problems import invalid
 from tandem.http.services import Services, within_time_left
 from tandem.http.strict_json import StrictJsonRoute
-from tandem.http.submission import AnySubmission
-from tandem.http.submitting import (
+from tandem.http.submission import (
+    REPLAYED,
+    AnySubmission,
     Enqueued,
+    IdempotencyHeader,
+    WaitSeconds,
     answered,
+    applied,
     check_callback_url,
     check_run_after,
     check_uploads_last,
+    ended,
     enqueue,
     gone,
     kept_output,
@@ -30,6 +33,7 @@ from tandem.http.submitting import (
     key_in_flight,
     made_before,
     new_task,
+    same_request,
     take_quota,
 )
 from tandem.tasks.actions import NoSuchTask

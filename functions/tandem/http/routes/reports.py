@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from tandem.http.headers import JSON_SPOKEN
 from tandem.http.identity import Operator
-from tandem.http.negotiation import JSON_SPOKEN
 from tandem.http.problems import not_found
 from tandem.http.services import Services
 from tandem.http.strict_json import Instant

@@ -5,8 +5,8 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from tandem.http.headers import json_spoken
 from tandem.http.identity import Reader
-from tandem.http.negotiation import json_spoken
 from tandem.http.ownership import TaskIdPath, owned_task
 from tandem.http.problems import Problem
 from tandem.http.services import Services

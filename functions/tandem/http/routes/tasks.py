@@ -8,16 +8,23 @@ from fastapi import APIRouter, Query, Request, Response
 from tandem.contended import Contended
 from tandem.cursor import CURSOR_CHARACTERS, CursorInvalid
 from tandem.http import responses
-from tandem.http.etag import NOT_MODIFIED, IfNoneMatch, tagged
-from tandem.http.idempotency import REPLAYED, IdempotencyHeader, same_request
+from tandem.http.headers import JSON_SPOKEN, NOT_MODIFIED, IfNoneMatch, tagged
 from tandem.http.identity import Reader, Writer
 from tandem.http.models import Accepted, TaskDetail, TaskList
-from tandem.http.negotiation import JSON_SPOKEN
 from tandem.http.ownership import TaskIdPath, owned_task
-from tandem.http.prefer import WaitSeconds, applied, ended
 from tandem.http.problems import Problem, invalid, not_found
 from tandem.http.services import Services
-from tandem.http.submitting import key_in_flight, made_before, take_quota
+from tandem.http.submission import (
+    REPLAYED,
+    IdempotencyHeader,
+    WaitSeconds,
+    applied,
+    ended,
+    key_in_flight,
+    made_before,
+    same_request,
+    take_quota,
+)
 from tandem.limits import PAGE_TASKS
 from tandem.tasks.actions import AlreadyFinished, InputGone, NoSuchTask, NotFinished, ProcessorGone
 from tandem.tasks.store import AlreadyRetried, ChangeRefused, KeyUsed, TaskFilter

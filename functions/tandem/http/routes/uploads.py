@@ -10,14 +10,19 @@ from pydantic import AfterValidator, BaseModel, Field
 from tandem.contended import Contended
 from tandem.files.blobs import BlobInfo, upload_key
 from tandem.files.filename import FILENAME_CHARACTERS, check_filename
-from tandem.http.idempotency import REPLAYED, IdempotencyHeader, same_request
+from tandem.http.headers import JSON_SPOKEN
 from tandem.http.identity import Reader, Writer
-from tandem.http.negotiation import JSON_SPOKEN
 from tandem.http.ownership import UploadIdPath, owned_upload
 from tandem.http.problems import invalid
 from tandem.http.services import Services
 from tandem.http.strict_json import StrictJsonRoute
-from tandem.http.submitting import key_in_flight, upload_too_large
+from tandem.http.submission import (
+    REPLAYED,
+    IdempotencyHeader,
+    key_in_flight,
+    same_request,
+    upload_too_large,
+)
 from tandem.ids import UploadId, new_upload_id
 from tandem.limits import UPLOAD_LIFETIME, UPLOAD_RETENTION
 from tandem.processing import WholeNumber

@@ -5,8 +5,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tandem.aws.wiring import Wiring
 from tandem.http.app import create_app
+from tandem.http.headers import JSON_SPOKEN
 from tandem.http.lambda_handler import LambdaHandler
-from tandem.http.negotiation import JSON_SPOKEN
 from tandem.http.strict_json import StrictJsonRoute
 from tandem.settings import Settings
 from tandem_tools.bench.compared.order import Order

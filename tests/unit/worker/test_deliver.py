@@ -11,9 +11,9 @@ from tandem.ids import TaskId
 from tandem.messages import MAX_DELAY, SPARE_RECEIVES, Redeliver
 from tandem.processing import Permanent, Retry, TaskContext
 from tandem.settings import Settings
-from tandem.tasks.changes import Change
 from tandem.tasks.store import ChangeRefused
 from tandem.tasks.task import State, Task
+from tandem.tasks.transitions import Change
 from tandem.testing import FakeClock, MemoryWiring, Message
 from tandem.worker.deliver import read_task_id
 from tandem_tools.harness.tasks import make_task, start
@@ -424,7 +424,7 @@ def test_a_task_waits_for_a_processor_that_is_not_deployed_yet() -> None:
     record = waiting.attempt_records[-1]
     assert record.error is not None
     assert (waiting.state, record.error.type) == (State.QUEUED, "UnknownProcessor")
-    wiring.catalogue._by_name["newer"] = wiring.catalogue["work"]
+    wiring.catalogue["newer"] = wiring.catalogue["work"]
     assert deliver_all(wiring) == [True]
     done = stored(wiring, task)
     assert (done.state, done.attempts - done.uncounted) == (State.SUCCEEDED, 1)
@@ -535,7 +535,7 @@ def test_a_task_runs_once_whose_message_was_replaced_and_came_again() -> None:
         wiring.deliveries.handle(message, until=clock(wiring).now() + timedelta(seconds=100))
     assert wiring.deliveries.redeliver(message, again.value)
     assert len(wiring.queue.messages) == 2, "the process stops before the old one is deleted"
-    wiring.catalogue._by_name["newer"] = wiring.catalogue["work"]
+    wiring.catalogue["newer"] = wiring.catalogue["work"]
     clock(wiring).advance(timedelta(minutes=30))
     assert deliver_all(wiring) == [True, True]
     assert runs == [2]

@@ -1,8 +1,14 @@
-"""Content negotiation (RFC 9110, sections 12.5.1, 15.5.7 and 15.5.16): the API speaks JSON."""
+"""Request headers of RFC 9110: Accept, Content-Type and If-None-Match.
 
+Content negotiation is sections 12.5.1, 15.5.7 and 15.5.16: the API speaks JSON. Entity tags are
+sections 8.8.3 and 13.1.2.
+"""
+
+import hashlib
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request, Response
 from starlette.datastructures import Headers
 
 from tandem.http.problems import Problem
@@ -92,3 +98,38 @@ def _unsupported(detail: str, headers: dict[str, str]) -> Problem:
     return Problem(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail, headers=headers
     )
+
+
+IfNoneMatch = Annotated[
+    str | None, Header(max_length=1000, description="Entity tags; with one that holds still: 304.")
+]
+
+NOT_MODIFIED = {"description": "It is as If-None-Match says."}
+
+
+def tagged(
+    document: str,
+    if_none_match: str | None,
+    headers: dict[str, str] | None = None,
+    *,
+    media_type: str = "application/json",
+) -> Response:
+    """Return a document with its entity tag, or 304 when the caller has it already."""
+    tag = etag_of(document)
+    headers = {"Cache-Control": "no-cache", **(headers or {}), "ETag": tag}
+    if matches(if_none_match, tag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(document, headers=headers, media_type=media_type)
+
+
+def etag_of(document: str) -> str:
+    """Return a strong entity tag of a document."""
+    return f'"{hashlib.sha256(document.encode()).hexdigest()[:32]}"'
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Return whether the header names the tag, compared weakly, or any."""
+    if if_none_match is None:
+        return False
+    named = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in named or etag in named

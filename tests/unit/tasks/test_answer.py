@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from tandem.processing.answer import BadAnswer, dump_answer
-from tandem.tasks.effect import ANSWER_BYTES
+from tandem.tasks.effects import ANSWER_BYTES, BadAnswer, dump_answer
 from tandem.tasks.retry import OwnFault
 
 
