@@ -27,8 +27,8 @@ from tandem.processing.processor import Resources
 from tandem.settings import Settings
 from tandem.tasks.online import Promoted
 from tandem.testing import FakeClock, MemorySecretStore, MemorySender
+from tandem.testing.events import LambdaContextStub, http_event, sqs_record
 from tandem.worker.batch import run_batch
-from tandem_tools.harness.events import LambdaContextStub, http_event, sqs_record
 from tandem_tools.harness.tasks import start
 from tandem_tools.paths import PROJECT
 from tests.adapter.conftest import Ports

@@ -13,8 +13,8 @@ from tandem.files.blobs import UploadForm
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
 from tandem.testing import MemoryBlobStore, MemoryWiring
+from tandem.testing.events import LambdaContextStub, http_event, sqs_record
 from tandem.worker.batch import run_batch
-from tandem_tools.harness.events import LambdaContextStub, http_event, sqs_record
 
 CLIENTS = {
     "machine": ("s3cret:+%", ("tasks:read", "tasks:write")),

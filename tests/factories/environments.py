@@ -18,8 +18,8 @@ from tandem.clock import whole_milliseconds
 from tandem.processing.catalogue import Catalogue
 from tandem.tasks.task import Task
 from tandem.testing import MemoryWiring, Message
+from tandem.testing.events import sqs_record
 from tandem.worker.batch import run_batch
-from tandem_tools.harness.events import sqs_record
 
 _PORTS = ("store", "queue", "blobs", "result_cache")
 _BATCH = 10

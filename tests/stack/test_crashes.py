@@ -11,7 +11,7 @@ from tandem.aws.items import task_key
 from tandem.clock import SystemClock, to_text
 from tandem.ids import TenantId
 from tandem.tasks.task import InlinePayload, State, Task
-from tandem_tools.harness.events import sqs_record
+from tandem.testing.events import sqs_record
 from tandem_tools.harness.stack import DeployedApp
 from tandem_tools.harness.tasks import make_task
 

@@ -11,8 +11,8 @@ import duckdb
 import pytest
 
 from tandem.processing.catalogue import installed
+from tandem.testing.events import http_event, sqs_record
 from tandem_tools.build import sam as artifact
-from tandem_tools.harness.events import http_event, sqs_record
 from tandem_tools.harness.function import Function
 from tandem_tools.harness.resources import Resources
 from tandem_tools.template import load_template

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from tandem.testing.events import SCOPES, http_event
 from tandem_tools.bench.process import program_output, running
 from tandem_tools.build.sam import build, machine_architecture
 from tandem_tools.environment import ACCESS_KEY, SECRET_KEY
-from tandem_tools.harness.events import SCOPES, http_event
 from tandem_tools.harness.resources import Resources
 from tandem_tools.harness.wire import Wire, wire_to
 from tandem_tools.ports import LOOPBACK

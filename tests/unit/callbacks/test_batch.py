@@ -11,7 +11,7 @@ from tandem.callbacks.callback import CallbackState
 from tandem.callbacks.ports import Answered, Unreachable
 from tandem.ids import TaskId
 from tandem.testing import FakeClock, MemoryWiring
-from tandem_tools.harness.events import sqs_record
+from tandem.testing.events import sqs_record
 from tests.factories.deliveries import deliver_all
 from tests.factories.processors import double, make_wiring, new_work
 

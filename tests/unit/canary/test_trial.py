@@ -16,8 +16,8 @@ from tandem.ids import TenantId
 from tandem.settings import Settings
 from tandem.tasks.store import TaskFilter
 from tandem.testing import MemoryWiring
+from tandem.testing.events import LambdaContextStub
 from tandem.worker.batch import run_batch as run_tasks
-from tandem_tools.harness.events import LambdaContextStub
 
 ALL = ["health", "online", "offline", "callback", "report"]
 SETTINGS = Settings(

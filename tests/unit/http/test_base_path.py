@@ -10,7 +10,7 @@ from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
 from tandem.settings import Settings
 from tandem.testing import MemoryWiring
-from tandem_tools.harness.events import LambdaContextStub, http_event
+from tandem.testing.events import LambdaContextStub, http_event
 from tests.unit.http.conftest import Answer, Api
 
 URL = "https://api.example.com/tandem/v1"

@@ -19,7 +19,7 @@ from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
 from tandem.tasks.store import IdempotencyKey
 from tandem.tenants.quota import QuotaStore
-from tandem_tools.harness.events import LambdaContextStub, http_event
+from tandem.testing.events import LambdaContextStub, http_event
 from tests.factories.echoes import ECHO, be_echo
 from tests.unit.http.conftest import Answer, Api
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tandem.limits import BODY_BYTES, DETAIL_CHARACTERS, JSON_DEPTH
 from tandem.reports.report import Levels
-from tandem_tools.harness.events import http_event
+from tandem.testing.events import http_event
 from tests.unit.http.conftest import Answer, Api
 
 ECHO = '{"processor":"echo","input":{"message":%s}}'

@@ -17,7 +17,7 @@ from tandem.reports.counts import NUMBERS, Count, Series
 from tandem.reports.histogram import Histogram
 from tandem.reports.report import Levels
 from tandem.tasks.task import Mode, State
-from tandem_tools.harness.events import http_event
+from tandem.testing.events import http_event
 from tests.unit.http.conftest import Api
 
 LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024

@@ -17,7 +17,7 @@ from tandem.processing.catalogue import Catalogue
 from tandem.processing.processor import OnlineMode
 from tandem.tasks.task import Mode, State
 from tandem.testing import FakeClock
-from tandem_tools.harness.events import http_event
+from tandem.testing.events import http_event
 from tests.factories.echoes import ECHO, be_echo
 from tests.factories.faults import Fault, FaultyWiring
 from tests.unit.http.conftest import Answer, Api

@@ -10,7 +10,7 @@ from tandem.http.lambda_handler import LambdaHandler
 from tandem.http.snapshot import rehearse
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.testing import MemoryWiring
-from tandem_tools.harness.events import LambdaContextStub, http_event
+from tandem.testing.events import LambdaContextStub, http_event
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ from tandem.processing.catalogue import Catalogue
 from tandem.tasks.task import State, Task
 from tandem.tasks.transitions import Change
 from tandem.testing import FakeClock, MemoryWiring, Message
+from tandem.testing.events import sqs_record
 from tandem.worker.batch import FIRST_RECEIVES, run_batch
 from tandem.worker.deliver import read_task_id
-from tandem_tools.harness.events import sqs_record
 from tests.factories.environments import Account
 from tests.factories.neighbours import neighbours
 from tests.factories.neighbours import submit as submit_to

@@ -16,8 +16,8 @@ from tandem.processing.surroundings import Surroundings
 from tandem.settings import Settings
 from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryQueue, MemoryWiring
+from tandem.testing.events import sqs_record
 from tandem.worker.batch import ACKNOWLEDGE_EVERY, run_batch
-from tandem_tools.harness.events import sqs_record
 from tests.factories.processors import Number, Stuck, make_processor, new_work
 
 

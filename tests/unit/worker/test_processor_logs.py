@@ -14,8 +14,8 @@ from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.telemetry import logger
 from tandem.testing import MemoryWiring
+from tandem.testing.events import sqs_record
 from tandem.worker.batch import run_batch
-from tandem_tools.harness.events import sqs_record
 from tests.factories.processors import Number, make_processor, make_wiring, new_work
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

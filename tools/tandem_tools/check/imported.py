@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from tandem_tools.harness.events import LambdaContextStub, http_event, sqs_record
+from tandem.testing.events import LambdaContextStub, http_event, sqs_record
 
 type Steps = dict[str, Callable[[], object]]
 
