@@ -48,14 +48,14 @@ class NotAProcessor(TypeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Processor[I: BaseModel, O: BaseModel]:
-    """A named, typed function that does the work."""
+class Processor[I: BaseModel, R: BaseModel | Awaitable[BaseModel]]:
+    """A named, typed function that does the work. `R` is its output, or an awaitable of it."""
 
     name: str
     summary: str
-    run: Callable[[I, TaskContext], O | Awaitable[O]]
+    run: Callable[[I, TaskContext], R]
     input: type[I]
-    output: type[O]
+    output: type[BaseModel]
     retry: Retry
     time_limit_seconds: float
     cache_seconds: float = 0
@@ -72,7 +72,7 @@ class Processor[I: BaseModel, O: BaseModel]:
 AnyProcessor = Processor[Any, Any]
 
 
-def processor[I: BaseModel, O: BaseModel](
+def processor[I: BaseModel, R: BaseModel | Awaitable[BaseModel]](
     name: str,
     *,
     retry: Retry | None = None,
@@ -82,7 +82,7 @@ def processor[I: BaseModel, O: BaseModel](
     online: OnlineMode = "promote",
     upload_mib: UploadMib = None,
     heavy_task: Callable[[int, int], BaseModel] | None = None,
-) -> Callable[[Callable[[I, TaskContext], O | Awaitable[O]]], Processor[I, O]]:
+) -> Callable[[Callable[[I, TaskContext], R]], Processor[I, R]]:
     """Make a function of an input model and a `TaskContext` a processor.
 
     Args:
@@ -114,7 +114,7 @@ def processor[I: BaseModel, O: BaseModel](
             return Output(words=len(data.text.split()))
     """
 
-    def decorate(function: Callable[[I, TaskContext], O | Awaitable[O]]) -> Processor[I, O]:
+    def decorate(function: Callable[[I, TaskContext], R]) -> Processor[I, R]:
         _check(name, time_limit, cache_for, online)
         _check_upload_mib(name, upload_mib)
         input_model, output_model = _models(name, function)
