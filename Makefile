@@ -25,7 +25,7 @@ $(error make has no variable env: make $(ON_AWS) ENV=$(env))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token down build deploy destroy restore prove-on-aws stored test test-unit check audit bench soak fuzz \
+.PHONY: help setup run token down build deploy destroy restore prove-on-aws stored test test-unit check package audit bench soak fuzz \
 	compare-tables docs openapi client lock clean
 
 help: ## Show this list
@@ -86,6 +86,9 @@ check: setup .venv-checkov/.passed ## Check style, types, prose, the template, s
 	$(TOOLS) stored
 	$(TOOLS) artifact
 
+package: setup ## Make the wheels of the library, the tools and the client, in dist/
+	@$(TOOLS) package
+
 audit: setup ## Look for known vulnerabilities in all lock files: what ships, and what makes it
 	$(TOOLS) vulnerabilities requirements*.txt $(LOCKS)/*.txt
 
@@ -117,6 +120,7 @@ lock: setup ## Resolve the lock files again from both pyproject.toml
 	$(LOCK) --group ministack -o $(LOCKS)/ministack.txt
 	$(LOCK) --group sam -o $(LOCKS)/sam.txt
 	$(LOCK) --group checkov -o $(LOCKS)/checkov.txt
+	$(LOCK) client/pyproject.toml --group project -c requirements.txt -c requirements-dev.txt -o $(LOCKS)/project.txt
 	$(LOCK) pyproject.toml --group tables -c requirements.txt -o $(LOCKS)/tables.txt
 
 clean: down ## Remove what was built and every virtual environment

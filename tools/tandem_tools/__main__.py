@@ -7,6 +7,7 @@ Python that has pip and no other package.
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 
 COMMANDS = {
     "up": ("tandem_tools.run.cli", "build, start and deploy the stack on this machine"),
@@ -30,8 +31,10 @@ COMMANDS = {
     "reference": ("tandem_tools.contract.reference.cli", "write docs/reference/api.md"),
     "fuzz": ("tandem_tools.contract.conformance.cli", "attack the API by its document"),
     "bench": ("tandem_tools.bench.cli", "measure"),
+    "package": ("tandem_tools.project.packaging", "make the wheels of the three distributions"),
+    "environments": ("tandem_tools.project.environments", "make the tools' environments"),
 }
-"""For each command its module and what it does."""
+"""For each command its module and what it does. The wheel has those of a project alone."""
 SHARED = frozenset({"tandem_tools.run.cli", "tandem_tools.deploy.cli"})
 """Modules of several commands, which read the command's name themselves."""
 
@@ -39,8 +42,12 @@ SHARED = frozenset({"tandem_tools.run.cli", "tandem_tools.deploy.cli"})
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     name, *rest = arguments or ("--help",)
-    if name not in COMMANDS:
-        listed = "\n".join(f"  {command:16}{does}" for command, (_, does) in COMMANDS.items())
+    if name not in COMMANDS or not _is_here(COMMANDS[name][0]):
+        listed = "\n".join(
+            f"  {command:16}{does}"
+            for command, (module, does) in COMMANDS.items()
+            if _is_here(module)
+        )
         wanted = name in {"-h", "--help"}
         print(
             f"usage: python -m tandem_tools COMMAND …\n\n{listed}",
@@ -50,6 +57,14 @@ def main(arguments: Sequence[str]) -> int:
     module, _ = COMMANDS[name]
     code: int = import_module(module).main([name, *rest] if module in SHARED else rest)
     return code
+
+
+def _is_here(module: str) -> bool:
+    """Return whether a command's module is among what is installed."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 if __name__ == "__main__":

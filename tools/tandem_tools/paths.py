@@ -1,11 +1,27 @@
-"""The places of a checkout."""
+"""The places of a project: of a checkout of Tandem, or of a project of one's own."""
 
 from pathlib import Path
 
 from tandem_tools.errors import ToolError
 
-PROJECT = Path(__file__).resolve().parents[2]
-TOOLS = PROJECT / "tools"
+TOOLS = Path(__file__).resolve().parents[1]
+"""Where this package is: in a checkout's tools/, or among the packages of an environment."""
+CHECKOUT = TOOLS.parent if (TOOLS.parent / "template.yaml").is_file() else None
+"""Tandem's own repository, where the tools run from it."""
+
+
+def _project() -> Path:
+    """Return the folder that the tools work on: the nearest one with a template and functions."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "template.yaml").is_file() and (folder / "functions").is_dir():
+            return folder
+    return here
+
+
+PROJECT = CHECKOUT or _project()
+LOCKS = TOOLS / "tandem_tools" / "locks"
+"""The lock files of the environments that hold programs."""
 BUILD = PROJECT / ".aws-sam" / "build"
 STATE = PROJECT / ".local"
 STACK_FILE = STATE / "stack.json"

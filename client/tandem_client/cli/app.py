@@ -1,5 +1,7 @@
 """The `tandem` command's commands."""
 
+from importlib.metadata import entry_points
+
 import typer
 
 from tandem_client.cli import catalogue, login, operators, submitting, tasks
@@ -28,3 +30,5 @@ app.add_typer(operators.dead_letters, name="dead-letters")
 app.command()(operators.reports)
 app.command()(catalogue.callback_keys)
 app.command()(catalogue.health)
+for more in entry_points(group="tandem.commands"):  # of packages that are installed beside it
+    app.command(more.name)(more.load())

@@ -15,7 +15,7 @@ from tandem_tools.build.complete import require_complete
 from tandem_tools.build.processors import import_error
 from tandem_tools.build.settings import REQUIREMENTS
 from tandem_tools.build.store import Store
-from tandem_tools.build.tree import machine_architecture
+from tandem_tools.build.tree import files, machine_architecture
 from tandem_tools.environment import for_sam
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import APP_BIN, BUILD, PROJECT, SAM_BIN, program
@@ -33,7 +33,6 @@ INPUTS = (
     "functions",
     "tools/build",
     "tools/find-python",
-    "tools/tandem_tools/build",
     "template.yaml",
     "samconfig.toml",
     "pyproject.toml",
@@ -86,6 +85,9 @@ def _alone() -> Iterator[None]:
 def fingerprint(project: Path, architecture: str) -> str:
     """Return a hash of everything that the artifact is made of."""
     digest = hashlib.sha256(architecture.encode())
+    for path in files(Path(__file__).parent):  # another version of the tools makes another artifact
+        if path.suffix == ".py":
+            digest.update(path.read_bytes())
     for path in sorted(_inputs(project)):
         digest.update(f"\0{path.relative_to(project)}\0".encode())
         digest.update(path.read_bytes())

@@ -21,20 +21,21 @@ NAMESPACE = uuid.UUID("7f0f5cde-6a0d-5f0e-9a52-0b5ad0f1c6f3")
 
 
 def bill_of_materials(
-    tree: Path, packages: Sequence[Package], *, version: str, architecture: str
+    tree: Path, packages: Sequence[Package], *, name: str, version: str, architecture: str
 ) -> str:
     """Return the document for a tree of dependencies.
 
     Args:
         tree: what is in the artifact. Versions, licences and dependencies are read there.
         packages: what was installed, for the hashes of the wheels.
-        version: of the application.
+        name: of the project.
+        version: of the project.
         architecture: that the artifact is for.
     """
     hashes = {one.name: one.wheel_sha256 for one in packages}
     found = {normalized(one.metadata["Name"]): one for one in distributions(path=[str(tree)])}
-    refs = {name: f"pkg:pypi/{name}@{one.version}" for name, one in sorted(found.items())}
-    root = f"pkg:generic/tandem@{version}?arch={architecture}"
+    refs = {known: f"pkg:pypi/{known}@{one.version}" for known, one in sorted(found.items())}
+    root = f"pkg:generic/{name}@{version}?arch={architecture}"
     document: Json = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -44,15 +45,15 @@ def bill_of_materials(
             "component": {
                 "type": "application",
                 "bom-ref": root,
-                "name": "tandem",
+                "name": name,
                 "version": version,
                 "purl": root,
             },
         },
-        "components": [_component(found[name], refs[name], hashes[name]) for name in refs],
+        "components": [_component(found[known], refs[known], hashes[known]) for known in refs],
         "dependencies": [
             {"ref": root, "dependsOn": list(refs.values())},
-            *({"ref": refs[name], "dependsOn": _needs(found[name], refs)} for name in refs),
+            *({"ref": ref, "dependsOn": _needs(found[known], refs)} for known, ref in refs.items()),
         ],
     }
     serial = uuid.uuid5(NAMESPACE, json.dumps(document, sort_keys=True))

@@ -15,12 +15,13 @@ PYTHON = (3, 13)
 class Settings:
     """The table of pyproject.toml."""
 
+    name: str
     version: str
     """The project's own."""
     aws_services: frozenset[str]
     """The AWS services that the code may make clients of, by boto3's names."""
-    max_zip_mb_without_duckdb: float
-    """In millions of bytes."""
+    max_zip_mb_without_duckdb: float | None
+    """In millions of bytes. None where Lambda's own limit alone holds."""
 
     @classmethod
     def read(cls, project: Path) -> Self:
@@ -28,7 +29,8 @@ class Settings:
         document = tomllib.loads((project / "pyproject.toml").read_text())
         table = document["tool"]["tandem"]["artifact"]
         return cls(
+            name=document["project"]["name"],
             version=document["project"]["version"],
             aws_services=frozenset(table["aws-services"]),
-            max_zip_mb_without_duckdb=float(table["max-zip-mb-without-duckdb"]),
+            max_zip_mb_without_duckdb=table.get("max-zip-mb-without-duckdb"),
         )

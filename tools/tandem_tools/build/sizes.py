@@ -13,6 +13,9 @@ DUCKDB = "duckdb"
 SHOWN_FROM_ZIPPED = 100_000
 """Smaller components are one line of the table together."""
 
+UNPACKED_BYTES = 250 * 1024 * 1024
+"""What a function's code may have: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
 _ENTRY = 30 + 46  # bytes of a zip file's headers for one file, without its name twice
 _END = 22
 
@@ -67,21 +70,32 @@ def without_duckdb(sizes: Sizes) -> Size:
     return total({name: size for name, size in sizes.items() if name != DUCKDB})
 
 
-def require_small(sizes: Sizes, most_mb: float) -> None:
-    """Refuse an artifact whose zip file is larger than it may be, DuckDB aside.
+def require_small(sizes: Sizes, most_mb: float | None) -> None:
+    """Refuse an artifact that Lambda does not take, or whose zip file is larger than it may be.
+
+    Args:
+        sizes: of its components.
+        most_mb: of the zip file, DuckDB aside, in millions of bytes. None for any.
 
     Raises:
         ToolError: by how much, and what is largest.
     """
+    largest = sorted(sizes, key=lambda name: -sizes[name].unpacked)[:5]
+    named = ", ".join(f"{name} ({sizes[name].unpacked / 1e6:.1f} MB)" for name in largest)
+    unpacked = total(sizes).unpacked
+    if unpacked > UNPACKED_BYTES:
+        raise ToolError(
+            f"The code has {unpacked / 1e6:.1f} MB unpacked, and Lambda takes "
+            f"{UNPACKED_BYTES / 1e6:.1f}.",
+            f"Take a dependency out of pyproject.toml. Largest: {named}.",
+        )
     zipped = without_duckdb(sizes).zipped / 1e6
-    if zipped <= most_mb:
-        return
-    largest = sorted(sizes, key=lambda name: -sizes[name].zipped)[:5]
-    raise ToolError(
-        f"The zip file has {zipped:.2f} MB without DuckDB, and may have {most_mb:g}.",
-        "Leave something out (tandem_tools/build/trim.py), or raise max-zip-mb-without-duckdb in "
-        f"pyproject.toml. Largest: {', '.join(largest)}.",
-    )
+    if most_mb is not None and zipped > most_mb:
+        raise ToolError(
+            f"The zip file has {zipped:.2f} MB without DuckDB, and may have {most_mb:g}.",
+            "Leave something out (tandem_tools/build/trim.py), or raise max-zip-mb-without-duckdb "
+            f"in pyproject.toml. Largest: {named}.",
+        )
 
 
 def table(sizes: Sizes, architecture: str) -> str:

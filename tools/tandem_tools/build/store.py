@@ -27,7 +27,7 @@ from tandem_tools.build.trim import trim
 from tandem_tools.errors import ToolError
 
 APPLICATION = "application"
-NOT_DEPLOYED = frozenset({Path("tandem", "testing")})
+NOT_DEPLOYED = frozenset({Path("tandem", "testing"), Path("pyproject.toml")})
 """Parts of functions/ that only tests use."""
 SBOM = "sbom.json"
 
@@ -76,7 +76,12 @@ class Store:
             ToolError: it could not be made, is not whole, or is too large.
         """
         requirements = self._project / REQUIREMENTS
-        told = [self._architecture, self._settings.version, *sorted(self._settings.aws_services)]
+        told = [
+            self._architecture,
+            self._settings.name,
+            self._settings.version,
+            *sorted(self._settings.aws_services),
+        ]
         below = self._key(*told, requirements)
         made = self._layer("dependencies", below, self._make_dependencies)
         left_out = frozenset(self._made("dependencies")["left_out"])
@@ -125,7 +130,11 @@ class Store:
         compile_ahead(tree)
         require_compiled(tree)
         document = bill_of_materials(
-            tree, packages, version=self._settings.version, architecture=self._architecture
+            tree,
+            packages,
+            name=self._settings.name,
+            version=self._settings.version,
+            architecture=self._architecture,
         )
         (folder / SBOM).write_text(document)
         owners = {name: one.name for one in packages for name in one.files}
@@ -169,11 +178,12 @@ class Store:
         """Return a hash of inputs, of this package and of the Python that compiles."""
         digest = hashlib.sha256(f"{sys.implementation.cache_tag} {sys.version}".encode())
         for one in (*inputs, Path(__file__).parent):
-            for path in _files(one) if isinstance(one, Path) else ():
-                digest.update(f"\0{path.relative_to(self._project)}\0".encode())
-                digest.update(path.read_bytes())
             if isinstance(one, str):
                 digest.update(f"\0{one}".encode())
+                continue
+            for path in _files(one):
+                digest.update(f"\0{path.relative_to(one.parent)}\0".encode())
+                digest.update(path.read_bytes())
         return digest.hexdigest()
 
 

@@ -20,6 +20,7 @@ LEFT_OUT = (
     "**/*.pyi",  # for type checkers
     "_duckdb-stubs",
     "**/tests",
+    "tandem/testing",  # doubles
     "adbc_driver_duckdb",  # needs a driver manager that is not installed
     "duckdb/experimental",  # a Spark interface, which duckdb itself does not import
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.js",  # of its own resolver's pages

@@ -1,0 +1,148 @@
+"""A project from an empty folder with only the wheels: made, run, tested, changed, upgraded."""
+
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tandem_tools.paths import PROJECT
+from tandem_tools.project.packaging import make_wheels
+
+VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+NEXT = f"{VERSION}.post1"
+LATER = "# As it is from the next version on.\nParameters:\n"
+
+COUNT_WORDS = '''"""Words, counted."""
+
+from pydantic import BaseModel
+from tandem.processing import TaskContext, processor
+
+
+class Input(BaseModel):
+    text: str
+
+
+class Output(BaseModel):
+    words: int
+
+
+@processor("count-words")
+async def count_words(data: Input, ctx: TaskContext) -> Output:
+    """Count words."""
+    return Output(words=len(data.text.split()))
+'''
+ITS_TEST = """import asyncio
+
+from tandem.testing import FakeContext
+from tandem.testing.app import MemoryApp
+
+from processors.count_words import Input, count_words
+
+
+def test_it_counts(fake_context: FakeContext, memory_app: MemoryApp) -> None:
+    async def run() -> int:
+        return (await count_words.run(Input(text="a b"), fake_context)).words
+
+    assert asyncio.run(run()) == 2
+    task = {"processor": "count-words", "input": {"text": "a b c"}}
+    assert memory_app("POST", "/process-online", task).json["output"] == {"words": 3}
+"""
+
+
+class Machine:
+    """A folder and a Python with the tools' wheel, and nothing of this repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.bin = folder / "python" / "bin"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        base = Path(sys.base_prefix, "bin", "python3.13")
+        self.environment = {**kept, "PYTHON": str(base), "GIT_CONFIG_GLOBAL": os.devnull}
+        for variable in ("AUTHOR", "COMMITTER"):
+            self.environment[f"GIT_{variable}_NAME"] = "Ada"
+            self.environment[f"GIT_{variable}_EMAIL"] = "ada@example.com"
+        self.run(str(base), "-m", "venv", str(folder / "python"))
+
+    def run(self, *command: str, at: str = ".") -> str:
+        done = subprocess.run(  # noqa: S603
+            command,
+            cwd=self.folder / at,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def install(self, wheels: Path, version: str) -> None:
+        arguments = ("--quiet", "--disable-pip-version-check", "--find-links", str(wheels))
+        self.run(f"{self.bin}/pip", "install", *arguments, f"tandem-lambda-tools=={version}")
+
+    def tandem(self, *arguments: str, at: str = ".") -> str:
+        return self.run(f"{self.bin}/tandem", *arguments, at=at)
+
+    def commit(self) -> None:
+        self.run("git", "add", "--all", at="orders")
+        self.run("git", "commit", "--quiet", "--message", "Change it", at="orders")
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    return Machine(tmp_path_factory.mktemp("machine"))
+
+
+@pytest.mark.timeout(900)
+def test_a_project_is_made_tested_changed_and_upgraded(machine: Machine, tmp_path: Path) -> None:
+    now = tmp_path / "now"
+    make_wheels(PROJECT, now)
+    machine.install(now, VERSION)
+    machine.tandem("new", "orders", "--wheels", str(now))
+    machine.run("git", "init", "--quiet", at="orders")
+    machine.commit()
+    project = machine.folder / "orders"
+
+    machine.run("make", "check", at="orders")
+    assert "5 passed" in machine.run("make", "test", at="orders")
+    assert zipped_bytes(project) < 12_000_000
+    assert not list((project / ".aws-sam/build/ApiFunction").glob("*duckdb*"))
+
+    (project / "functions/processors/count_words.py").write_text(COUNT_WORDS)
+    (project / "tests/test_count_words.py").write_text(ITS_TEST)
+    template = project / "template.yaml"
+    own = "  OwnQueue:\n    Type: AWS::SQS::Queue\n\nOutputs:\n"
+    template.write_text(template.read_text().replace("\nOutputs:\n", f"\n{own}", 1))
+    machine.run("make", "check", at="orders")
+    assert "5 passed" in machine.run("make", "test-unit", at="orders")
+    machine.commit()
+
+    after = tmp_path / "after"
+    make_wheels(PROJECT, after, version=NEXT, edit=later)
+    machine.install(after, NEXT)
+    said = machine.tandem("upgrade", "--wheels", str(after), at="orders")
+    assert f"Tandem {VERSION} → {NEXT}" in said
+    assert own in template.read_text()
+    assert LATER in template.read_text()
+    assert "5 passed" in machine.run("make", "test-unit", at="orders")
+    installed = machine.run(".venv/bin/pip", "list", at="orders")
+    assert installed.count(NEXT) == 3
+
+
+def later(checkout: Path) -> None:
+    """Change Tandem's own files as another version would."""
+    template = checkout / "tools/tandem_tools/project/tandem/template.yaml"
+    template.write_text(template.read_text().replace("Parameters:\n", LATER, 1))
+
+
+def zipped_bytes(project: Path) -> int:
+    """Return the size of a function's zip file, as it is deployed."""
+    archive = project / ".aws-sam" / "code.zip"
+    root = project / ".aws-sam/build/ApiFunction"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as code:
+        for path in root.rglob("*"):
+            code.write(path, path.relative_to(root))
+    return archive.stat().st_size

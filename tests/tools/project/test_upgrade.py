@@ -1,0 +1,160 @@
+"""An upgrade brings what is new in Tandem into a project, and keeps what was changed in it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tandem_tools.errors import ToolError
+from tandem_tools.project.new import make_project
+from tandem_tools.project.upgrade import upgrade
+from tests.tools.project.conftest import put_wheels
+
+WHO = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+OWN_BUCKET = "  OwnBucket:\n    Type: AWS::S3::Bucket\n"
+
+
+def git(project: Path, *arguments: str) -> None:
+    command = ["git", *WHO, *arguments]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)  # noqa: S603
+
+
+def commit(project: Path) -> None:
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "Change it")
+
+
+@pytest.fixture
+def project(tmp_path: Path, tandem: Path, wheels: Path) -> Path:
+    folder = tmp_path / "old" / "orders"
+    make_project(folder, wheels)
+    git(folder, "init", "--quiet")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture
+def next_wheels(tmp_path: Path) -> Path:
+    return put_wheels(tmp_path / "next", "1.1.0")
+
+
+def edit(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+
+
+def files(project: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(project).as_posix(): path.read_bytes()
+        for path in project.rglob("*")
+        if path.is_file() and ".git" not in path.relative_to(project).parts
+    }
+
+
+def test_a_project_that_was_not_changed_becomes_a_new_one(
+    tmp_path: Path, tandem: Path, project: Path, next_wheels: Path
+) -> None:
+    edit(
+        tandem / "template.yaml",
+        "LogRetentionDays:",
+        "# what a later version says\n  LogRetentionDays:",
+    )
+    edit(tandem / "samconfig.toml", '"LogRetentionDays=7"', '"LogRetentionDays=14"')
+    done = upgrade(project, next_wheels)
+    assert (done.before, done.now, done.conflicts, done.kept) == ("1.0.0", "1.1.0", [], [])
+    assert {"template.yaml", "samconfig.toml", "pyproject.toml"} <= set(done.changed)
+    fresh = tmp_path / "fresh" / "orders"
+    make_project(fresh, next_wheels)
+    assert files(project) == files(fresh)
+
+
+def test_what_was_changed_in_it_stays_and_nothing_else_differs(
+    tmp_path: Path, tandem: Path, project: Path, next_wheels: Path
+) -> None:
+    template = project / "template.yaml"
+    edit(template, "\nOutputs:\n", f"\n{OWN_BUCKET}\nOutputs:\n")
+    edit(project / "samconfig.toml", "WorkerMaximumConcurrency=20", "WorkerMaximumConcurrency=9")
+    (project / "functions/processors/hello.py").unlink()
+    (project / "functions/processors/own.py").write_text("A = 1\n")
+    commit(project)
+    edit(tandem / "template.yaml", "AWSTemplateFormatVersion", "# New.\nAWSTemplateFormatVersion")
+    done = upgrade(project, next_wheels)
+    assert done.conflicts == []
+    fresh = tmp_path / "fresh" / "orders"
+    make_project(fresh, next_wheels)
+    edit(fresh / "template.yaml", "\nOutputs:\n", f"\n{OWN_BUCKET}\nOutputs:\n")
+    edit(fresh / "samconfig.toml", "WorkerMaximumConcurrency=20", "WorkerMaximumConcurrency=9")
+    (fresh / "functions/processors/hello.py").unlink()
+    (fresh / "functions/processors/own.py").write_text("A = 1\n")
+    assert files(project) == files(fresh)
+
+
+def test_lines_that_both_changed_are_both_there_with_gits_marks(
+    tandem: Path, project: Path, next_wheels: Path
+) -> None:
+    edit(project / "samconfig.toml", '"LogRetentionDays=7"', '"LogRetentionDays=3"')
+    commit(project)
+    edit(tandem / "samconfig.toml", '"LogRetentionDays=7"', '"LogRetentionDays=14"')
+    done = upgrade(project, next_wheels)
+    assert done.conflicts == ["samconfig.toml"]
+    text = (project / "samconfig.toml").read_text()
+    marks = [line for line in text.splitlines() if line[:7] in {"<" * 7, "|" * 7, "=" * 7, ">" * 7}]
+    assert marks == ["<<<<<<< yours", "||||||| Tandem before", "=======", ">>>>>>> Tandem now"]
+    for days in (3, 7, 14):
+        assert f'"LogRetentionDays={days}"' in text
+
+
+def test_a_file_of_ones_own_where_tandem_now_has_one_is_not_lost(
+    project: Path, next_wheels: Path
+) -> None:
+    (project / ".tandem/pristine/Makefile").unlink()  # as if the version before had none
+    (project / "Makefile").write_text("mine:\n\techo mine\n")
+    commit(project)
+    done = upgrade(project, next_wheels)
+    assert done.conflicts == ["Makefile"]
+    assert "\techo mine\n" in (project / "Makefile").read_text()
+
+
+def test_what_tandem_has_no_more_goes_unless_it_was_changed(
+    project: Path, next_wheels: Path
+) -> None:
+    for name in ("old.txt", "changed.txt"):
+        for folder in (project, project / ".tandem/pristine"):
+            (folder / name).write_text("as it was\n")
+    (project / "changed.txt").write_text("mine\n")
+    commit(project)
+    done = upgrade(project, next_wheels)
+    assert (done.kept, (project / "changed.txt").read_text()) == (["changed.txt"], "mine\n")
+    assert not (project / "old.txt").exists()
+    assert not list((project / ".tandem/pristine").glob("*.txt.*"))
+
+
+def test_a_second_upgrade_changes_nothing(project: Path, next_wheels: Path) -> None:
+    edit(project / "samconfig.toml", '"LogRetentionDays=7"', '"LogRetentionDays=3"')
+    commit(project)
+    upgrade(project, next_wheels)
+    commit(project)
+    before = files(project)
+    assert upgrade(project, next_wheels).changed == []
+    assert files(project) == before
+
+
+def test_changes_that_are_not_committed_are_not_touched(project: Path, next_wheels: Path) -> None:
+    (project / "README.md").write_text("mine\n")
+    before = files(project)
+    with pytest.raises(ToolError, match="not committed"):
+        upgrade(project, next_wheels)
+    assert files(project) == before
+
+
+def test_a_folder_that_is_no_project_is_not_touched(tmp_path: Path, next_wheels: Path) -> None:
+    with pytest.raises(ToolError, match="is no project of Tandem"):
+        upgrade(tmp_path, next_wheels)
+
+
+def test_wheels_that_are_missing_change_nothing(tmp_path: Path, project: Path) -> None:
+    before = files(project)
+    with pytest.raises(ToolError, match="has not the wheels"):
+        upgrade(project, tmp_path / "nowhere")
+    assert files(project) == before

@@ -1,0 +1,99 @@
+"""`python -m tandem_tools package`: the three distributions, as wheels in dist/."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tandem_tools.errors import ToolError
+from tandem_tools.paths import CHECKOUT
+from tandem_tools.project.skeleton import DISTRIBUTIONS, pack
+
+_NO_SOURCES = shutil.ignore_patterns("__pycache__", ".*")
+SOURCES = ("functions", "tools", "client")
+"""The folders with a pyproject.toml of their own."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the wheels and return the exit code."""
+    if arguments:
+        print("usage: python -m tandem_tools package", file=sys.stderr)
+        return 2
+    if CHECKOUT is None:
+        print("\nThe wheels are made in Tandem's own repository.", file=sys.stderr)
+        return 1
+    try:
+        made = make_wheels(CHECKOUT, CHECKOUT / "dist")
+    except ToolError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    print(
+        *(f"{path.relative_to(CHECKOUT)}  {path.stat().st_size:,} bytes" for path in made), sep="\n"
+    )
+    return 0
+
+
+def make_wheels(
+    checkout: Path,
+    into: Path,
+    *,
+    version: str | None = None,
+    edit: Callable[[Path], None] = lambda _: None,
+) -> list[Path]:
+    """Make the wheels of a checkout and return their paths. The same sources give the same bytes.
+
+    Args:
+        checkout: Tandem's repository.
+        into: the folder that they go into. What it had of them is replaced.
+        version: by default the repository's own.
+        edit: changes the copies of the sources, for a test, before they are packed.
+
+    Raises:
+        ToolError: they could not be made, or the repository's files name several versions.
+    """
+    own = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    with TemporaryDirectory(prefix="package-") as scratch:
+        for name in SOURCES:
+            folder = Path(scratch, name)
+            shutil.copytree(checkout / name, folder, ignore=_NO_SOURCES)
+            if name == "tools":
+                list(pack(checkout, folder / "tandem_tools" / "project"))
+            settings = (folder / "pyproject.toml").read_text()
+            if tomllib.loads(settings)["project"]["version"] != own:
+                raise ToolError(f"{name}/pyproject.toml has another version than {own}.", "Set it.")
+            renamed = settings.replace(f'version = "{own}"', f'version = "{version or own}"')
+            for distribution in DISTRIBUTIONS:
+                pin = f"{distribution}=={own}"
+                renamed = renamed.replace(pin, f"{distribution}=={version or own}")
+            (folder / "pyproject.toml").write_text(renamed)
+        edit(Path(scratch))
+        for name in SOURCES:
+            _build(Path(scratch, name), into)
+    (into / ".gitignore").unlink(missing_ok=True)
+    return sorted(into.glob("*.whl"))
+
+
+def _build(folder: Path, into: Path) -> None:
+    done = subprocess.run(
+        ["uv", "build", "--quiet", "--wheel", "--out-dir", str(into), str(folder)],
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ToolError(
+            f"{folder.name} could not be packaged:\n{done.stderr}", "Mend what it names."
+        )
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment, with the programs beside its Python first."""
+    beside = str(Path(sys.executable).parent)
+    return os.environ | {"PATH": os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])}

@@ -1,0 +1,142 @@
+"""`tandem upgrade`: a project moves to another version of Tandem, and keeps what it changed."""
+
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tandem_tools.errors import ToolError
+from tandem_tools.project.new import with_pristine
+from tandem_tools.project.skeleton import OWN_FOLDER, PRISTINE, WHEELS, read_wheels, skeleton
+
+_LABELS = ("yours", "Tandem before", "Tandem now")
+_CONFLICTS = range(1, 128)
+"""The exit codes of git merge-file that count conflicts. Above, it failed."""
+
+
+@dataclass
+class Upgraded:
+    """What became of a project's files."""
+
+    before: str
+    now: str
+    changed: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    """Which Tandem has no more, and were changed: they are still there."""
+
+
+def upgrade(project: Path, wheels: Path) -> Upgraded:
+    """Merge what has changed in Tandem since the project was made, or last upgraded, into it.
+
+    Each file is merged with its pristine copy as the common ancestor. Where both sides changed the
+    same lines, the file has both with git's marks. All merges are made before the first is written.
+
+    Args:
+        project: its folder.
+        wheels: where the new version's wheels are.
+
+    Raises:
+        ToolError: there is no project, it has changes that are not committed, or wheels are
+            missing. Nothing was changed.
+    """
+    name, before = _made_as(project)
+    _require_committed(project)
+    now, found = read_wheels(wheels)
+    new = skeleton(name, now, found)
+    done = Upgraded(before, now)
+    writes = {path: content for path, content in new.items() if path.startswith(f"{OWN_FOLDER}/")}
+    for path in sorted(path for path in new if path not in writes):
+        content = _merged(project, path, new[path], done)
+        if content is not None:
+            writes[path] = content
+    gone = _gone(project, new, done)
+    for wheel in (project / WHEELS).glob("*.whl"):
+        wheel.unlink()
+    for path in gone:
+        (project / path).unlink(missing_ok=True)
+    pristine = {path: text for path, text in with_pristine(new).items() if path not in new}
+    for path, content in (writes | pristine).items():
+        target = project / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return done
+
+
+def _made_as(project: Path) -> tuple[str, str]:
+    try:
+        name, version = (project / OWN_FOLDER / "version").read_text().split()
+    except (OSError, ValueError):
+        raise ToolError(
+            f"{project} is no project of Tandem: it has no {OWN_FOLDER}/version.",
+            "Go to the project's folder. A new one is made by: tandem new NAME",
+        ) from None
+    return name, version
+
+
+def _require_committed(project: Path) -> None:
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=project, capture_output=True, text=True, check=False
+    )
+    if status.returncode or status.stdout.strip():
+        raise ToolError(
+            "The project has changes that are not committed, or is in no git repository.",
+            "Commit them first: then the upgrade is one diff, and git takes it back.",
+        )
+
+
+def _merged(project: Path, path: str, new: bytes, done: Upgraded) -> bytes | None:
+    """Return what a file becomes. None when it stays as it is."""
+    mine, pristine = project / path, project / PRISTINE / path
+    before = pristine.read_bytes() if pristine.is_file() else None
+    if before == new:
+        return None
+    if not mine.is_file():
+        if before is not None:  # it was taken out on purpose
+            return None
+        done.changed.append(path)
+        return new
+    if mine.read_bytes() in {before, new}:
+        done.changed.append(path)
+        return new
+    merged, conflicts = _three_way(mine, pristine if before is not None else None, new)
+    (done.conflicts if conflicts else done.changed).append(path)
+    return merged
+
+
+def _three_way(mine: Path, pristine: Path | None, new: bytes) -> tuple[bytes, bool]:
+    """Return a file merged as `git merge-file --diff3` does it, and whether it has conflicts."""
+    with TemporaryDirectory() as scratch:
+        base, other = Path(scratch, "base"), Path(scratch, "other")
+        base.write_bytes(pristine.read_bytes() if pristine is not None else b"")
+        other.write_bytes(new)
+        labels = [word for label in _LABELS for word in ("-L", label)]
+        merged = subprocess.run(
+            ["git", "merge-file", "-p", "--diff3", *labels, str(mine), str(base), str(other)],
+            capture_output=True,
+            check=False,
+        )
+    if merged.returncode and merged.returncode not in _CONFLICTS:
+        raise ToolError(
+            f"git could not merge {mine.name}: {merged.stderr.decode().strip()}",
+            "Nothing was changed.",
+        )
+    return merged.stdout, bool(merged.returncode)
+
+
+def _gone(project: Path, new: dict[str, bytes], done: Upgraded) -> list[str]:
+    """Return the files to delete: Tandem has them no more, and they are as it made them."""
+    root = project / PRISTINE
+    gone = []
+    for pristine in sorted(path for path in root.rglob("*") if path.is_file()):
+        path = pristine.relative_to(root).as_posix()
+        if path in new:
+            continue
+        gone.append(f"{PRISTINE}/{path}")
+        mine = project / path
+        if mine.is_file() and mine.read_bytes() != pristine.read_bytes():
+            done.kept.append(path)
+        elif mine.is_file():
+            gone.append(path)
+            done.changed.append(path)
+    return gone
