@@ -145,8 +145,27 @@ def test_what_an_editor_left_and_took_away_is_nothing(world: World) -> None:
     assert world.aws.updated == []
 
 
-def test_what_only_builds_the_functions_is_nothing(world: World) -> None:
-    assert world.save("Makefile", "build:\n") == []
+@pytest.mark.parametrize("name", ["Makefile", "pyproject.toml", "tandem/testing/doubles.py"])
+def test_what_no_function_has_is_nothing(world: World, name: str) -> None:
+    (world.sources / "tandem").unlink()
+    assert world.save(name, "# saved\n") == []
+    assert world.aws.updated == []
+    assert world.sources / name not in world.reload.unseen()
+
+
+def test_what_was_saved_before_anybody_watched_is_seen(world: World) -> None:
+    assert world.reload.unseen() == []
+    changed, new, gone = (
+        world.sources / name for name in ("api/app.py", "processors/shout.py", "processors/echo.py")
+    )
+    changed.write_text("A = 2\n")
+    new.write_text("E = 1\n")
+    gone.unlink()
+    (world.sources / "processors" / "notes.txt").write_text("no code")
+    assert world.reload.unseen() == [changed, gone, new]
+    world.reload.apply(world.reload.unseen())
+    assert world.reload.unseen() == []
+    assert world.aws.code["api/app.py"] == b"A = 2\n"
 
 
 def test_saves_are_followed_and_said(
@@ -156,6 +175,7 @@ def test_saves_are_followed_and_said(
     monkeypatch.setattr(reload, "PROJECT", tmp_path)
     for name in reload.DEPLOYED_ONLY:
         (tmp_path / name).touch()
+    (world.sources / "processors" / "early.py").write_text("F = 1\n")
     said: list[str] = []
     heard, stop = threading.Semaphore(0), threading.Event()
 
@@ -166,6 +186,8 @@ def test_saves_are_followed_and_said(
     thread = threading.Thread(target=reload.follow_saves, args=(lambda: world.reload, say, stop))
     thread.start()
     try:
+        heard.acquire(timeout=20)
+        assert said[0].startswith("processors/early.py: updated in ")
         for path, text, expected in (
             (world.sources / "api" / "app.py", "A = 2\n", "api/app.py: updated in "),
             (world.sources / "api" / "app.py", "A = (\n", "app.py: "),

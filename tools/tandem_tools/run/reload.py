@@ -19,6 +19,7 @@ from watchfiles import DefaultFilter, watch
 from tandem_tools.build.compiled import LAMBDA_ROOT
 from tandem_tools.build.processors import import_error
 from tandem_tools.build.sam import FUNCTIONS
+from tandem_tools.build.store import NOT_DEPLOYED
 from tandem_tools.paths import BUILD, PROJECT
 from tandem_tools.run.aws import Aws
 from tandem_tools.run.deployment import CODE_BUCKET, add_files
@@ -73,6 +74,7 @@ class HotReload:
         for name in packages:
             if (root / name).is_dir():
                 shutil.copytree(root / name, self._code / name)
+        self._extra = {Path("processors", path.name) for path in extra_processors}
         for path in extra_processors:
             shutil.copy(path, self._code / "processors")
 
@@ -96,11 +98,25 @@ class HotReload:
             self._update()
         return [str(path.relative_to(self._sources)) for path in saved]
 
+    def unseen(self) -> list[Path]:
+        """Return the files that are not as the functions have them: saved while nobody watched."""
+        found = {path.relative_to(self._sources) for path in self._sources.rglob("*.py")}
+        known = {path.relative_to(self._code) for path in self._code.rglob("*.py")} - self._extra
+        return [
+            self._sources / name
+            for name in sorted(found | known)
+            if self._is_code(self._sources / name)
+            and _content(self._sources / name) != _content(self._code / name)
+        ]
+
     def _is_code(self, path: Path) -> bool:
         """Whether a file is, or was, in a package that runs: an editor makes others meanwhile."""
         if not path.is_relative_to(self._sources) or path.parent == self._sources:
             return False
-        return path.is_file() or (self._code / path.relative_to(self._sources)).is_file()
+        name = path.relative_to(self._sources)
+        if not NOT_DEPLOYED.isdisjoint(name.parents):
+            return False
+        return path.is_file() or (self._code / name).is_file()
 
     def _take(self, path: Path) -> None:
         target = self._code / path.relative_to(self._sources)
@@ -137,6 +153,7 @@ class HotReload:
 def follow_saves(make: Callable[[], HotReload], say: Callable[[str], None], stop: Event) -> None:
     """Bring every save into the functions, and say so, until told to stop."""
     reload = make()
+    watching = False
     for changes in watch(
         SOURCES,
         *(PROJECT / name for name in DEPLOYED_ONLY),
@@ -145,9 +162,14 @@ def follow_saves(make: Callable[[], HotReload], say: Callable[[str], None], stop
         step=SETTLE_MS,
         stop_event=stop,
         rust_timeout=1000,
+        yield_on_timeout=True,
         raise_interrupt=False,
     ):
         paths = {Path(path) for _, path in changes}
+        if not watching:
+            # From the build until here nothing watched.
+            paths.update(reload.unseen())
+            watching = True
         for path in sorted(paths):
             if path.name in DEPLOYED_ONLY and path.parent == PROJECT:
                 say(f"{path.name} changed: stop, and make run again to deploy it")
@@ -163,6 +185,10 @@ def _bring(reload: HotReload, paths: set[Path], say: Callable[[str], None]) -> N
         return
     if saved:
         say(f"{', '.join(saved)}: updated in {time.monotonic() - began:.1f} s")
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _require_compiles(path: Path) -> None:
