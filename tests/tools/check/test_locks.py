@@ -24,6 +24,10 @@ WANTED = {
     "tools/tandem_tools/locks/ministack.txt": GROUPS["ministack"],
     "tools/tandem_tools/locks/sam.txt": GROUPS["sam"],
     "tools/tandem_tools/locks/checkov.txt": GROUPS["checkov"],
+    "tools/tandem_tools/locks/project.txt": [
+        *CLIENT["project"]["dependencies"],
+        *GROUPS["project"],
+    ],
     "tools/tandem_tools/locks/tables.txt": [
         *DOCUMENT["project"]["dependencies"],
         *GROUPS["tables"],
