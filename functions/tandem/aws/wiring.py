@@ -369,8 +369,12 @@ class Wiring:
     def catalogue(self) -> "Catalogue":
         """The processors there are."""
         from tandem.processing.catalogue import installed
+        from tandem.trace import described
 
-        return installed()
+        catalogue = installed()
+        for module, error in catalogue.not_loaded.items():
+            logger.error("processor not loaded", processor_module=module, **described(error))
+        return catalogue
 
     @cached_property
     def payloads(self) -> "Payloads":

@@ -1,6 +1,7 @@
 """The processors there are: the library's own, and those in the application's packages."""
 
-from collections.abc import Collection, Iterable
+import os
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache, cached_property
 from importlib import import_module
 from pkgutil import iter_modules
@@ -13,8 +14,20 @@ from tandem.settings import settings
 class Catalogue(dict[str, AnyProcessor]):
     """Processors by their names, in the names' order."""
 
-    def __init__(self, processors: Iterable[AnyProcessor]) -> None:
+    def __init__(
+        self,
+        processors: Iterable[AnyProcessor],
+        *,
+        not_loaded: Mapping[str, Exception] | None = None,
+    ) -> None:
+        """Put processors together.
+
+        Raises:
+            NotAProcessor: two have one name, or two of an application have `heavy_task`.
+        """
         super().__init__()
+        self.not_loaded = dict(not_loaded or {})
+        """Why modules of processors could not be imported, by their names."""
         for processor in sorted(processors, key=lambda found: found.name):
             if (other := self.get(processor.name)) is not None:
                 modules = f"{other.run.__module__} and {processor.run.__module__}"
@@ -41,24 +54,50 @@ class Catalogue(dict[str, AnyProcessor]):
 
 
 BUILT_IN = "tandem.processing.builtin"
+ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
+"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime"""
 
 
-def discover(package: ModuleType) -> list[AnyProcessor]:
+def discover(
+    package: ModuleType, not_loaded: dict[str, Exception] | None = None
+) -> list[AnyProcessor]:
     """Return the processors in a package's modules. Those that start with `_` are passed over.
 
     Where a module is a package itself, its processors are in the modules that its `__all__` names.
     So a program of that package's imports no processor.
+
+    Args:
+        package: which has the modules.
+        not_loaded: gets the errors of modules that cannot be imported, by their names. Without it
+            the first such error is raised.
     """
     names = [info.name for info in iter_modules(package.__path__) if info.name[0] != "_"]
-    modules = [import_module(f"{package.__name__}.{name}") for name in names]
-    return [one for module in modules for inner in _modules_in(module) for one in _in(inner)]
+    found: list[AnyProcessor] = []
+    for name in names:
+        module = _imported(f"{package.__name__}.{name}", not_loaded)
+        for inner in _modules_in(module, not_loaded):
+            found += _in(inner)
+    return found
 
 
-def _modules_in(module: ModuleType) -> list[ModuleType]:
+def _imported(name: str, not_loaded: dict[str, Exception] | None) -> ModuleType | None:
+    try:
+        return import_module(name)
+    except Exception as error:
+        if not_loaded is None:
+            raise
+        not_loaded[name] = error
+        return None
+
+
+def _modules_in(
+    module: ModuleType | None, not_loaded: dict[str, Exception] | None
+) -> list[ModuleType]:
     """Return a module itself, or the ones that it names if it is a package."""
-    if not hasattr(module, "__path__"):
-        return [module]
-    return [import_module(f"{module.__name__}.{name}") for name in getattr(module, "__all__", ())]
+    if module is None or not hasattr(module, "__path__"):
+        return [] if module is None else [module]
+    names = [f"{module.__name__}.{name}" for name in getattr(module, "__all__", ())]
+    return [inner for name in names if (inner := _imported(name, not_loaded)) is not None]
 
 
 def _in(module: ModuleType) -> list[AnyProcessor]:
@@ -71,7 +110,13 @@ def _in(module: ModuleType) -> list[AnyProcessor]:
 
 @cache
 def installed() -> Catalogue:
-    """Return the library's processors and those of the packages in PROCESSORS, imported once."""
+    """Return the library's processors and those of the packages in PROCESSORS, imported once.
+
+    On Lambda a module that cannot be imported takes itself out, and no other: `not_loaded` has why.
+    Everywhere else, the build among them, its error is raised.
+    """
     packages = map(import_module, settings().processors)
     own = _in(import_module(BUILT_IN))
-    return Catalogue([*own, *(one for package in packages for one in discover(package))])
+    not_loaded: dict[str, Exception] | None = {} if ON_LAMBDA in os.environ else None
+    found = [one for package in packages for one in discover(package, not_loaded)]
+    return Catalogue([*own, *found], not_loaded=not_loaded)

@@ -1,5 +1,8 @@
 import hashlib
+import json
 import sys
+from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -7,11 +10,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tandem.processing import Retry, TaskContext, processor
+from tandem.processing import Retry, TaskContext, catalogue, processor
 from tandem.processing.builtin import BlocksInput, EchoInput, EchoOutput, echo, hash_blocks
-from tandem.processing.catalogue import BUILT_IN, Catalogue, discover
+from tandem.processing.catalogue import BUILT_IN, Catalogue, discover, installed
 from tandem.processing.processor import AnyProcessor, NotAProcessor
-from tandem.testing import FakeContext
+from tandem.settings import Settings
+from tandem.testing import FakeContext, MemoryWiring
 
 
 class Input(BaseModel):
@@ -156,6 +160,55 @@ def test_two_processors_of_one_name_are_refused(package: ModuleType) -> None:
     drop(package, "two.py", MODULE.format(name="same"))
     with pytest.raises(NotAProcessor, match=r"are named 'same', in \w+\.one and \w+\.two$"):
         Catalogue(discover(package))
+
+
+BROKEN = {
+    "broken.py": "import nowhere",
+    "refused.py": MODULE.format(name="Not A Name"),
+    "part/__init__.py": '__all__ = ["fails", "works"]',
+    "part/fails.py": "1 / 0",
+    "part/works.py": MODULE.format(name="works"),
+}
+
+
+@pytest.fixture
+def half_broken(package: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    Path(package.__path__[0], "part").mkdir()
+    for filename, text in BROKEN.items():
+        drop(package, filename, text)
+    monkeypatch.setattr(catalogue, "settings", lambda: Settings(processors=(package.__name__,)))
+    installed.cache_clear()
+    yield package
+    installed.cache_clear()
+
+
+def test_on_lambda_a_module_that_cannot_be_imported_takes_only_itself_out(
+    half_broken: ModuleType, monkeypatch: pytest.MonkeyPatch, log: StringIO
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "api")
+    found = MemoryWiring().catalogue
+    assert list(found) == ["echo", "hash-blocks", "works"]
+    why = {name.partition(".")[2]: type(error) for name, error in found.not_loaded.items()}
+    assert why == {
+        "broken": ModuleNotFoundError,
+        "refused": NotAProcessor,
+        "part.fails": ZeroDivisionError,
+    }
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    said = [line for line in lines if line["message"] == "processor not loaded"]
+    assert {line["processor_module"] for line in said} == set(found.not_loaded)
+    assert {line["error_type"] for line in said} == {
+        "ModuleNotFoundError",
+        "NotAProcessor",
+        "ZeroDivisionError",
+    }
+
+
+def test_elsewhere_a_module_that_cannot_be_imported_is_an_error(
+    half_broken: ModuleType,
+) -> None:
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        installed()
 
 
 def test_a_catalogue_is_ordered_by_name() -> None:
