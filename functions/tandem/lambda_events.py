@@ -1,4 +1,4 @@
-"""Events as AWS sends them."""
+"""Lambda's events as AWS sends them: for the canary, the rehearsal of a snapshot, and tests."""
 
 import json
 from typing import Any
@@ -15,30 +15,44 @@ def http_event(
     scopes: tuple[str, ...] = SCOPES,
     query: str = "",
     headers: dict[str, str] | None = None,
+    tenant_claims: tuple[str, ...] = ("sub", "client_id"),
+    scope_prefix: str = "tandem/",
+    host: str = "api.test",
+    request_id: str = "request-1",
 ) -> dict[str, Any]:
-    """Return an HTTP API event, payload format 2.0, as the JWT authorizer lets it through."""
-    authorizer = {
-        "jwt": {
-            "claims": {
-                "sub": tenant,
-                "client_id": tenant,
-                "scope": " ".join(f"tandem/{scope}" for scope in scopes),
-                "token_use": "access",
-            },
-            "scopes": None,
-        }
+    """Return an HTTP API event, payload format 2.0, as the JWT authorizer lets it through.
+
+    Args:
+        method: of the request.
+        path: of the request.
+        body: sent as JSON, or as it is when it is a text.
+        tenant: whose token it has. None for a request without a token.
+        scopes: of the token.
+        query: the query string.
+        headers: beside content-type and host.
+        tenant_claims: the claims that name the tenant.
+        scope_prefix: what the issuer puts before a scope.
+        host: the API's name.
+        request_id: API Gateway's.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+    """
+    claims = dict.fromkeys(tenant_claims, tenant) | {
+        "scope": " ".join(f"{scope_prefix}{scope}" for scope in scopes),
+        "token_use": "access",
     }
+    authorizer = {"jwt": {"claims": claims, "scopes": None}}
     text = body if isinstance(body, str) or body is None else json.dumps(body)
     return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": query,
-        "headers": {"content-type": "application/json", "host": "api.test"} | (headers or {}),
+        "headers": {"content-type": "application/json", "host": host} | (headers or {}),
         "requestContext": {
             "accountId": "000000000000",
             "apiId": "api",
-            "domainName": "api.test",
+            "domainName": host,
             "http": {
                 "method": method,
                 "path": path,
@@ -46,7 +60,7 @@ def http_event(
                 "sourceIp": "127.0.0.1",
                 "userAgent": "test",
             },
-            "requestId": "request-1",
+            "requestId": request_id,
             "stage": "$default",
             "time": "01/Jan/2026:12:00:00 +0000",
             "timeEpoch": 1767268800000,

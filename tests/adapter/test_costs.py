@@ -20,6 +20,7 @@ from tandem.files.capacity import Capacity
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
 from tandem.ids import TenantId, new_upload_id
+from tandem.lambda_events import LambdaContextStub, http_event, sqs_record
 from tandem.limits import LEASE
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue, installed
@@ -27,7 +28,6 @@ from tandem.processing.processor import Resources
 from tandem.settings import Settings
 from tandem.tasks.online import Promoted
 from tandem.testing import FakeClock, MemorySecretStore, MemorySender
-from tandem.testing.events import LambdaContextStub, http_event, sqs_record
 from tandem.worker.batch import run_batch
 from tandem_tools.harness.tasks import start
 from tandem_tools.paths import PROJECT

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 from tandem.files.blobs import UploadForm
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
+from tandem.lambda_events import LambdaContextStub, http_event, sqs_record
 from tandem.testing import MemoryBlobStore, MemoryWiring
-from tandem.testing.events import LambdaContextStub, http_event, sqs_record
 from tandem.worker.batch import run_batch
 
 CLIENTS = {

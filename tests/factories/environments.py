@@ -15,10 +15,10 @@ from threading import Lock
 from typing import Any
 
 from tandem.clock import whole_milliseconds
+from tandem.lambda_events import sqs_record
 from tandem.processing.catalogue import Catalogue
 from tandem.tasks.task import Task
 from tandem.testing import MemoryWiring, Message
-from tandem.testing.events import sqs_record
 from tandem.worker.batch import run_batch
 
 _PORTS = ("store", "queue", "blobs", "result_cache")

@@ -13,8 +13,8 @@ from tandem.aws.dynamodb_sinks import DynamoDBSinkStore
 from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
 from tandem.clock import whole_milliseconds
 from tandem.ids import TaskId
+from tandem.lambda_events import sqs_record
 from tandem.tasks.task import Task
-from tandem.testing.events import sqs_record
 from tandem_tools.environment import REGION
 from tandem_tools.harness.resources import Resources
 from tests.stack.permissions import Roles

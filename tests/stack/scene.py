@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tandem.testing.events import http_event
+from tandem.lambda_events import http_event
 from tandem_tools.harness.stack import EXTRA_PROCESSORS
 from tandem_tools.paths import BUILD
 from tests.stack.ground import HEADERS, Ground, Json

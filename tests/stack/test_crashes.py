@@ -10,8 +10,8 @@ from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
 from tandem.aws.items import task_key
 from tandem.clock import SystemClock, to_text
 from tandem.ids import TenantId
+from tandem.lambda_events import sqs_record
 from tandem.tasks.task import InlinePayload, State, Task
-from tandem.testing.events import sqs_record
 from tandem_tools.harness.stack import DeployedApp
 from tandem_tools.harness.tasks import make_task
 

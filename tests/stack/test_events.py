@@ -16,9 +16,9 @@ from tandem.callbacks.callback import Callback, CallbackState
 from tandem.callbacks.signing import key_text, tenant_key
 from tandem.clock import whole_milliseconds
 from tandem.ids import TaskId
+from tandem.lambda_events import http_event, sqs_record
 from tandem.settings import read_settings
 from tandem.tasks.task import InlinePayload, State
-from tandem.testing.events import http_event, sqs_record
 from tandem_tools.build import sam as artifact
 from tandem_tools.harness.receiver import Receiver
 from tandem_tools.harness.resources import Resources, declared_variables, functions_of

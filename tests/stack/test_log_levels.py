@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 
+from tandem.lambda_events import http_event, sqs_record
 from tandem.processing.catalogue import installed
-from tandem.testing.events import http_event, sqs_record
 from tandem_tools.build import sam as artifact
 from tandem_tools.harness.receiver import Receiver
 from tandem_tools.harness.resources import Resources

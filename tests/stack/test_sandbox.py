@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from tandem.lambda_events import http_event, sqs_record
 from tandem.processing.catalogue import installed
-from tandem.testing.events import http_event, sqs_record
 from tandem_tools.build import sam as artifact
 from tandem_tools.harness.function import Function
 from tandem_tools.harness.resources import Resources

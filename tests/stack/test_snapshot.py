@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tandem.testing.events import SCOPES, http_event
+from tandem.lambda_events import SCOPES, http_event
 from tandem_tools.bench.process import program_output, running
 from tandem_tools.build.sam import build, machine_architecture
 from tandem_tools.environment import ACCESS_KEY, SECRET_KEY

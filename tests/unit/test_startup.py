@@ -44,7 +44,7 @@ def test_a_module_that_is_imported_already_stays() -> None:
 def test_a_process_that_made_no_pool_ends_without_a_word() -> None:
     program = (
         "from tandem.handlers.api import handler\n"
-        "from tandem.testing.events import LambdaContextStub, http_event\n"
+        "from tandem.lambda_events import LambdaContextStub, http_event\n"
         "assert handler(http_event('GET', '/health'), LambdaContextStub())['statusCode'] == 200\n"
     )
     done = subprocess.run(  # noqa: S603 - our own interpreter and program

@@ -4,6 +4,8 @@ import json
 from typing import Any
 from uuid import uuid4
 
+from tandem.lambda_events import http_event, sqs_record
+
 TENANT = "canary"
 """Whose tasks those of the canary are."""
 
@@ -16,7 +18,7 @@ _HOST = "canary.invalid"
 def http_request(
     method: str, path: str, *, tenant_claim: str = "", body: Any = None
 ) -> dict[str, Any]:
-    """Return a request as the HTTP API passes it on, payload format 2.0.
+    """Return a request as the HTTP API passes it on.
 
     Args:
         method: of the request.
@@ -24,29 +26,17 @@ def http_request(
         tenant_claim: the claim that names the tenant. Without it the request has no token.
         body: sent as JSON.
     """
-    claims = {tenant_claim: TENANT, "scope": "tasks:read tasks:write", "token_use": "access"}
-    authorizer = {"authorizer": {"jwt": {"claims": claims, "scopes": None}}}
-    return {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json", "host": _HOST},
-        "requestContext": {
-            "domainName": _HOST,
-            "http": {
-                "method": method,
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "127.0.0.1",
-                "userAgent": TENANT,
-            },
-            "requestId": str(uuid4()),
-            "stage": "$default",
-        }
-        | (authorizer if tenant_claim else {}),
-        "isBase64Encoded": False,
-    } | ({} if body is None else {"body": json.dumps(body)})
+    return http_event(
+        method,
+        path,
+        body,
+        tenant=TENANT if tenant_claim else None,
+        tenant_claims=(tenant_claim,),
+        scopes=("tasks:read", "tasks:write"),
+        scope_prefix="",
+        host=_HOST,
+        request_id=str(uuid4()),
+    )
 
 
 def task_message(task_id: str) -> dict[str, Any]:
@@ -54,16 +44,4 @@ def task_message(task_id: str) -> dict[str, Any]:
 
     Its receipt handle is none of the queue's: the worker can do with it all but hide the message.
     """
-    message_id = str(uuid4())
-    return {
-        "Records": [
-            {
-                "messageId": message_id,
-                "receiptHandle": message_id,
-                "body": json.dumps({"task_id": task_id}),
-                "attributes": {"ApproximateReceiveCount": "1"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-            }
-        ]
-    }
+    return {"Records": [sqs_record(json.dumps({"task_id": task_id}), message_id=str(uuid4()))]}

@@ -6,7 +6,6 @@ all of them, and what was random before it is the same in all. With provisioned 
 process waits for its first request. See docs/decisions/0019-snapstart.md.
 """
 
-import json
 import os
 import random
 from typing import TYPE_CHECKING, Any, cast
@@ -78,7 +77,9 @@ def renew() -> None:
 
 
 def _play(handler: LambdaHandler, event: dict[str, Any]) -> None:
-    answer = handler(event, cast("LambdaContext", _Context()))
+    from tandem.lambda_events import LambdaContextStub
+
+    answer = handler(event, cast("LambdaContext", LambdaContextStub(10)))
     if answer["statusCode"] >= 400:
         message = f"{event['rawPath']} was answered {answer['statusCode']}"
         raise NotRehearsed(message)
@@ -96,31 +97,16 @@ def _events(task_id: str) -> list[dict[str, Any]]:
 
 def _event(method: str, path: str, body: Any = None) -> dict[str, Any]:
     """Return a request as API Gateway hands it over, with a token of a tenant that is none."""
-    claims = {settings().tenant_claim: TENANT, "scope": "tasks:read tasks:write"}
-    http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"}
-    event = {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json", "host": "localhost"},
-        "requestContext": {
-            "authorizer": {"jwt": {"claims": claims, "scopes": None}},
-            "domainName": "localhost",
-            "http": http,
-            "requestId": "rehearsal",
-            "stage": "$default",
-        },
-        "isBase64Encoded": False,
-    }
-    return event if body is None else event | {"body": json.dumps(body)}
+    from tandem.lambda_events import http_event
 
-
-class _Context:
-    """What Lambda says of an invocation, as far as it is asked."""
-
-    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "rehearsal"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return how long the rehearsal may take."""
-        return 10_000
+    return http_event(
+        method,
+        path,
+        body,
+        tenant=TENANT,
+        tenant_claims=(settings().tenant_claim,),
+        scopes=("tasks:read", "tasks:write"),
+        scope_prefix="",
+        host="localhost",
+        request_id="rehearsal",
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
-from tandem.testing.events import LambdaContextStub, http_event, sqs_record
+from tandem.lambda_events import LambdaContextStub, http_event, sqs_record
 from tandem.testing.wiring import MemoryWiring
 from tandem.worker.batch import run_batch
 

@@ -10,8 +10,8 @@ from tandem.callbacks.batch import run_batch
 from tandem.callbacks.callback import CallbackState
 from tandem.callbacks.ports import Answered, Unreachable
 from tandem.ids import TaskId
+from tandem.lambda_events import sqs_record
 from tandem.testing import FakeClock, MemoryWiring
-from tandem.testing.events import sqs_record
 from tests.factories.deliveries import deliver_all
 from tests.factories.processors import double, make_wiring, new_work
 

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from tandem.canary import aws
 from tandem.canary.trial import CheckFailed, Trial, Verdict
 from tandem.handlers import canary
-from tandem.testing.events import LambdaContextStub
+from tandem.lambda_events import LambdaContextStub
 
 HOOK = {"DeploymentId": "d-ABCDEF123", "LifecycleEventHookExecutionId": "execution"}
 PASSED = Verdict(passed_checks=["health"])

@@ -13,10 +13,10 @@ from tandem.canary.trial import TASK_WITHIN, CheckFailed, Trial, Verdict
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
 from tandem.ids import TenantId
+from tandem.lambda_events import LambdaContextStub
 from tandem.settings import Settings
 from tandem.tasks.store import TaskFilter
 from tandem.testing import MemoryWiring
-from tandem.testing.events import LambdaContextStub
 from tandem.worker.batch import run_batch as run_tasks
 
 ALL = ["health", "online", "offline", "callback", "report"]

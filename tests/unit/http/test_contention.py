@@ -15,11 +15,11 @@ from tandem.contended import Contended
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
 from tandem.ids import TaskId
+from tandem.lambda_events import LambdaContextStub, http_event
 from tandem.processing.catalogue import Catalogue
 from tandem.settings import Settings
 from tandem.tasks.store import IdempotencyKey
 from tandem.tenants.quota import QuotaStore
-from tandem.testing.events import LambdaContextStub, http_event
 from tests.factories.echoes import ECHO, be_echo
 from tests.unit.http.conftest import Answer, Api
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tandem.files.blobs import UploadForm
-from tandem.testing.events import http_event
+from tandem.lambda_events import http_event
 from tests.factories.filenames import BAD_NAMES, GOOD_NAMES
 from tests.unit.http.conftest import Api
 

@@ -11,9 +11,9 @@ import pytest
 
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
+from tandem.lambda_events import LambdaContextStub, http_event
 from tandem.settings import Settings
 from tandem.testing import MemoryWiring
-from tandem.testing.events import LambdaContextStub, http_event
 from tests.unit.http.conftest import Answer, Api
 
 SETTINGS = Settings(oauth_url="https://auth.example.com/oauth2", console_client_id="console-1")

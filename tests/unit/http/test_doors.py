@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tandem.http.doors import NotARequest
-from tandem.testing.events import http_event
+from tandem.lambda_events import http_event
 from tandem_tools.paths import PROJECT
 from tests.unit.http.conftest import Api
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tandem.lambda_events import http_event
 from tandem.limits import BODY_BYTES, DETAIL_CHARACTERS, JSON_DEPTH
 from tandem.reports.report import Levels
-from tandem.testing.events import http_event
 from tests.unit.http.conftest import Answer, Api
 
 ECHO = '{"processor":"echo","input":{"message":%s}}'

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tandem.testing.events import LambdaContextStub, http_event
+from tandem.lambda_events import LambdaContextStub, http_event
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from tandem.http.lambda_handler import LambdaHandler
-from tandem.testing.events import LambdaContextStub, http_event
+from tandem.lambda_events import LambdaContextStub, http_event
 
 
 class Recorded:

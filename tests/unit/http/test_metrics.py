@@ -13,11 +13,11 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
+from tandem.lambda_events import http_event
 from tandem.reports.counts import NUMBERS, Count, Series
 from tandem.reports.histogram import Histogram
 from tandem.reports.report import Levels
 from tandem.tasks.task import Mode, State
-from tandem.testing.events import http_event
 from tests.unit.http.conftest import Api
 
 LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024

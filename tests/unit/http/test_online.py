@@ -12,12 +12,12 @@ import pytest
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
 from tandem.http.submission import union_over
+from tandem.lambda_events import http_event
 from tandem.processing import Permanent, Retry, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.processor import OnlineMode
 from tandem.tasks.task import Mode, State
 from tandem.testing import FakeClock
-from tandem.testing.events import http_event
 from tests.factories.echoes import ECHO, be_echo
 from tests.factories.faults import Fault, FaultyWiring
 from tests.unit.http.conftest import Answer, Api

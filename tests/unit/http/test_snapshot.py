@@ -8,9 +8,9 @@ from tandem.aws import clients
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
 from tandem.http.snapshot import rehearse
+from tandem.lambda_events import LambdaContextStub, http_event
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.testing import MemoryWiring
-from tandem.testing.events import LambdaContextStub, http_event
 
 
 @pytest.fixture(autouse=True)

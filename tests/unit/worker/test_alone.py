@@ -12,12 +12,12 @@ import pytest
 
 from tandem.clock import SystemClock
 from tandem.ids import TaskId
+from tandem.lambda_events import sqs_record
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.tasks.task import State, Task
 from tandem.tasks.transitions import Change
 from tandem.testing import FakeClock, MemoryWiring, Message
-from tandem.testing.events import sqs_record
 from tandem.worker.batch import FIRST_RECEIVES, run_batch
 from tandem.worker.deliver import read_task_id
 from tests.factories.environments import Account

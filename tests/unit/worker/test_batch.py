@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from tandem.clock import SystemClock
+from tandem.lambda_events import sqs_record
 from tandem.processing import Permanent, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.surroundings import Surroundings
 from tandem.settings import Settings
 from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryQueue, MemoryWiring
-from tandem.testing.events import sqs_record
 from tandem.worker.batch import ACKNOWLEDGE_EVERY, run_batch
 from tests.factories.processors import Number, Stuck, make_processor, new_work
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tandem.clock import SystemClock
+from tandem.lambda_events import sqs_record
 from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.telemetry import logger
 from tandem.testing import MemoryWiring
-from tandem.testing.events import sqs_record
 from tandem.worker.batch import run_batch
 from tests.factories.processors import Number, make_processor, make_wiring, new_work
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from tandem.testing.events import LambdaContextStub, http_event, sqs_record
+from tandem.lambda_events import LambdaContextStub, http_event, sqs_record
 
 type Steps = dict[str, Callable[[], object]]
 
