@@ -252,11 +252,8 @@ class Execution:
             return Postponed(NO_ROOM, timedelta(0))
         if attempt.had_company:
             return CrowdedOut(DISK_FULL)
-        if not attempt.task.in_company:
-            from tandem.tasks.execute import DiskTooSmall, empty_disk_bytes
-
-            if size_bytes := empty_disk_bytes():
-                error = DiskTooSmall(size_bytes)
+        if not attempt.task.in_company and (size_bytes := empty_disk_bytes()):
+            error = DiskTooSmall(size_bytes)
         return self._failed(processor, attempt, error)
 
     def _failed(self, processor: AnyProcessor, attempt: Attempt, error: BaseException) -> Failed:

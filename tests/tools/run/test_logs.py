@@ -38,6 +38,22 @@ def test_an_exception_follows_its_entry() -> None:
     assert line(entry) == "worker ERROR   failed\nTraceback: boom"
 
 
+def test_a_stack_follows_its_entry_innermost_first_with_the_projects_paths() -> None:
+    scratch = "/dev/shm/tandem-x/ministack-lambda-tandem-local-ApiFunction-1/code"
+    stack = [f"{scratch}/tandem/tasks/execute.py:299", f"{scratch}/processors/zero.py:7"]
+    entry = {"level": "WARNING", "message": "attempt failed", "attempt": 1, "stack": stack}
+    assert line(entry).splitlines() == [
+        "worker WARNING attempt failed  attempt=1",
+        "  at functions/processors/zero.py:7",
+        "  by functions/tandem/tasks/execute.py:299",
+    ]
+    entry["stack"] = ["/var/task/processors/zero.py:7", "/usr/lib/python3.13/json/decoder.py:1"]
+    assert line(entry).splitlines()[1:] == [
+        "  at /usr/lib/python3.13/json/decoder.py:1",
+        "  by functions/processors/zero.py:7",
+    ]
+
+
 def test_plain_text_stays_as_it_is() -> None:
     assert line("started\n") == "worker started"
 

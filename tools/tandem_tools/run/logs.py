@@ -1,6 +1,7 @@
 """The functions' logs as they come, one readable line each."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,11 @@ OVERLAP_MS = 5_000  # read again: an event can be stamped a little before it can
 PLATFORM_LINES = ("START RequestId:", "END RequestId:", "REPORT RequestId:")
 NOT_SHOWN_MESSAGES = frozenset({"counted"})
 """A report's examples, which its line does not need."""
-SHOWN_ELSEWHERE = frozenset({"level", "message", "timestamp", "service", "location", "exception"})
+SHOWN_ELSEWHERE = frozenset(
+    {"level", "message", "timestamp", "service", "location", "exception", "stack"}
+)
+CODE = re.compile(r".*/(?:code|task)/(?=[\w/]+\.py:\d+$)")
+"""Where the emulator, or Lambda, has a function's code."""
 NOT_SHOWN = SHOWN_ELSEWHERE | frozenset(
     {
         "cold_start",
@@ -95,7 +100,17 @@ def readable(name: str, timestamp_ms: int, message: str) -> str:
     said = entry.get("message", "")
     words = said if isinstance(said, str) else json.dumps(said)
     line = f"{at} {name:<6} {entry.get('level', ''):<7} {words}  {fields}".rstrip()
-    return f"{line}\n{entry['exception']}" if entry.get("exception") else line
+    if entry.get("exception"):
+        return f"{line}\n{entry['exception']}"
+    return "\n".join([line, *_traceback(entry.get("stack"))])
+
+
+def _traceback(stack: object) -> list[str]:
+    """Return where an error was raised, innermost first, as paths of the project."""
+    if not isinstance(stack, list):
+        return []
+    places = [CODE.sub("functions/", str(place)) for place in reversed(stack)]
+    return [f"  {'at' if number == 0 else 'by'} {place}" for number, place in enumerate(places)]
 
 
 _LEVELS = {"waiting": "waiting", "in_flight": "in flight", "dead_letters": "dead letters"}
