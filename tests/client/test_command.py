@@ -111,6 +111,27 @@ def test_the_local_stack_says_who_to_be(service: Service, tmp_path: Path) -> Non
     assert listed == {"letters": [], "next_cursor": None}
 
 
+def test_a_local_profile_survives_a_restart_of_the_stack(service: Service, tmp_path: Path) -> None:
+    stack = {
+        "url": service.url,
+        "token_url": service.token_url,
+        "client_id": "machine",
+        "client_secret": SECRET,
+    }
+    file = tmp_path / ".local" / "stack.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(stack))
+    assert tandem("login", "--local").exit_code == 0
+    assert tandem("dead-letters", "--json").exit_code == 1  # it is no operator
+    secret = CLIENTS["operator"][0]
+    file.write_text(json.dumps(stack | {"client_id": "operator", "client_secret": secret}))
+    assert answer(tandem("dead-letters", "--json")) == {"letters": [], "next_cursor": None}
+    file.unlink()
+    done = tandem("dead-letters", "--json")
+    assert done.exit_code == 1
+    assert "is the stack running (make run)?" in done.output
+
+
 def test_without_a_login_the_command_says_how(service: Service) -> None:
     tandem("logout")
     done = tandem("list")

@@ -1,6 +1,5 @@
 """Logging in and out."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,7 +47,7 @@ def login(
     profile: ProfileName = None,
 ) -> None:
     """Keep who you are. What is not given is asked for, and all of it is tried first."""
-    given = {
+    given: dict[str, Any] = {
         "url": url,
         "token_url": token_url,
         "client_id": client_id,
@@ -57,7 +56,7 @@ def login(
     }
     with reporting():
         if local:
-            given = _of_local_stack(operator=operator)
+            given = profiles.local_profile(_stack_file(), operator=operator).model_dump()
         elif operator:
             raise typer.BadParameter("--operator goes with --local.", param_hint="--operator")
         for field, question in _PROMPTS.items():
@@ -74,7 +73,7 @@ def logout(*, profile: ProfileName = None) -> None:
     output.say(f"Forgot {name!r}." if was_there else f"There is no profile {name!r}.")
 
 
-def _keep(name: str, given: dict[str, str | None]) -> None:
+def _keep(name: str, given: dict[str, Any]) -> None:
     try:
         profile = profiles.Profile.model_validate(given)
     except ValidationError as error:
@@ -87,19 +86,11 @@ def _keep(name: str, given: dict[str, str | None]) -> None:
     output.say(f"Kept in {file}.")
 
 
-def _of_local_stack(*, operator: bool) -> dict[str, str | None]:
-    """Return what a running stack of this checkout says of itself."""
+def _stack_file() -> Path:
+    """Return where a running stack of this checkout describes itself."""
     here = Path.cwd()
     file = next((f for one in (here, *here.parents) if (f := one / _LOCAL).exists()), None)
     if file is None:
         detail = f"There is no {_LOCAL} here or above: is the stack running (make run)?"
         raise TandemError("urn:tandem:client:not-logged-in", detail)
-    stack: dict[str, Any] = json.loads(file.read_text())
-    who = "operator_client" if operator else "client"
-    return {
-        "url": stack["url"],
-        "token_url": stack["token_url"],
-        "client_id": stack[f"{who}_id"],
-        "client_secret": stack[f"{who}_secret"],
-        "scope": None,
-    }
+    return file

@@ -47,6 +47,10 @@ class Profile(BaseModel):
     client_id: str
     client_secret: str
     scope: str | None = None
+    stack_file: Path | None = None
+    """Of a stack on this machine, where each start makes the rest anew: what describes it."""
+    operator: bool = False
+    """Whether the profile is that stack's operator."""
 
     def auth(
         self,
@@ -63,6 +67,28 @@ class Profile(BaseModel):
             token=token,
             keep=keep,
         )
+
+
+def local_profile(stack_file: Path, *, operator: bool) -> Profile:
+    """Return the profile of a stack of `make run`, as its description is now.
+
+    Raises:
+        TandemError: it does not run.
+    """
+    try:
+        stack = json.loads(stack_file.read_text())
+    except FileNotFoundError:
+        detail = f"There is no {stack_file}: is the stack running (make run)?"
+        raise TandemError(_NOT_LOGGED_IN, detail) from None
+    who = "operator_client" if operator else "client"
+    return Profile(
+        url=stack["url"],
+        token_url=stack["token_url"],
+        client_id=stack[f"{who}_id"],
+        client_secret=stack[f"{who}_secret"],
+        stack_file=stack_file,
+        operator=operator,
+    )
 
 
 def save(name: str, profile: Profile) -> Path:
@@ -104,6 +130,10 @@ def load(name: str | None) -> tuple[str, httpx2.Auth]:
         raise TandemError(
             _NOT_LOGGED_IN, f"{_profile_file(name)} is damaged: log in again."
         ) from None
+    if profile.stack_file is not None:
+        before, profile = profile, local_profile(profile.stack_file, operator=profile.operator)
+        if profile != before:
+            save(name, profile)
     kept = _token_file(name)
     return profile.url, profile.auth(
         token=_kept_token(kept), keep=lambda token: _write(kept, json.dumps(asdict(token)))
