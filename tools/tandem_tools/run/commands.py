@@ -38,10 +38,10 @@ def up(port: int, stack_port: int) -> None:
     require_free(port, "PORT")
     require_free(stack_port, "STACK_PORT")
     began = time.monotonic()
-    say(began, "Building for this machine …")
+    say(began, "Building for this machine (10 s when something has changed) …")
     changed = artifact.build(artifact.machine_architecture())
     say(began, "Built." if changed else "Unchanged since the last build.")
-    say(began, "Starting the emulator and deploying template.yaml …")
+    say(began, "Starting the emulator and deploying template.yaml (15 s) …")
     with LocalStack(STATE, port=port, stack_port=stack_port) as stack:
         say(began, "Deployed.")
         logs = FunctionLogs(stack.aws, stack.description.log_groups)
@@ -123,22 +123,20 @@ def _reloading(stack: LocalStack) -> Iterator[None]:
 
 
 def _introduce(stack: StackDescription) -> None:
-    expires = "in an hour; a new one: make token"
     body = '{"processor":"echo","input":{"message":"hello"}}'
     print(
         f"""
 URL    {stack.url}
 Docs   {stack.url}/docs (Authorize takes the client id and secret of .local/stack.json)
-Token  {stack.token}
-       (expires {expires})
+Token  export TOKEN=$(make -s token)    (for an hour)
 
-export TOKEN=$(make -s token)
 curl {stack.url}/health
 curl -H "Authorization: Bearer $TOKEN" {stack.url}/processors
 curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
   -d '{body}' {stack.url}/process-online
 
-What you save under functions/ runs in seconds. Ctrl-C stops everything.
+What you save under functions/ runs in seconds. Ctrl-C stops everything, and nothing is kept:
+tasks, files and clients are in memory. .local/ holds stack.json and the emulator's log.
 What follows are the functions' logs.
 """,
         flush=True,
