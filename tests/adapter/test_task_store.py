@@ -368,6 +368,30 @@ def test_a_task_of_a_later_time_comes_due_apart_and_is_not_late(store: TaskStore
     assert moved == DueTask(later.task_id, State.QUEUED, EXPIRY, 0)
 
 
+def test_a_retry_of_a_later_time_comes_due_apart_and_is_not_late(store: TaskStore) -> None:
+    task = make_task()
+    store.put(task)
+    held = claimed(store, task)
+    error = TaskError("RetryAfter", "the quota is used up")
+    change = retry_later(held, now=NOON, not_before=EXPIRY, due_at=EXPIRY, error=error)
+    waits = store.change(task.task_id, change)
+    assert (waits.state, waits.waits_for_sweep) == (State.QUEUED, True)
+    assert store.get(task.task_id) == waits
+    shards = range(store.shards)
+    assert [due for n in shards for due in store.overdue(n, EXPIRY, limit=9)] == []
+    assert [due for n in shards for due in store.waiting(n, EXPIRY, limit=9)] == []
+    (came,) = (due for n in shards for due in store.come_due(n, EXPIRY, limit=9))
+    assert came == DueTask(task.task_id, State.QUEUED, EXPIRY, 0)
+    sent = store.change(
+        task.task_id,
+        send_again(seen_due_at=EXPIRY, due_at=EXPIRY + timedelta(minutes=15), late=False),
+    )
+    assert not sent.waits_for_sweep
+    assert [due for n in shards for due in store.come_due(n, EXPIRY, limit=9)] == []
+    again = store.change(task.task_id, start(now=EXPIRY, lease_until=EXPIRY + timedelta(minutes=1)))
+    assert (again.attempts, again.not_before) == (2, None)
+
+
 def test_tasks_that_wait_are_found_by_when_they_are_due_and_those_that_run_are_not(
     store: TaskStore,
 ) -> None:

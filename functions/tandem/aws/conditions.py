@@ -28,7 +28,7 @@ class Expression:
         self._assign("state", encode("state", change.to))
         self._to = change.to
         for field, value in change.sets.items():
-            self._field(task_id, field, value, shards)
+            self._field(task_id, field, value, shards, not_before=change.sets.get("not_before"))
         if change.write_field is not None:
             self._assign(change.write_field, encode("", change.write_id))
         if change.counts_sweep:
@@ -84,13 +84,16 @@ class Expression:
     def _assign(self, attribute: str, value: "Attribute") -> None:
         self._set.append(f"{self._name(attribute)} = {self._value(value)}")
 
-    def _field(self, task_id: TaskId, field: str, value: Any, shards: int) -> None:
+    def _field(
+        self, task_id: TaskId, field: str, value: Any, shards: int, *, not_before: Any
+    ) -> None:
         if value is None or value is False:
             gone = (field, *_INDEX_KEYS_OF.get(field, ()))
             self._remove.extend(self._name(attribute) for attribute in gone)
             return
         self._assign(field, encode(field, value))
-        for attribute, key in index_keys(task_id, field, value, self._to, shards).items():
+        keys = index_keys(task_id, field, value, self._to, shards, not_before=not_before)
+        for attribute, key in keys.items():
             self._assign(attribute, key)
 
     def _start_attempt(self, now: datetime) -> None:

@@ -123,7 +123,9 @@ def callback_partition(shard: int) -> str:
     return f"callback#{shard}"
 
 
-def index_keys(task_id: TaskId, field: str, value: Any, state: State, shards: int) -> Item:
+def index_keys(
+    task_id: TaskId, field: str, value: Any, state: State, shards: int, *, not_before: Any = None
+) -> Item:
     """Return the index attributes that follow from a field's value. None for most fields.
 
     Args:
@@ -132,12 +134,15 @@ def index_keys(task_id: TaskId, field: str, value: Any, state: State, shards: in
         value: its value.
         state: the task's state with it.
         shards: how many parts the indexes have.
+        not_before: until when the task waits. None where that is over.
     """
     if field not in _INDEXED:  # before the shard is reckoned: most fields are none of these
         return {}
     shard = shard_of(task_id, shards)
     if field == "due_at":
         partition = lease_partition if state is State.RUNNING else due_partition
+        if value == not_before:
+            partition = later_partition
         return {"due_shard": {"S": partition(shard)}}
     if field in _SIZED:
         return {f"{field}_bytes": {"N": str(value.size_bytes)}}
@@ -164,9 +169,9 @@ def to_item(task: Task, shards: int) -> Item:
         value = getattr(task, field)
         if field != "task_id" and value is not None and value is not False:
             item[field] = encode(field, value)
-            item |= index_keys(task.task_id, field, value, task.state, shards)
-    if task.due_at is not None and task.due_at == task.not_before:
-        item["due_shard"] = {"S": later_partition(shard_of(task.task_id, shards))}
+            item |= index_keys(
+                task.task_id, field, value, task.state, shards, not_before=task.not_before
+            )
     return item
 
 

@@ -1,9 +1,10 @@
 """Sending recorded tasks to the worker."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tandem.clock import Clock
 from tandem.ids import TaskId
+from tandem.limits import DUE_MARGIN
 from tandem.messages import MAX_DELAY, Envelope, TaskQueue
 from tandem.processing.context import Logger
 from tandem.tasks.task import Task
@@ -51,6 +52,14 @@ class Dispatch:
             if lost:
                 self._logger.error("not sent", tasks=len(lost))
         return lost
+
+
+def due_at(not_before: datetime, now: datetime) -> datetime:
+    """Return when a task that waits until then must next have moved.
+
+    One that waits for longer than a queue keeps a message has none: the sweep sends it in time.
+    """
+    return not_before if not_before - now > MAX_DELAY else not_before + DUE_MARGIN
 
 
 def _envelope(task: Task, delay: timedelta) -> Envelope:

@@ -9,6 +9,7 @@ from tandem.limits import DUE_MARGIN
 from tandem.processing.context import Logger
 from tandem.reports.window import Window
 from tandem.tasks.attempt import Attempt
+from tandem.tasks.dispatch import due_at
 from tandem.tasks.outcomes import CrowdedOut, Failed, Outcome, Postponed, Stopped, Succeeded
 from tandem.tasks.payloads import Payloads
 from tandem.tasks.results import Results
@@ -83,8 +84,9 @@ class OutcomeRecorder:
         self, now: datetime, why: TaskError, wait: timedelta
     ) -> Callable[[Task], Change]:
         not_before = whole_milliseconds(now + wait)
-        due_at = not_before + DUE_MARGIN
-        return partial(hand_back, now=now, not_before=not_before, due_at=due_at, why=why)
+        return partial(
+            hand_back, now=now, not_before=not_before, due_at=due_at(not_before, now), why=why
+        )
 
     def _ending(
         self, attempt: Attempt, outcome: Outcome, now: datetime
@@ -111,7 +113,7 @@ class OutcomeRecorder:
             retry_later,
             now=now,
             not_before=not_before,
-            due_at=not_before + DUE_MARGIN,
+            due_at=due_at(not_before, now),
             error=outcome.error,
         )
 

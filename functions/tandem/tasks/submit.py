@@ -9,11 +9,9 @@ from itertools import batched
 from tandem.callbacks.callback import Callback
 from tandem.clock import Clock
 from tandem.ids import TenantId, new_task_id
-from tandem.limits import DUE_MARGIN
-from tandem.messages import MAX_DELAY
 from tandem.processing.pool import BoundedPool
 from tandem.processing.processor import AnyProcessor
-from tandem.tasks.dispatch import Dispatch
+from tandem.tasks.dispatch import Dispatch, due_at
 from tandem.tasks.payloads import Payloads
 from tandem.tasks.results import CachedResult
 from tandem.tasks.store import Follows, IdempotencyKey, TaskWriter
@@ -200,9 +198,8 @@ class Submissions:
     def _record(self, new: NewTask, mode: Mode = Mode.OFFLINE) -> Task:
         now = self._clock.now()
         run_after = new.run_after if new.run_after and new.run_after > now else None
-        beyond_queue = run_after is not None and run_after - now > MAX_DELAY
-        due_at = run_after if beyond_queue else (run_after or now) + DUE_MARGIN
-        task = replace(self._new(new, now), mode=mode, not_before=run_after, due_at=due_at)
+        due = due_at(run_after or now, now)
+        task = replace(self._new(new, now), mode=mode, not_before=run_after, due_at=due)
         self._writer.put(task, once=new.once, follows=_follows(new))
         return task
 

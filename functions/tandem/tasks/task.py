@@ -203,6 +203,11 @@ class Task:
         return (*self.history, AttemptRecord(self.attempts, self.attempt_started_at))
 
     @property
+    def waits_for_sweep(self) -> bool:
+        """Whether no message carries it: the sweep sends one when its time has come."""
+        return self.due_at is not None and self.due_at == self.not_before
+
+    @property
     def origin(self) -> TaskId:
         """The first task of its chain."""
         return self.first_task or self.task_id

@@ -176,9 +176,7 @@ class MemoryTaskStore:
             found = [
                 DueTask(task.task_id, task.state, task.due_at, task.sweeps)
                 for task in self.tasks.values()
-                if task.due_at is not None
-                and task.due_at <= now
-                and (task.due_at == task.not_before) == later
+                if task.due_at is not None and task.due_at <= now and task.waits_for_sweep == later
             ]
         return sorted(found, key=lambda task: task.due_at)[:limit]
 

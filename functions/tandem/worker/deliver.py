@@ -171,7 +171,7 @@ class TaskMessages:
 
     def _wait_for(self, task: Task) -> None:
         """Ask for another delivery when the task waits for one."""
-        if task.state is State.QUEUED:
+        if task.state is State.QUEUED and not task.waits_for_sweep:
             raise Redeliver(self._until(task.not_before), task=task)
 
     def _refused(

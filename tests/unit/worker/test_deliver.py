@@ -8,7 +8,7 @@ import pytest
 
 from tandem.dead_letters.dead_letters import reason_of
 from tandem.ids import TaskId
-from tandem.messages import MAX_DELAY, SPARE_RECEIVES, Redeliver
+from tandem.messages import SPARE_RECEIVES, Redeliver
 from tandem.processing import Permanent, Retry, TaskContext
 from tandem.settings import Settings
 from tandem.tasks.store import ChangeRefused
@@ -479,32 +479,37 @@ def test_a_message_is_replaced_before_the_queue_gives_it_up(max_receives: int) -
     assert fresh.receive_count == 0
 
 
-@pytest.mark.parametrize(
-    ("backoff_seconds", "sent_after_seconds", "acknowledged"),
-    [(600, 600, [False]), (3600, MAX_DELAY.total_seconds(), [False, False])],
-    ids=["as one", "by a wait more"],
-)
 def test_the_new_message_brings_the_next_attempt_when_its_backoff_is_over(
-    backoff_seconds: float,
-    sent_after_seconds: float,
-    acknowledged: list[bool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Retry, "delay", Retry.ceiling)
-    retry = Retry(min_backoff_seconds=backoff_seconds, max_backoff_seconds=3600)
+    retry = Retry(min_backoff_seconds=600, max_backoff_seconds=600)
     wiring = make_wiring(break_down, retry=retry)
     task = submit(wiring)
     assert deliver(wiring, received(wiring, 8))
     (fresh,) = wiring.queue.messages.values()
     began = clock(wiring).now()
-    assert fresh.visible_at - began == timedelta(seconds=sent_after_seconds)
-    seen = []
-    while stored(wiring, task).attempts == 1:
-        (message,) = wiring.queue.messages.values()
-        clock(wiring).advance(message.visible_at - clock(wiring).now())
-        seen += deliver_all(wiring)
-    assert seen == acknowledged
-    assert clock(wiring).now() - began == timedelta(seconds=backoff_seconds)
+    assert fresh.visible_at - began == timedelta(minutes=10)
+    clock(wiring).advance(600)
+    assert deliver_all(wiring) == [False]
+    assert stored(wiring, task).attempts == 2
+
+
+def test_nothing_takes_the_place_of_a_message_whose_task_the_sweep_sends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Retry, "delay", Retry.ceiling)
+    retry = Retry(min_backoff_seconds=3600, max_backoff_seconds=3600)
+    wiring = make_wiring(break_down, retry=retry)
+    task = submit(wiring)
+    assert deliver(wiring, received(wiring, 8))
+    assert wiring.queue.messages == {}
+    clock(wiring).advance(3600)
+    wiring.sweep.run()
+    (fresh,) = wiring.queue.messages.values()
+    assert fresh.receive_count == 0
+    assert deliver_all(wiring) == [True]
+    assert stored(wiring, task).attempts == 2
 
 
 def test_a_message_that_could_not_be_replaced_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
