@@ -38,6 +38,13 @@ def accepted(task: Task, message: str, headers: dict[str, str] | None = None) ->
     )
 
 
+def worth_asking(task: Task, now: datetime) -> dict[str, str]:
+    """Return when a task that waits for its time is worth asking for. Nothing for any other."""
+    if task.state is not State.QUEUED or task.not_before is None or task.not_before <= now:
+        return {}
+    return {"Retry-After": str(math.ceil((task.not_before - now).total_seconds()))}
+
+
 def processed(
     task: Task, output: bytes, headers: dict[str, str] | None = None, *, message: str = ONLINE
 ) -> Response:

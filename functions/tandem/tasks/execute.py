@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import math
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -24,6 +25,7 @@ from tandem.processing.pool import one_process
 from tandem.processing.processor import AnyProcessor
 from tandem.processing.surroundings import Surroundings
 from tandem.tasks.attempt import Attempt
+from tandem.tasks.grouped import deciding
 from tandem.tasks.outcomes import (
     STOPPED,
     TIMED_OUT,
@@ -35,7 +37,7 @@ from tandem.tasks.outcomes import (
     Succeeded,
 )
 from tandem.tasks.payloads import Payloads
-from tandem.tasks.retry import OwnFault, Permanent, Retry
+from tandem.tasks.retry import OwnFault, Permanent, Retry, RetryAfter, wait_asked_by
 from tandem.tasks.store import ChangeRefused, TaskReader, TaskWriter
 from tandem.tasks.task import State, Task, TaskError
 from tandem.tasks.transitions import Change, claim, hand_back
@@ -78,6 +80,14 @@ UNKNOWN_SECONDS = 10
 
 class InputExpired(OwnFault):
     """The bucket's lifecycle deleted the input before the task ran."""
+
+
+class NotBegun(Exception):
+    """The input could not be read this time. The processor had not begun."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class Execution:
@@ -204,13 +214,31 @@ class Execution:
                 data = processor.input.model_validate_json(self._input_of(task))
             output = self._surroundings.run(attempt, partial(_call, processor, data, attempt))
             return Succeeded(dump_output(processor.name, output, processor.output))
-        except Abandoned:
-            return STOPPED if attempt.cancel_requested else self.timed_out(attempt)
         except BaseException as error:  # noqa: BLE001 - a Rust extension's panic, `sys.exit`, …: it
             # ends this attempt and no more, not the function with the rest of its batch.
+            return self._ended_by(deciding(error, self._weigher(processor)), processor, attempt)
+
+    def _ended_by(self, error: BaseException, processor: AnyProcessor, attempt: Attempt) -> Outcome:
+        if isinstance(error, Abandoned):
+            return STOPPED if attempt.cancel_requested else self.timed_out(attempt)
+        if _no_room(error):
+            return self._without_room(processor, attempt, error)
+        return self._failed(processor, attempt, error)
+
+    def _weigher(self, processor: AnyProcessor) -> Callable[[BaseException], tuple[int, float]]:
+        """Return what tells which error of a group decides: the most final one."""
+        now = self._clock.now()
+
+        def weight(error: BaseException) -> tuple[int, float]:
+            if isinstance(error, Abandoned):
+                return 4, 0
             if _no_room(error):
-                return self._without_room(processor, attempt, error)
-            return self._failed(processor, attempt, error)
+                return 3, 0
+            if isinstance(error, RetryAfter) and not isinstance(error, Permanent):
+                return 1, _asked_seconds(error, now)
+            return (0 if _may_try_again(processor, error) else 2), 0
+
+        return weight
 
     def _input_of(self, task: Task) -> bytes:
         try:
@@ -218,6 +246,8 @@ class Execution:
         except BlobMissing:
             message = "the task's input has expired"
             raise InputExpired(message) from None
+        except Exception as error:
+            raise NotBegun(error) from error
 
     def _unknown(self, task: Task) -> Outcome:
         """Return that the task waits for its processor or, after a day of that, has failed."""
@@ -239,7 +269,9 @@ class Execution:
         error = TaskError(TIMED_OUT, message)
         if attempt.crowded_out:
             return CrowdedOut(error)
-        return Failed(error, retry.delay(_counted(attempt)))
+        if not retry.timeouts:
+            return Failed(replace(error, permanent=True, own=True), None, timed_out=True)
+        return Failed(error, retry.delay(_counted(attempt)), timed_out=True)
 
     def _without_room(
         self, processor: AnyProcessor, attempt: Attempt, error: BaseException
@@ -257,19 +289,52 @@ class Execution:
         return self._failed(processor, attempt, error)
 
     def _failed(self, processor: AnyProcessor, attempt: Attempt, error: BaseException) -> Failed:
-        permanent = isinstance(error, ValidationError) or not processor.retry.allows(error)
+        asked_wait = None
+        if isinstance(error, RetryAfter) and not isinstance(error, Permanent):
+            try:
+                asked_wait = wait_asked_by(error, self._clock.now())
+            except Exception as wrong:  # noqa: BLE001 - a class of the processor's own may raise any
+                error = wrong
+        permanent = not _may_try_again(processor, error)
+        if isinstance(error, NotBegun):
+            error = error.why
         self._logger.warning(
             "attempt failed",
             **described(error),
             attempt=attempt.attempt,
             permanent=permanent,
         )
-        retry_in = None if permanent else processor.retry.delay(_counted(attempt))
-        own = isinstance(error, OwnFault) or _of_output(processor, error)
+        retry_in = asked_wait
+        if retry_in is None and not permanent:
+            retry_in = processor.retry.delay(_counted(attempt))
         failure = TaskError(
-            error_type(error), error_text(error, ERROR_CHARACTERS), permanent=permanent, own=own
+            error_type(error),
+            error_text(error, ERROR_CHARACTERS),
+            permanent=permanent,
+            own=permanent and _is_own_fault(processor, error),
         )
-        return Failed(failure, retry_in)
+        return Failed(failure, retry_in, asked=asked_wait is not None)
+
+
+def _may_try_again(processor: AnyProcessor, error: BaseException) -> bool:
+    if isinstance(error, NotBegun):  # not the processor's: its lists do not say anything of it
+        return True
+    return not isinstance(error, ValidationError) and processor.retry.allows(error)
+
+
+def _is_own_fault(processor: AnyProcessor, error: BaseException) -> bool:
+    """Return whether the caller is not at fault for an error that is not tried again."""
+    if isinstance(error, ValidationError):
+        return _of_output(processor, error)
+    return isinstance(error, OwnFault) or processor.retry.leaves_out(error)
+
+
+def _asked_seconds(error: RetryAfter, now: datetime) -> float:
+    """Return what an error of a group asks for. One that asks for nothing possible decides."""
+    try:
+        return wait_asked_by(error, now).total_seconds()
+    except Exception:  # noqa: BLE001 - a class of the processor's own may raise any
+        return math.inf
 
 
 def _no_room(error: BaseException) -> bool:

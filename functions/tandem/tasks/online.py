@@ -15,7 +15,7 @@ from tandem.processing.pool import BoundedPool
 from tandem.tasks.attempt import Attempt
 from tandem.tasks.dispatch import Dispatch
 from tandem.tasks.execute import Execution
-from tandem.tasks.outcomes import TIMED_OUT, Failed, Outcome, Postponed
+from tandem.tasks.outcomes import Failed, Outcome, Postponed
 from tandem.tasks.settle import OutcomeRecorder
 from tandem.tasks.store import ChangeRefused
 from tandem.tasks.submit import NewTask, Submissions
@@ -37,8 +37,8 @@ class Answered:
 class Promoted:
     """This process does not run the task any more: it goes on offline, or has ended elsewhere.
 
-    The budget ran out, this function had no room for it, another attempt has taken it, or its end
-    could not be recorded.
+    The budget ran out, this function had no room for it, its processor said when the next attempt
+    comes, another attempt has taken it, or its end could not be recorded.
     """
 
     task: Task
@@ -48,7 +48,8 @@ class Online:
     """Runs tasks whose callers wait for the answer.
 
     An attempt that fails ends the task: its caller is there to try again. A task that runs out of
-    the caller's time, needs more than this function has, or whose process dies, goes on offline.
+    the caller's time, needs more than this function has, says when it is to be tried again, or
+    whose process dies, goes on offline.
     """
 
     def __init__(
@@ -98,9 +99,13 @@ class Online:
                 return self._promoted(attempt, OUT_OF_BUDGET)
             if isinstance(outcome, Postponed):
                 return self._promoted(attempt, outcome.why)
-            if isinstance(outcome, Failed):
+            if isinstance(outcome, Failed) and not outcome.asked:
                 outcome = replace(outcome, retry_in=None)
-            return Answered(self._settlement.settle(attempt, outcome), outcome)
+            task = self._settlement.settle(attempt, outcome)
+            if task.state is State.QUEUED:
+                self._dispatch.send(task)
+                return Promoted(task)
+            return Answered(task, outcome)
         except ChangeRefused as refused:
             # The lease ended before this process could write: the task goes on without it.
             return Promoted(refused.task or task)
@@ -130,4 +135,4 @@ class Online:
 
 
 def _out_of_time(outcome: Outcome) -> bool:
-    return isinstance(outcome, Failed) and outcome.error.type == TIMED_OUT
+    return isinstance(outcome, Failed) and outcome.timed_out

@@ -20,6 +20,10 @@ class Failed:
     error: TaskError
     retry_in: timedelta | None
     """How long to wait for the next attempt. None when trying again cannot help."""
+    asked: bool = False
+    """Whether the processor said when the next attempt comes."""
+    timed_out: bool = False
+    """Whether it ran past its deadline."""
 
 
 @dataclass(frozen=True, slots=True)

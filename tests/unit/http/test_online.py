@@ -13,7 +13,7 @@ from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
 from tandem.http.submission import union_over
 from tandem.lambda_events import http_event
-from tandem.processing import Permanent, Retry, TaskContext
+from tandem.processing import Permanent, Retry, RetryAfter, TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.processor import OnlineMode
 from tandem.tasks.task import Mode, State
@@ -289,3 +289,73 @@ def test_a_task_that_ended_elsewhere_meanwhile_answers_with_that_end(api: Api) -
     be_echo(api.wiring, overtaken)
     answer = online(api)
     assert (answer.status, answer.json["output"]) == (200, ECHO["input"])
+
+
+def limited(wait: Any) -> Callable[[Any, TaskContext], Any]:
+    def run(data: Any, ctx: TaskContext) -> Any:
+        if ctx.attempt == 1:
+            raise RetryAfter(wait, "the service takes no more this hour")
+        return data
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("wait", "asking"), [(0.2, "1"), (90, "90"), (timedelta(hours=1), "3600"), (-5, "1")]
+)
+def test_a_processor_that_says_when_to_try_again_sends_its_caller_offline(
+    api: Api, wait: Any, asking: str
+) -> None:
+    be_echo(api.wiring, limited(wait))
+    answer = online(api, headers=KEY)
+    assert (answer.status, answer.headers["retry-after"]) == (202, asking)
+    task = answer.json["task"]
+    assert (task["state"], task["attempts"]) == ("queued", 1)
+    assert task["error"] == {
+        "type": "RetryAfter",
+        "message": "the service takes no more this hour",
+        "permanent": False,
+    }
+    again = online(api, headers=KEY)
+    assert (again.status, again.headers["retry-after"]) == (202, asking)
+    assert again.headers["idempotency-replayed"] == "true"
+    pass_time(api, float(asking))
+    api.wiring.sweep.run()
+    api.work()
+    ended = online(api, headers=KEY)
+    assert (ended.status, ended.json["output"]) == (200, ECHO["input"])
+    assert only_task(api).attempts == 2
+
+
+def test_a_caller_who_waits_for_the_worker_is_told_when_the_next_attempt_comes(
+    waiting: Api,
+) -> None:
+    be_echo(waiting.wiring, limited(90), online="wait", retry=Retry(attempts=2))
+    waiting.context.remaining_seconds = 3.5
+    answer = online(waiting)
+    assert (answer.status, answer.headers["retry-after"]) == (202, "90")
+    assert answer.json["task"]["run_after"] is not None
+
+
+def test_without_another_attempt_it_fails_the_task(api: Api) -> None:
+    be_echo(api.wiring, limited(90), retry=Retry(attempts=1))
+    answer = online(api)
+    assert (answer.status, answer.problem) == (500, "task-failed")
+
+
+def test_an_error_that_is_not_retried_is_the_processors_fault(api: Api) -> None:
+    be_echo(api.wiring, break_down, retry=Retry(retry_on=(ConnectionError,)))
+    answer = online(api)
+    assert (answer.status, answer.problem) == (500, "task-failed")
+    assert only_task(api).error.permanent
+
+
+def test_an_error_that_has_the_name_of_a_time_out_is_none(api: Api) -> None:
+    named = type("TimedOut", (Exception,), {})
+
+    def run(data: Any, ctx: TaskContext) -> Any:
+        raise named
+
+    be_echo(api.wiring, run, time_limit_seconds=100)
+    assert online(api).status == 500
+    assert only_task(api).state is State.FAILED

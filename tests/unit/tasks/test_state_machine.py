@@ -24,7 +24,7 @@ from tandem.aws.dynamodb_reports import DynamoDBReportStore
 from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
 from tandem.aws.readers import from_item
 from tandem.ids import TaskId
-from tandem.processing import Permanent, TaskContext
+from tandem.processing import Permanent, RetryAfter, TaskContext
 from tandem.tasks.actions import AlreadyFinished, NotFinished
 from tandem.tasks.attempt import Attempt
 from tandem.tasks.store import ChangeRefused
@@ -36,7 +36,7 @@ from tests.factories.deliveries import deliver
 from tests.factories.processors import Number, make_wiring, new_work
 from tests.factories.template import table_schema
 
-GOOD, TRANSIENT, REFUSED = range(3)
+GOOD, TRANSIENT, REFUSED, LIMITED, LIMITED_FOR_LONG = range(5)
 
 
 class LossyStore:
@@ -96,9 +96,11 @@ class Lifecycle(RuleBasedStateMachine):
             raise ConnectionError
         if data.value == REFUSED:
             raise Permanent("no")
+        if data.value in (LIMITED, LIMITED_FOR_LONG) and ctx.attempt < 3:
+            raise RetryAfter(60 if data.value == LIMITED else 7200)
         return data
 
-    @rule(target=tasks, kind=st.integers(0, 2), delay=st.sampled_from([0, 60, 7200]))
+    @rule(target=tasks, kind=st.integers(0, 4), delay=st.sampled_from([0, 60, 7200]))
     def submit(self, kind: int, delay: int) -> TaskId:
         run_after = self.clock.now() + timedelta(seconds=delay)
         document = b'{"value":%d}' % kind
@@ -230,6 +232,18 @@ class Lifecycle(RuleBasedStateMachine):
             latest = range(1, task.attempts + 1)[-HISTORY_RECORDS:]
             assert numbers[-HISTORY_RECORDS:] == list(latest)
             assert task.attempts <= task.max_attempts == 3 + task.uncounted
+
+    @invariant()
+    def a_retry_waits_for_as_long_as_its_processor_asked(self) -> None:
+        for task in self.all_tasks():
+            if task.error is None or task.error.type != "RetryAfter" or task.not_before is None:
+                continue
+            ended_at = task.history[-1].ended_at
+            assert ended_at is not None
+            if task.history[-1].error is not None and task.history[-1].error.type == "RetryAfter":
+                asked = 60 if "in 60 s" in task.error.message else 7200
+                assert task.not_before - ended_at == timedelta(seconds=asked)
+                assert (task.due_at == task.not_before) <= (asked == 7200)
 
     @invariant()
     def a_failed_task_waits_on_the_list_until_it_is_done_again(self) -> None:

@@ -64,7 +64,8 @@ _TASK_ENDED: dict[int | str, dict[str, Any]] = {
         200: {"model": ProcessedOnline, "description": "Its output."},
         202: {
             "model": Accepted,
-            "description": "It takes longer, or more room, than the API has: it goes on offline.",
+            "description": "It takes longer, or more room, than the API has, or is tried again "
+            "later: it goes on offline.",
         },
         **_TASK_ENDED,
     },
@@ -78,8 +79,9 @@ async def process_online(
 ) -> Response:
     """Run the processor now and answer with its output.
 
-    When the time budget runs out, or its uploads are larger than the API takes and the worker
-    takes them, the task goes on offline: 202, with its `Location`. A processor may be run by the
+    When the time budget runs out, its uploads are larger than the API takes and the worker takes
+    them, or its processor says when to try again, the task goes on offline: 202, with its
+    `Location`. A processor may be run by the
     worker alone while the request waits, or offline only (`GET /processors`).
     """
     if body.run_after is not None:
@@ -179,5 +181,6 @@ def _answer_online(
 ) -> Response:
     """Return the answer that a task has by now."""
     if not task.state.final:
-        return responses.accepted(task, CONTINUED, headers)
+        asking = responses.worth_asking(task, services.clock.now())
+        return responses.accepted(task, CONTINUED, asking | (headers or {}))
     return responses.ended(task, services.payloads, headers)
