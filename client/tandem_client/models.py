@@ -271,6 +271,9 @@ class RetryView(Document):
     crashes: Annotated[
         int, Field(description="Ends with its process, beside others, that cost no attempt.")
     ]
+    timeouts: Annotated[
+        bool, Field(description="Whether an attempt that takes too long is tried again.")
+    ]
 
 
 class SinkView(Document):
@@ -498,7 +501,15 @@ class ProcessorView(Document):
 
     name: str
     summary: str
-    time_limit_seconds: float
+    time_limit_seconds: Annotated[
+        float, Field(description="How long an attempt in the worker may take on this deployment.")
+    ]
+    online_time_limit_seconds: Annotated[
+        float | None,
+        Field(
+            description="How long the API runs it on this deployment: its time limit, or the online budget, past which a task goes on offline. Null where only the worker runs it."
+        ),
+    ]
     online: Annotated[Online, Field(description="What `POST /process-online` does with it.")]
     upload_bytes: UploadsTaken
     retry: RetryView

@@ -33,6 +33,16 @@ class Capacity:
     def _in_api(self, processor: AnyProcessor) -> int | None:
         return _taken(processor, self.api)
 
+    def offline_seconds(self, processor: AnyProcessor) -> float:
+        """Return how long an attempt in the worker may take."""
+        return min(processor.time_limit_seconds, self.worker.seconds)
+
+    def online_seconds(self, processor: AnyProcessor) -> float | None:
+        """Return how long the API runs a processor. None where it does not."""
+        if processor.online != "promote":
+            return None
+        return min(processor.time_limit_seconds, self.api.seconds)
+
     def most(self, processor: AnyProcessor) -> int | None:
         """Return what a task takes, whichever way it is submitted."""
         online, offline = self.online(processor), self.offline(processor)

@@ -58,6 +58,23 @@ def test_a_declaration_is_asked_for_each_function(
 
 
 @pytest.mark.parametrize(
+    ("limit", "online", "in_api", "in_worker"),
+    [
+        (10, "promote", 10, 10),
+        (30, "promote", 20, 30),
+        (600, "promote", 20, 40),
+        (600, "wait", None, 40),
+        (10, "never", None, 10),
+    ],
+)
+def test_a_time_limit_is_what_each_function_leaves_of_it(
+    limit: float, online: str, in_api: float | None, in_worker: float
+) -> None:
+    work = taking(None, time_limit=limit, online=online)
+    assert (CAPACITY.online_seconds(work), CAPACITY.offline_seconds(work)) == (in_api, in_worker)
+
+
+@pytest.mark.parametrize(
     ("declared", "largest"),
     [
         ([], 0),

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -7,7 +8,12 @@ from typing import Any
 import pytest
 
 from tandem.files.blobs import UploadForm
+from tandem.http.app import create_app
+from tandem.http.lambda_handler import LambdaHandler
 from tandem.lambda_events import http_event
+from tandem.processing.catalogue import Catalogue, installed
+from tandem.settings import Settings
+from tandem.testing import MemoryWiring
 from tests.factories.filenames import BAD_NAMES, GOOD_NAMES
 from tests.unit.http.conftest import Api
 
@@ -149,6 +155,23 @@ def test_the_catalogue_shows_schemas_and_limits(api: Api) -> None:
     assert {"echo", "hash-files", "copy-file"} <= by_name.keys()
     assert by_name["echo"]["input_schema"]["properties"].keys() == {"message"}
     assert document["limits"]["body_bytes"] == 5 * 1024 * 1024
+
+
+def test_the_catalogue_shows_the_time_that_this_deployment_gives() -> None:
+    settings = Settings(online_budget_seconds=7, worker_timeout_seconds=30)
+    catalogue = Catalogue(
+        replace(installed()["echo"], name=name, time_limit_seconds=limit, online=online)
+        for name, limit, online in (("a", 5, "promote"), ("b", 840, "promote"), ("c", 60, "wait"))
+    )
+    api = Api()
+    api.wiring = MemoryWiring(settings, catalogue=catalogue)
+    handler = LambdaHandler(create_app(api.wiring))
+    answer = handler(http_event("GET", "/processors"), api.context)  # type: ignore[arg-type]
+    shown = json.loads(answer["body"])["processors"]
+    limits = [(one["time_limit_seconds"], one["online_time_limit_seconds"]) for one in shown]
+    assert limits == [(5, 5), (27, 7), (27, None)]
+    handler.stop()
+    api.handler.stop()
 
 
 def test_the_document_has_one_arm_for_each_processor(api: Api) -> None:

@@ -81,8 +81,8 @@ async def process_online(
 
     When the time budget runs out, its uploads are larger than the API takes and the worker takes
     them, or its processor says when to try again, the task goes on offline: 202, with its
-    `Location`. A processor may be run by the
-    worker alone while the request waits, or offline only (`GET /processors`).
+    `Location`. A processor may be run by the worker alone while the request waits, or offline only
+    (`GET /processors`).
     """
     if body.run_after is not None:
         raise invalid("/body/run_after", "An online task runs now.")

@@ -21,6 +21,7 @@ class RetryView(BaseModel):
     min_backoff_seconds: float
     max_backoff_seconds: float
     crashes: int = Field(description="Ends with its process, beside others, that cost no attempt.")
+    timeouts: bool = Field(description="Whether an attempt that takes too long is tried again.")
 
 
 class UploadsTaken(BaseModel):
@@ -40,7 +41,13 @@ class ProcessorView(BaseModel):
 
     name: str
     summary: str
-    time_limit_seconds: float
+    time_limit_seconds: float = Field(
+        description="How long an attempt in the worker may take on this deployment."
+    )
+    online_time_limit_seconds: float | None = Field(
+        description="How long the API runs it on this deployment: its time limit, or the online "
+        "budget, past which a task goes on offline. Null where only the worker runs it."
+    )
     online: OnlineMode = Field(description="What `POST /process-online` does with it.")
     upload_bytes: UploadsTaken
     retry: RetryView
@@ -53,7 +60,8 @@ class ProcessorView(BaseModel):
         return ProcessorView(
             name=processor.name,
             summary=processor.summary,
-            time_limit_seconds=processor.time_limit_seconds,
+            time_limit_seconds=capacity.offline_seconds(processor),
+            online_time_limit_seconds=capacity.online_seconds(processor),
             online=processor.online,
             upload_bytes=UploadsTaken(
                 online=capacity.online(processor), offline=capacity.offline(processor)
@@ -63,6 +71,7 @@ class ProcessorView(BaseModel):
                 min_backoff_seconds=processor.retry.min_backoff_seconds,
                 max_backoff_seconds=processor.retry.max_backoff_seconds,
                 crashes=processor.retry.crashes,
+                timeouts=processor.retry.timeouts,
             ),
             input_schema=processor.input.model_json_schema(),
             output_schema=processor.output.model_json_schema(mode="serialization"),
