@@ -198,6 +198,31 @@ def configure(folder: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     monkeypatch.setattr(environments, "PROJECT", folder)
 
 
+@pytest.mark.parametrize(
+    ("line", "parameters", "seconds"),
+    [
+        ("", "", 120),
+        ('parameter_overrides = ["WorkerTimeoutSeconds=300"]', "", 300),
+        ('parameter_overrides = "WorkerTimeoutSeconds=60"', "", 120),
+        ("parameter_overrides = { WorkerTimeoutSeconds = 300 }", "WorkerTimeoutSeconds=400", 400),
+        ('parameter_overrides = ["WorkerTimeoutSeconds=9000"]', "WorkerTimeoutSeconds=long", 120),
+    ],
+)
+def test_the_longest_worker_is_that_of_any_deployment(
+    line: str, parameters: str, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(tmp_path, monkeypatch, line)
+    monkeypatch.setenv("PARAMETERS", parameters)
+    assert environments.longest_worker_seconds() == seconds
+
+
+def test_a_project_without_environments_has_the_templates_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environments, "PROJECT", tmp_path)
+    assert environments.longest_worker_seconds() == 120
+
+
 def test_what_only_sam_would_read_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,7 +125,7 @@ def shout(data: Text, ctx: TaskContext) -> Text:
         (SHOUT, "NotAProcessor: two processors are named 'shout', in processors.first and "),
         ("\nimport nowhere\n", r"processors\.second, line 2: ModuleNotFoundError: .*'nowhere'"),
         ("def run():\n    1 / 0\nrun()\n", r"processors\.second, line 2: ZeroDivisionError"),
-        ("raise SystemExit(3)\n", "Python ended with 3"),
+        ("raise SystemExit(3)\n", r"processors\.second, line 1: SystemExit: 3"),
     ],
 )
 def test_what_cannot_be_imported_updates_nothing(world: World, text: str, reason: str) -> None:
@@ -200,3 +200,20 @@ def test_saves_are_followed_and_said(
         stop.set()
         thread.join()
     assert world.aws.code["api/app.py"] == b"A = 2\n"
+
+
+def test_a_time_limit_that_the_worker_cannot_give_reaches_no_function(world: World) -> None:
+    text = """
+from pydantic import BaseModel
+from tandem.processing import TaskContext, processor
+
+class Model(BaseModel):
+    pass
+
+@processor("long", time_limit=500)
+def long(data: Model, ctx: TaskContext) -> Model:
+    return data
+"""
+    with pytest.raises(CannotReload, match="long has time_limit=500, and the worker gives"):
+        world.save("processors/long.py", text)
+    assert world.aws.updated == []

@@ -1,18 +1,27 @@
 """The import of the processors, tried before a function does it: a function logs no text."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tandem_tools.errors import ToolError
 
 _IMPORT = """
-import traceback
-from tandem.processing.catalogue import installed
+import json, pathlib, sys, traceback
+from tandem.limits import SETTLE_SECONDS
+from tandem.processing.catalogue import BUILT_IN, installed
 from tandem.settings import settings
 packages = settings().processors
 try:
-    installed()
-except Exception as error:
+    own = [one for one in installed().values() if one.run.__module__ != BUILT_IN]
+    limits = {one.name: one.time_limit_seconds for one in own}
+    answer = {"time_limits": limits, "settle_seconds": SETTLE_SECONDS}
+except (Exception, SystemExit) as error:
     frames = traceback.walk_tb(error.__traceback__)
     own = [
         (name, line)
@@ -20,25 +29,77 @@ except Exception as error:
         if (name := frame.f_globals.get("__name__", "")).startswith(packages)
     ]
     where = f"{own[-1][0]}, line {own[-1][1]}: " if own else ""
-    print(f"{where}{type(error).__name__}: {error}")
+    answer = {"error": f"{where}{type(error).__name__}: {error}"}
+pathlib.Path(sys.argv[1]).write_text(json.dumps(answer))
 """
-"""Prints what went wrong, with the last line of a processor's own that it passed."""
+"""Writes what went wrong, with the last line of a processor's own that it passed, into a file: what
+a module prints while it is imported is no error."""
 
 
-def import_error(functions: Path) -> str | None:
-    """Return why the processors in a folder cannot be imported, as a function imports them.
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The application's processors, as a function would import them."""
+
+    error: str | None = None
+    """Why they cannot be imported."""
+    time_limits: Mapping[str, float] = field(default_factory=dict)
+    """In seconds, by the processor's name. Without the library's own, which take what there is."""
+    settle_seconds: float = 0
+    """What the worker keeps of its timeout to record ends."""
+
+    def excess(self, worker_seconds: float) -> ToolError | None:
+        """Return what is wrong where a time limit is above what a worker can give.
+
+        Args:
+            worker_seconds: the worker's timeout, WorkerTimeoutSeconds.
+        """
+        given = worker_seconds - self.settle_seconds
+        above = {name: limit for name, limit in self.time_limits.items() if limit > given}
+        if not above:
+            return None
+        needed = -int(-(max(above.values()) + self.settle_seconds) // 1)
+        limits = ", ".join(f"{name} has time_limit={limit:g}" for name, limit in above.items())
+        return ToolError(
+            f"{limits}, and the worker gives an attempt {given:g} s: WorkerTimeoutSeconds="
+            f"{worker_seconds:g}, less {self.settle_seconds:g} to record its end.",
+            f"Lower time_limit, or say WorkerTimeoutSeconds={needed} and VisibilityTimeoutSeconds="
+            f"{6 * needed} in samconfig.toml or in PARAMETERS.",
+        )
+
+
+def imported(functions: Path) -> Imported:
+    """Return the processors in a folder, imported as a function imports them.
 
     It is tried in a process of its own: this one has its own processors.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", _IMPORT],
-        cwd=functions,
-        env={**os.environ, "PYTHONPATH": str(functions), "PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if not done.returncode:
-        return done.stdout.strip() or None
-    return (done.stderr.strip() or f"Python ended with {done.returncode}").splitlines()[-1]
+    with TemporaryDirectory(prefix="tandem-") as folder:
+        answer = Path(folder, "answer.json")
+        done = subprocess.run(
+            [sys.executable, "-c", _IMPORT, str(answer)],
+            cwd=functions,
+            env={**os.environ, "PYTHONPATH": str(functions), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.is_file():
+            return Imported(**json.loads(answer.read_text()))
+    said = done.stderr.strip() or f"Python ended with {done.returncode}"
+    return Imported(error=said.splitlines()[-1])
+
+
+def require_processors(functions: Path, worker_seconds: float) -> None:
+    """Refuse processors that cannot be imported, or that ask for more time than a worker gives.
+
+    Raises:
+        ToolError: which, and why.
+    """
+    found = imported(functions)
+    if found.error is not None:
+        raise ToolError(
+            f"The processors cannot be imported: {found.error}",
+            "Mend that module, then run it again.",
+        )
+    if (excess := found.excess(worker_seconds)) is not None:
+        raise excess

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from tandem_tools.build import sizes
 from tandem_tools.build.complete import require_complete
-from tandem_tools.build.processors import import_error
+from tandem_tools.build.processors import require_processors
 from tandem_tools.build.settings import REQUIREMENTS
 from tandem_tools.build.store import Store
 from tandem_tools.build.tree import files, machine_architecture
+from tandem_tools.deploy.environments import longest_worker_seconds
 from tandem_tools.environment import for_sam
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import APP_BIN, BUILD, PROJECT, SAM_BIN, program
@@ -41,25 +42,27 @@ INPUTS = (
 STAMP = ".tandem"
 
 
-def build(architecture: str) -> bool:
+def build(architecture: str, *, worker_seconds: float | None = None) -> bool:
     """Build for a processor, unless the artifact is already that of these very sources.
+
+    Args:
+        architecture: the processor.
+        worker_seconds: the timeout of the worker that it is for. None for the longest that any
+            deployment of this project gives.
 
     Returns:
         Whether there was anything to do.
 
     Raises:
-        ToolError: a processor cannot be imported, the build failed, or its result is not whole.
+        ToolError: a processor cannot be imported or asks for more time than that, the build failed,
+            or its result is not whole.
     """
     with _alone():
         wanted = fingerprint(PROJECT, architecture)
         stamp = BUILD / STAMP
         if stamp.is_file() and stamp.read_text() == wanted:
             return False
-        if (reason := import_error(PROJECT / "functions")) is not None:
-            raise ToolError(
-                f"The processors cannot be imported: {reason}",
-                "Mend that module, then run it again.",
-            )
+        require_processors(PROJECT / "functions", worker_seconds or longest_worker_seconds())
         run_sam_build(architecture)
         requirements = (PROJECT / REQUIREMENTS).read_text()
         for name in FUNCTIONS:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import httpx2
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tandem_tools.build.processors import require_processors
 from tandem_tools.build.sam import build, fingerprint
 from tandem_tools.deploy.alarms import require_quiet
 from tandem_tools.deploy.aws import Account, api_url
 from tandem_tools.deploy.changes import ChangeSet, upload
-from tandem_tools.deploy.environments import Environment
+from tandem_tools.deploy.environments import WORKER_TIMEOUT, Environment
 from tandem_tools.deploy.parameters import pairs
 from tandem_tools.deploy.quotas import require_room
 from tandem_tools.deploy.refusals import cut_short
@@ -53,6 +54,8 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
     values = environment.parameters(pairs(parameters))
     if environment.production:
         require_committed(PROJECT)
+    worker_seconds = float(values[WORKER_TIMEOUT])
+    require_processors(PROJECT / "functions", worker_seconds)
     account = Account()
     print(f"{environment.stack_name}: {account.identity()}")
     stack = account.stack(environment.stack_name)
@@ -62,7 +65,7 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
         require_quiet(account, environment.stack_name, load_template())
     architecture = values["Architecture"]
     print(f"Building for {architecture} …", flush=True)
-    build(architecture)
+    build(architecture, worker_seconds=worker_seconds)
     values["Revision"] = revision(
         fingerprint(PROJECT, architecture), values, failed_at=failed_at(stack)
     )

@@ -1,5 +1,6 @@
 """The environments of samconfig.toml, and the template's parameters for one of them."""
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ PROVING = "prove"
 """The one that make prove-on-aws makes and deletes."""
 SECTIONS = {"dev": "default"}
 """What samconfig.toml calls an environment, where that is not its name."""
+
+WORKER_TIMEOUT = "WorkerTimeoutSeconds"
 
 READ = frozenset({"capabilities", "parameter_overrides", "s3_bucket"})
 OF_SAM_ALONE = frozenset({"resolve_s3", "fail_on_empty_changeset", "confirm_changeset"})
@@ -99,6 +102,24 @@ class Environment:
     def _wrong(self, problem: str) -> ToolError:
         advice = f"Put it right in samconfig.toml ({self.section}), or in PARAMETERS."
         return ToolError(problem, advice)
+
+
+def longest_worker_seconds() -> float:
+    """Return the longest timeout of a worker that a deployment of this project gives.
+
+    It is the template's, one that an environment of samconfig.toml says, or that of PARAMETERS.
+    """
+    overrides = [pairs(os.environ.get("PARAMETERS", ""))]
+    configuration = PROJECT / "samconfig.toml"
+    text = configuration.read_text() if configuration.is_file() else ""
+    for section in tomllib.loads(text).values():
+        if isinstance(section, dict):
+            deploying = section.get("deploy", {}).get("parameters", {})
+            overrides.append(pairs(deploying.get("parameter_overrides", [])))
+    declared = load_template()["Parameters"][WORKER_TIMEOUT]
+    said = [str(declared["Default"]), *(one.get(WORKER_TIMEOUT, "") for one in overrides)]
+    # What no deployment would take is refused there, by its name.
+    return max(float(value) for value in said if not refused(WORKER_TIMEOUT, declared, value))
 
 
 def listed(said: str | list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from threading import Event, Thread
 import httpx2
 
 from tandem_tools.build import sam as artifact
+from tandem_tools.deploy.environments import WORKER_TIMEOUT, longest_worker_seconds
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import STACK_FILE, STATE
 from tandem_tools.ports import require_free
@@ -42,7 +43,7 @@ def up(port: int, stack_port: int) -> None:
     changed = artifact.build(artifact.machine_architecture())
     say(began, "Built." if changed else "Unchanged since the last build.")
     say(began, "Starting the emulator and deploying template.yaml (15 s) …")
-    with LocalStack(STATE, port=port, stack_port=stack_port) as stack:
+    with LocalStack(STATE, port=port, stack_port=stack_port, parameters=longest_worker()) as stack:
         say(began, "Deployed.")
         logs = FunctionLogs(stack.aws, stack.description.log_groups)
         try:
@@ -56,6 +57,12 @@ def up(port: int, stack_port: int) -> None:
                 for line in logs.read():
                     print(line, flush=True)
                 time.sleep(LOGS_EVERY_SECONDS)
+
+
+def longest_worker() -> dict[str, str]:
+    """Return the parameters that give the worker of this machine the time that any other has."""
+    seconds = round(longest_worker_seconds())
+    return {WORKER_TIMEOUT: str(seconds), "VisibilityTimeoutSeconds": str(6 * seconds)}
 
 
 def token(*, operator: bool) -> None:

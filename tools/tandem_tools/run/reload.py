@@ -17,9 +17,10 @@ from threading import Event
 from watchfiles import DefaultFilter, watch
 
 from tandem_tools.build.compiled import LAMBDA_ROOT
-from tandem_tools.build.processors import import_error
+from tandem_tools.build.processors import imported
 from tandem_tools.build.sam import FUNCTIONS
 from tandem_tools.build.store import NOT_DEPLOYED
+from tandem_tools.deploy.environments import longest_worker_seconds
 from tandem_tools.paths import BUILD, PROJECT
 from tandem_tools.run.aws import Aws
 from tandem_tools.run.deployment import CODE_BUCKET, add_files
@@ -60,6 +61,7 @@ class HotReload:
             extra_processors: modules that were deployed beside the application's own.
         """
         self._aws = aws
+        self._worker_seconds = longest_worker_seconds()
         self._functions = functions
         self._sources = sources
         self._archive = folder / "code.zip"
@@ -84,8 +86,8 @@ class HotReload:
         A file that is not there any more is taken away.
 
         Raises:
-            CannotReload: a module does not compile, or the processors cannot be imported. No
-                function was updated.
+            CannotReload: a module does not compile, or the processors cannot be imported, or ask
+                for more time than the worker gives. No function was updated.
         """
         saved = [path for path in sorted(set(paths)) if self._is_code(path)]
         for path in saved:
@@ -93,8 +95,11 @@ class HotReload:
         for path in saved:
             self._take(path)
         if saved:
-            if (reason := import_error(self._code)) is not None:
-                raise CannotReload(f"the processors cannot be imported: {reason}")
+            processors = imported(self._code)
+            if processors.error is not None:
+                raise CannotReload(f"the processors cannot be imported: {processors.error}")
+            if (excess := processors.excess(self._worker_seconds)) is not None:
+                raise CannotReload(excess.problem)
             self._update()
         return [str(path.relative_to(self._sources)) for path in saved]
 
