@@ -4,10 +4,13 @@ import re
 import sys
 import tomllib
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.message import Message
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -63,6 +66,51 @@ def test_the_how_to_on_uploads_takes_what_the_template_gives() -> None:
     for parameter, value in stated:
         given = load_template()["Parameters"][parameter]["Default"]
         assert int(value) == given - 3 * (parameter == "WorkerTimeoutSeconds"), parameter
+
+
+def test_the_how_to_on_rate_limits_comes_back_when_the_service_says() -> None:
+    *_, written, _, _, _ = python_blocks("docs/how-to/write-a-processor.md")
+    module = run_as_module("look_up_rate", written)
+    answers: list[tuple[int, dict[str, str]]] = [
+        (429, {"Retry-After": "90"}),
+        (429, {"Retry-After": "Thu, 01 Jan 2026 14:00:00 GMT"}),
+        (429, {}),
+        (500, {}),
+    ]
+
+    def service(url: str, timeout: float) -> BytesIO:
+        if not answers:
+            return BytesIO(b'{"euros":0.9}')
+        status, said = answers.pop(0)
+        headers = Message()
+        for name, value in said.items():
+            headers[name] = value
+        raise HTTPError(url, status, "no", headers, None)
+
+    module.urlopen = service  # type: ignore[attr-defined]
+    wiring = MemoryWiring(catalogue=Catalogue([module.look_up_rate]))
+    assert isinstance(wiring.clock, FakeClock)
+    task_id = wiring.submissions.offline(
+        NewTask(
+            tenant=ACME,
+            processor=module.look_up_rate,
+            document=b'{"currency":"USD"}',
+            traceparent="00-1",
+        )
+    ).task_id
+    came: list[datetime] = []
+    while not (task := wiring.store.tasks[task_id]).state.final:
+        came.append(task.not_before or wiring.clock.now())
+        wiring.clock.advance(max(came[-1] - wiring.clock.now(), timedelta(0)))
+        wiring.sweep.run()
+        deliver_all(wiring)
+    assert task.output == InlinePayload('{"euros":0.9}')
+    assert came[1] - came[0] == timedelta(seconds=90)
+    assert came[2] == datetime(2026, 1, 1, 14, tzinfo=UTC)
+    assert came[3] - came[2] == timedelta(seconds=60)
+    answers.append((404, {}))
+    with pytest.raises(Permanent, match="404"):
+        module.look_up_rate.run(module.Input(currency="EUR"), FakeContext())
 
 
 def test_the_how_to_on_effects_charges_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,8 +37,8 @@ class Answered:
 class Promoted:
     """This process does not run the task any more: it goes on offline, or has ended elsewhere.
 
-    The budget ran out, this function had no room for it, its processor said when the next attempt
-    comes, another attempt has taken it, or its end could not be recorded.
+    The budget ran out, this function had no room for it, or its processor said when to try again.
+    Or another attempt has taken it, or its end could not be recorded.
     """
 
     task: Task

@@ -79,10 +79,10 @@ async def process_online(
 ) -> Response:
     """Run the processor now and answer with its output.
 
-    When the time budget runs out, its uploads are larger than the API takes and the worker takes
-    them, or its processor says when to try again, the task goes on offline: 202, with its
-    `Location`. A processor may be run by the worker alone while the request waits, or offline only
-    (`GET /processors`).
+    When the time budget runs out, or its uploads are larger than the API takes and the worker
+    takes them, the task goes on offline: 202, with its `Location`. It does so too when its
+    processor says when to try again. A processor may be run by the worker alone while the request
+    waits, or offline only (`GET /processors`).
     """
     if body.run_after is not None:
         raise invalid("/body/run_after", "An online task runs now.")
