@@ -104,7 +104,7 @@ def processor[I: BaseModel, R: BaseModel | Awaitable[BaseModel]](
             blocks and their size in MiB. One processor of an application at most has it.
 
     Raises:
-        NotAProcessor: the name, a limit, or the function's annotations do not fit.
+        NotAProcessor: the name, a limit, the policy, or the function's annotations do not fit.
 
     Example:
         @processor("load-table", upload_mib=lambda has: min(has.memory_mib / 5, has.disk_mib))
@@ -116,6 +116,7 @@ def processor[I: BaseModel, R: BaseModel | Awaitable[BaseModel]](
 
     def decorate(function: Callable[[I, TaskContext], R]) -> Processor[I, R]:
         _check(name, time_limit, cache_for, online)
+        _check_retry(name, retry)
         _check_upload_mib(name, upload_mib)
         input_model, output_model = _models(name, function)
         summary = (inspect.getdoc(function) or name).partition("\n")[0]
@@ -150,6 +151,12 @@ def _check(name: str, time_limit: float, cache_for: float, online: str) -> None:
         raise NotAProcessor(message)
     if online not in get_args(OnlineMode):
         message = f"{name}: online must be one of {', '.join(get_args(OnlineMode))}"
+        raise NotAProcessor(message)
+
+
+def _check_retry(name: str, retry: object) -> None:
+    if retry is not None and not isinstance(retry, Retry):
+        message = f"{name}: retry must be a Retry, such as Retry(attempts=5)"
         raise NotAProcessor(message)
 
 

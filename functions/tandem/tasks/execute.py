@@ -216,7 +216,13 @@ class Execution:
             return Succeeded(dump_output(processor.name, output, processor.output))
         except BaseException as error:  # noqa: BLE001 - a Rust extension's panic, `sys.exit`, …: it
             # ends this attempt and no more, not the function with the rest of its batch.
-            return self._ended_by(deciding(error, self._weigher(processor)), processor, attempt)
+            try:
+                return self._ended_by(deciding(error, self._weigher(processor)), processor, attempt)
+            except BaseException as wrong:  # noqa: BLE001 - a class of the processor's own may raise
+                # where it is only looked at: in its `__class__`, or its metaclass.
+                self._logger.error("error not understood", **described(wrong))
+                failure = TaskError(error_type(error), error_type(error))
+                return Failed(failure, processor.retry.delay(_counted(attempt)))
 
     def _ended_by(self, error: BaseException, processor: AnyProcessor, attempt: Attempt) -> Outcome:
         if isinstance(error, Abandoned):
@@ -293,7 +299,7 @@ class Execution:
         if isinstance(error, RetryAfter) and not isinstance(error, Permanent):
             try:
                 asked_wait = wait_asked_by(error, self._clock.now())
-            except Exception as wrong:  # noqa: BLE001 - a class of the processor's own may raise any
+            except BaseException as wrong:  # noqa: BLE001 - its values may be the processor's own
                 error = wrong
         permanent = not _may_try_again(processor, error)
         if isinstance(error, NotBegun):
@@ -333,7 +339,7 @@ def _asked_seconds(error: RetryAfter, now: datetime) -> float:
     """Return what an error of a group asks for. One that asks for nothing possible decides."""
     try:
         return wait_asked_by(error, now).total_seconds()
-    except Exception:  # noqa: BLE001 - a class of the processor's own may raise any
+    except BaseException:  # noqa: BLE001 - its values may be the processor's own
         return math.inf
 
 

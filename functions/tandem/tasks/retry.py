@@ -71,7 +71,9 @@ class RetryAfter(Exception):
 
     def __str__(self) -> str:
         """Return why, or when."""
-        return self.reason or f"the processor asks for another attempt {_said(self.when)}"
+        if self.reason:
+            return str(self.reason)
+        return f"the processor asks for another attempt {_said(self.when)}"
 
 
 def _check_when(when: Any) -> None:
@@ -111,7 +113,8 @@ def wait_asked_by(error: RetryAfter, now: datetime) -> timedelta:
     """
     when = error.when
     _check_when(when)
-    seconds = (when - now).total_seconds() if isinstance(when, datetime) else _seconds(when)
+    in_seconds = (when - now).total_seconds() if isinstance(when, datetime) else _seconds(when)
+    seconds = float(in_seconds)  # not what a class of the processor's own says in its place
     if seconds > RUN_AFTER.total_seconds():
         message = (
             f"RetryAfter: the next attempt would come {_said(when)}, and may come within "

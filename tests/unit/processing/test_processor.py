@@ -260,3 +260,12 @@ def test_the_built_in_processors_return_what_they_say() -> None:
         hashlib.sha256(b"%d" % number + bytes(1 << 20)).hexdigest() for number in range(3)
     ]
     assert [done for done, *_ in context.progressed] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("retry", [5, Retry, {"attempts": 5}, "5"])
+def test_a_policy_that_is_none_is_refused(retry: Any) -> None:
+    def work(data: Input, ctx: TaskContext) -> Output:
+        raise NotImplementedError
+
+    with pytest.raises(NotAProcessor, match="retry must be a Retry"):
+        processor("work", retry=retry)(work)

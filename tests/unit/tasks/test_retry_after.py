@@ -223,6 +223,101 @@ def test_a_class_of_the_processors_own_ends_its_attempt_and_no_more(
     assert (task.state, task.error and task.error.type) == (State.QUEUED, shown)
 
 
+class Greedy(float):
+    """Says that it is small, and is not."""
+
+    def __gt__(self, other: object) -> bool:
+        return False
+
+    def __float__(self) -> float:
+        raise SystemExit
+
+
+class NoTime(datetime):
+    """As pandas.NaT: a datetime that is none."""
+
+    def __sub__(self, other: Any) -> Any:
+        return self
+
+    def total_seconds(self) -> float:
+        return math.nan
+
+
+@pytest.mark.parametrize(
+    ("when", "shown"),
+    [
+        (Greedy(1e12), "SystemExit"),
+        (NoTime(2026, 1, 1, tzinfo=UTC), "ValueError"),
+    ],
+)
+def test_a_moment_of_the_processors_own_ends_its_attempt_and_no_more(when: Any, shown: str) -> None:
+    for make in (lambda _: RetryAfter(when), group(RetryAfter(when), RetryAfter(5))):
+        task = failure(make)
+        assert (task.state, task.error and task.error.type) == (State.QUEUED, shown)
+
+
+class Disguised(Exception):
+    """Is asked for its class, and ends the process."""
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        raise SystemExit
+
+    @__class__.setter
+    def __class__(self, value: type) -> None: ...
+
+
+class Meta(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        raise SystemExit
+
+
+class Unasked(Exception, metaclass=Meta):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "retry"), [(Disguised, Retry()), (ValueError, Retry(throws=(Unasked,)))]
+)
+def test_an_error_that_cannot_be_looked_at_ends_its_attempt_and_no_more(
+    kind: type[Exception], retry: Retry
+) -> None:
+    task = failure(lambda _: kind(), retry=retry)
+    assert (task.state, task.attempts) == (State.QUEUED, 1)
+    assert task.error is not None
+    assert task.error.type == kind.__name__
+
+
+def test_any_reason_is_shown_as_text() -> None:
+    task = failure(lambda _: RetryAfter(5, ValueError("no quota")))  # type: ignore[arg-type]
+    assert task.error is not None
+    assert task.error.message == "no quota"
+
+
+def test_it_comes_through_the_pool_and_an_event_loop() -> None:
+    def map_it(data: Number, ctx: TaskContext) -> Number:
+        def limited(_: int) -> int:
+            raise RetryAfter(60)
+
+        return Number(value=sum(ctx.pool.map(limited, range(4))))
+
+    async def gather_it(data: Number, ctx: TaskContext) -> Number:
+        async def limited(seconds: float) -> None:
+            raise RetryAfter(seconds)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(limited(60))
+            tasks.create_task(limited(30))
+        return data
+
+    for run in (map_it, gather_it):
+        wiring = make_wiring(run)
+        wiring.submissions.offline(new_work(wiring))
+        deliver_all(wiring)
+        (task,) = wiring.store.tasks.values()
+        assert task.not_before == wiring.clock.now() + timedelta(seconds=60)
+
+
 def test_what_is_permanent_as_well_is_permanent() -> None:
     class Both(RetryAfter, Permanent):
         pass
