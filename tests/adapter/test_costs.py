@@ -22,7 +22,7 @@ from tandem.http.lambda_handler import LambdaHandler
 from tandem.ids import TenantId, new_upload_id
 from tandem.lambda_events import LambdaContextStub, http_event, sqs_record
 from tandem.limits import LEASE
-from tandem.processing import TaskContext
+from tandem.processing import RetryAfter, TaskContext
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.processing.processor import Resources
 from tandem.settings import Settings
@@ -327,4 +327,48 @@ def test_an_effect_costs_two_transactions_and_one_read_in_a_later_attempt(on_mot
     assert costs.deliver(message, receive_count=2) == 0
     assert costs.taken() == [STARTED, "GetItem", ENDED]
     assert stated("`ctx.once` in a later attempt, retry or redrive") == ["GetItem"]
+    costs.handler.stop()
+
+
+def ask_again(wait: timedelta) -> Callable[[Number, TaskContext], Number]:
+    def run(data: Number, ctx: TaskContext) -> Number:
+        if ctx.attempt == 1:
+            raise RetryAfter(wait)
+        return data
+
+    return run
+
+
+def test_a_retry_at_a_time_costs_what_any_other_does(on_moto: Ports) -> None:
+    costs = Costs(on_moto, process=ask_again(timedelta(minutes=15)))
+    costs.wiring.submissions.offline(new_work(costs.wiring))
+    message = costs.receive()
+    costs.taken()
+    assert costs.deliver(message) == 1
+    assert costs.taken() == stated("each attempt that is tried again")
+    costs.handler.stop()
+
+
+def test_a_retry_beyond_the_queues_delay_costs_a_write_and_a_message_of_the_sweep(
+    on_moto: Ports,
+) -> None:
+    costs = Costs(on_moto, process=ask_again(timedelta(hours=1)))
+    costs.wiring.submissions.offline(new_work(costs.wiring))
+    message = costs.receive()
+    costs.taken()
+    assert costs.deliver(message) == 0
+    ran = costs.taken()
+    costs.clock.advance(timedelta(hours=1))
+    costs.wiring.sweep.run()
+    swept = [call for call in costs.taken() if call != "Query"]
+    assert ran + swept == stated("each attempt that is tried again after more than 15 minutes")
+    assert ran == [STARTED, ENDED]
+    costs.handler.stop()
+
+
+def test_an_online_retry_at_a_time_costs_as_a_promotion(on_moto: Ports) -> None:
+    costs = Costs(on_moto, process=ask_again(timedelta(seconds=30)))
+    online = costs.wiring.online.process(new_work(costs.wiring), Number(), budget_seconds=30)
+    assert isinstance(asyncio.run(online), Promoted)
+    assert costs.taken() == stated("online, tried again offline: `RetryAfter`")
     costs.handler.stop()

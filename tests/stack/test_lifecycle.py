@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from tandem.aws.dynamodb_tasks import DynamoDBTaskStore
-from tandem.clock import SystemClock
-from tandem.ids import TenantId
+from tandem.aws.items import task_key
+from tandem.clock import SystemClock, to_text
+from tandem.ids import TaskId, TenantId
+from tandem.tasks.task import Task
 from tandem_tools.harness.stack import DeployedApp, Json, eventually
 from tandem_tools.harness.tasks import make_task
 
@@ -75,6 +77,61 @@ def test_a_task_that_was_recorded_and_never_sent_is_swept_and_runs(app: Deployed
     found = store.get(task.task_id)
     assert found is not None
     assert found.sweeps == 1
+
+
+def limited(seconds: float) -> Json:
+    return {"ending": "limited", "bad_attempts": 1, "retry_after_seconds": seconds}
+
+
+def between_attempts(task: Json) -> float:
+    """Return how many seconds the second attempt came after the first."""
+    first, second = task["history"]
+    began, ended = (datetime.fromisoformat(at) for at in (second["started_at"], first["ended_at"]))
+    assert first["error"]["type"] == "RetryAfter"
+    return (began - ended).total_seconds()
+
+
+def test_the_next_attempt_comes_when_the_processor_says(app: DeployedApp) -> None:
+    task = app.finished(app.submit("unreliable", limited(4)))
+    assert (task["state"], task["attempts"]) == ("succeeded", 2)
+    assert 3.999 <= between_attempts(task) < 15
+
+
+def test_an_online_task_goes_on_offline_when_its_processor_says(app: DeployedApp) -> None:
+    body = {"processor": "unreliable", "input": limited(4)}
+    answer = app.machine.post("/process-online", json=body)
+    assert (answer.status_code, answer.headers["retry-after"]) == (202, "4")
+    assert answer.json()["task"]["error"]["message"] == "the service takes no more"
+    task = app.finished(answer.json()["task_id"])
+    assert (task["state"], task["mode"], task["attempts"]) == ("succeeded", "online", 2)
+    assert 3.999 <= between_attempts(task) < 15
+
+
+def test_a_retry_beyond_the_queues_delay_is_sent_by_the_sweep(app: DeployedApp) -> None:
+    store = DynamoDBTaskStore(app.aws.dynamodb, app.description.table, shards=4)
+    task_id = TaskId(app.submit("unreliable", limited(3600)))
+
+    def waiting() -> Task | None:
+        task = store.get(task_id)
+        return task if task is not None and task.waits_for_sweep else None
+
+    task = eventually(waiting, 30)
+    app.invoke("report", TICK)
+    assert store.get(task_id) == task
+    come = to_text(SystemClock().now() - timedelta(seconds=1))
+    app.aws.dynamodb.update_item(
+        TableName=app.description.table,
+        Key=task_key(task_id),
+        UpdateExpression="SET not_before = :come, due_at = :come",
+        ConditionExpression="begins_with(due_shard, :later)",
+        ExpressionAttributeValues={":come": {"S": come}, ":later": {"S": "later#"}},
+    )
+    app.invoke("report", TICK)
+    ended = app.finished(task_id)
+    assert (ended["state"], ended["attempts"]) == ("succeeded", 2)
+    found = store.get(task_id)
+    assert found is not None
+    assert found.sweeps == 0
 
 
 def test_a_failed_task_is_listed_and_redriven_once_as_a_new_task(app: DeployedApp) -> None:

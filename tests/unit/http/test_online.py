@@ -316,6 +316,8 @@ def test_a_processor_that_says_when_to_try_again_sends_its_caller_offline(
         "message": "the service takes no more this hour",
         "permanent": False,
     }
+    result = api("GET", f"/tasks/{task['task_id']}/result")
+    assert (result.status, result.headers["retry-after"]) == (409, asking)
     again = online(api, headers=KEY)
     assert (again.status, again.headers["retry-after"]) == (202, asking)
     assert again.headers["idempotency-replayed"] == "true"

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.http.submission import _wait_seconds, applied, wait_of
+from tandem.processing import RetryAfter, TaskContext
+from tests.factories.echoes import be_echo
 from tests.unit.http.conftest import Api
 
 ECHO = {"processor": "echo", "input": {"message": "hello"}}
@@ -45,6 +47,21 @@ def test_a_task_that_takes_longer_than_the_wait_is_accepted_as_ever(api: Api) ->
     answer = api("POST", "/process-offline", ECHO, headers={"Prefer": "respond-async, wait=5"})
     assert answer.status == 202
     assert answer.headers["preference-applied"].startswith("wait=0.1")
+
+
+def test_a_caller_whose_wait_ends_sees_the_task_as_it_is_and_when_it_is_tried_again(
+    working: Api,
+) -> None:
+    def limited(data: Any, ctx: TaskContext) -> Any:
+        raise RetryAfter(90)
+
+    be_echo(working.wiring, limited)
+    working.context.remaining_seconds = 4
+    answer = working("POST", "/process-offline", ECHO, headers={"Prefer": "wait=1"})
+    assert (answer.status, answer.headers["retry-after"]) == (202, "90")
+    task = answer.json["task"]
+    assert (task["state"], task["attempts"]) == ("queued", 1)
+    assert task["run_after"] is not None
 
 
 def test_a_read_of_a_task_waits_for_its_end(working: Api) -> None:

@@ -156,7 +156,8 @@ async def _ended_or(enqueued: Enqueued, services: Services, wait_seconds: float)
     headers = enqueued.headers | applied(wait_seconds)
     if task.state.final:
         return responses.ended(task, services.payloads, headers, message=responses.OFFLINE)
-    return responses.accepted(enqueued.task, enqueued.message, headers)
+    asking = responses.worth_asking(task, services.clock.now())
+    return responses.accepted(task, enqueued.message, asking | headers)
 
 
 def _in_flight(task: Task, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Reading what tasks gave: the one answer that need not be JSON."""
 
+from datetime import datetime
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -9,6 +10,7 @@ from tandem.http.headers import json_spoken
 from tandem.http.identity import Reader
 from tandem.http.ownership import TaskIdPath, owned_task
 from tandem.http.problems import Problem
+from tandem.http.responses import worth_asking
 from tandem.http.services import Services
 from tandem.limits import DOWNLOAD_LIFETIME
 from tandem.tasks.task import State, StoredPayload, Task
@@ -33,7 +35,7 @@ async def get_task_result(
     task = owned_task(task_id, caller, services)
     result = task.file or task.output
     if result is None:
-        raise _no_result(task)
+        raise _no_result(task, services.clock.now())
     if isinstance(result, StoredPayload):
         name = result.key.rpartition("/")[2]
         url = services.blobs.download_url(result.key, lifetime=DOWNLOAD_LIFETIME, filename=name)
@@ -42,13 +44,13 @@ async def get_task_result(
     return Response(result.text, media_type="application/json")
 
 
-def _no_result(task: Task) -> Problem:
+def _no_result(task: Task, now: datetime) -> Problem:
     if not task.state.final:
         return Problem(
             HTTPStatus.CONFLICT,
             "task-not-finished",
             f"The task is {task.state}.",
-            headers={"Retry-After": "1"},
+            headers={"Retry-After": "1"} | worth_asking(task, now),
             task_id=task.task_id,
         )
     detail = f"The task was {task.state}."

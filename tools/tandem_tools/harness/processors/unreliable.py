@@ -6,15 +6,16 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from tandem.processing import Permanent, Retry, TaskContext, processor
+from tandem.processing import Permanent, Retry, RetryAfter, TaskContext, processor
 
 
 class Input(BaseModel):
     """How the first attempts end. After them the task succeeds."""
 
-    ending: Literal["error", "permanent", "exit", "hang", "wait"] = "error"
+    ending: Literal["error", "permanent", "exit", "hang", "wait", "limited"] = "error"
     bad_attempts: int = 0
     sleep_seconds: float = 0
+    retry_after_seconds: float = 0
 
 
 class Output(BaseModel):
@@ -29,11 +30,12 @@ def unreliable(data: Input, ctx: TaskContext) -> Output:
     ctx.logger.info("unreliable runs", attempt=ctx.attempt)
     time.sleep(data.sleep_seconds)
     if ctx.attempt <= data.bad_attempts:
-        _end(data.ending, ctx)
+        _end(data, ctx)
     return Output(attempt=ctx.attempt)
 
 
-def _end(ending: str, ctx: TaskContext) -> None:
+def _end(data: Input, ctx: TaskContext) -> None:
+    ending = data.ending
     if ending == "exit":
         os._exit(1)
     if ending == "hang":
@@ -43,6 +45,8 @@ def _end(ending: str, ctx: TaskContext) -> None:
             ctx.progress(second, 7)
             ctx.check_cancelled()
             time.sleep(0.1)
+    if ending == "limited":
+        raise RetryAfter(data.retry_after_seconds, "the service takes no more")
     if ending == "permanent":
         raise Permanent("nobody can do this")
     raise ConnectionError("try later")
