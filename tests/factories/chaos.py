@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tandem.processing import Permanent, Retry, TaskContext, processor
+from tandem.processing import Permanent, Retry, RetryAfter, TaskContext, processor
 from tandem.processing.processor import AnyProcessor
 
 SECRET = "SECRET-INPUT"
@@ -114,6 +114,8 @@ ATTEMPT_ENDS: dict[str, tuple[str, Callable[[TaskContext], Any]]] = {
         "KeyboardInterrupt",
         _raise(BaseExceptionGroup(SECRET, [KeyboardInterrupt(), KeyError("b")])),
     ),
+    "retry-after": ("RetryAfter", _raise(RetryAfter(1, SECRET))),
+    "retry-after-nothing": ("ValueError", lambda _ctx: _raise(RetryAfter(math.nan, SECRET))),
     "panic-in-map": ("Panic", _panic_in_map),
     "stop-iteration": ("StopIteration", _raise(StopIteration(SECRET))),
     "recursion": ("RecursionError", _recursion),

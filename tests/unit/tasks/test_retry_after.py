@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tandem.limits import RUN_AFTER
 from tandem.messages import MAX_DELAY
 from tandem.processing import Permanent, Retry, RetryAfter, TaskContext
 from tandem.tasks.online import Answered, Promoted
+from tandem.tasks.retry import RetryTooLate, wait_asked_by
 from tandem.tasks.sweep import Found
 from tandem.tasks.task import State, Task
 from tandem.testing import FakeClock, MemoryWiring
@@ -178,6 +181,23 @@ def test_what_is_no_moment_is_a_mistake_of_the_processor(
         RetryAfter(when)
     task = failure(lambda _: RetryAfter(when))
     assert (task.state, task.error and task.error.type) == (State.QUEUED, error.__name__)
+
+
+@given(
+    st.one_of(
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.integers(),
+        st.timedeltas(),
+        st.datetimes(timezones=st.timezones()),
+    )
+)
+def test_any_moment_is_a_wait_within_the_bound_or_too_late(when: Any) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    try:
+        wait = wait_asked_by(RetryAfter(when), now)
+    except RetryTooLate:
+        return
+    assert timedelta(0) <= wait <= RUN_AFTER
 
 
 def test_it_says_why_or_when() -> None:

@@ -19,7 +19,7 @@ from tandem.settings import settings
 packages = settings().processors
 try:
     own = [one for one in installed().values() if one.run.__module__ != BUILT_IN]
-    limits = {one.name: one.time_limit_seconds for one in own}
+    limits = {one.name: float(one.time_limit_seconds) for one in own}
     answer = {"time_limits": limits, "settle_seconds": SETTLE_SECONDS}
 except (Exception, SystemExit) as error:
     frames = traceback.walk_tb(error.__traceback__)

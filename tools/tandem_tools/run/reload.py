@@ -99,7 +99,7 @@ class HotReload:
             if processors.error is not None:
                 raise CannotReload(f"the processors cannot be imported: {processors.error}")
             if (excess := processors.excess(self._worker_seconds)) is not None:
-                raise CannotReload(excess.problem)
+                raise CannotReload(excess.problem.rstrip("."))
             self._update()
         return [str(path.relative_to(self._sources)) for path in saved]
 
