@@ -17,3 +17,11 @@ class SecretStore(Protocol):
             SecretsError: there is no such secret, or it must not be read.
         """
         ...
+
+    def current(self, name: str, *, max_age_seconds: int) -> str:
+        """Return a secret's current value, at most so old. Empty where it was never given one.
+
+        Raises:
+            SecretsError: it must not be read, or cannot be at this moment.
+        """
+        ...

@@ -51,6 +51,8 @@ class Settings(BaseModel):
     tenant_tasks_burst: int = Field(default=100, ge=1)
     index_shards: int = Field(default=4, ge=1, le=100)
     prepare_at_init: bool = False
+    processor_settings_secret: str = ""
+    settings_max_age_seconds: int = Field(default=300, ge=1, le=3600)
     callback_queue_url: str = ""
     callback_dead_letter_queue_url: str = ""
     callback_secret: str = ""

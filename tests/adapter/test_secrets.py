@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from tandem.aws.secrets import ParametersSecretStore
 from tandem.secrets import SecretsError
+from tandem.testing import MemorySecretStore
 from tests.adapter.conftest import Ports
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class SlowClient:
         if self._code:
             raise ClientError({"Error": {"Code": self._code, "Message": "no"}}, "GetSecretValue")
         return {"SecretString": f"{SecretId}-{VersionStage}"}
+
+
+class BinaryClient(SlowClient):
+    def get_secret_value(self, SecretId: str, VersionStage: str = "AWSCURRENT") -> Any:  # noqa: N803
+        return {"SecretBinary": b"\xff"}
 
 
 def store_over(client: SlowClient) -> ParametersSecretStore:
@@ -120,3 +126,49 @@ def test_a_kept_secret_is_read_again_when_its_time_is_over(
     assert on_moto.secrets.versions(name) == ("first",)
     time.sleep(1.1)
     assert on_moto.secrets.versions(name) == ("second", "first")
+
+
+def test_the_current_value_follows_a_rotation_within_its_age(ports: Ports) -> None:
+    name = ports.vault.create("first")
+    assert ports.secrets.current(name, max_age_seconds=1) == "first"
+    ports.vault.rotate(name, "second")
+    time.sleep(1.1)
+    assert ports.secrets.current(name, max_age_seconds=1) == "second"
+
+
+def test_a_secret_that_was_never_given_a_value_is_empty(on_moto: Ports) -> None:
+    assert on_moto.clients is not None
+    name = on_moto.clients.secrets.create_secret(Name="empty")["ARN"]
+    assert on_moto.secrets.current(name, max_age_seconds=60) == ""
+    assert MemorySecretStore().current("empty", max_age_seconds=60) == ""
+
+
+def test_the_current_value_is_kept_apart_from_both_versions(ports: Ports) -> None:
+    name = ports.vault.create("first")
+    assert ports.secrets.current(name, max_age_seconds=60) == "first"
+    assert ports.secrets.versions(name) == ("first",)
+    assert ports.secrets.current(name, max_age_seconds=60) == "first"
+
+
+def test_the_current_value_is_asked_for_alone_and_once_by_many_threads() -> None:
+    client = SlowClient()
+    store, together = store_over(client), Barrier(8)
+
+    def ask(_: int) -> str:
+        together.wait()
+        return store.current("key", max_age_seconds=60)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(ask, range(8))) == {"key-AWSCURRENT"}
+    assert client.calls == ["AWSCURRENT"]
+
+
+def test_a_current_value_that_cannot_be_read_says_why_and_is_asked_for_again() -> None:
+    client = SlowClient("AccessDeniedException")
+    store = store_over(client)
+    for _ in range(2):
+        with pytest.raises(SecretsError, match="this function's role may not read it"):
+            store.current("key", max_age_seconds=60)
+    assert client.calls == ["AWSCURRENT"] * 2
+    with pytest.raises(SecretsError, match="binary"):
+        store_over(BinaryClient()).current("key", max_age_seconds=60)

@@ -20,7 +20,8 @@ from tests.stack.issuer import OPERATOR, Issuer
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedApp]:
     """The deployed application: the template's own queue, schedule, authorizer, table, bucket."""
-    with deployed_app(tmp_path_factory.mktemp("stack")) as running:
+    settings = {"KNOWN_WORD": "friend"}
+    with deployed_app(tmp_path_factory.mktemp("stack"), settings=settings) as running:
         yield running
 
 

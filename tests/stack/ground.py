@@ -55,6 +55,12 @@ class Ground:
         self.sinks = DynamoDBSinkStore(self.aws.dynamodb, self.resources.table)
         self._close_topic()
         self.aws.secrets_manager.create_secret(Name=HEADERS, SecretString='{"x-key": "1"}')
+        self.aws.secrets_manager.put_secret_value(
+            SecretId=self.resources.function("WorkerFunction").environment[
+                "PROCESSOR_SETTINGS_SECRET"
+            ],
+            SecretString='{"KNOWN_WORD": "friend"}',
+        )
         return self
 
     def __exit__(

@@ -34,6 +34,11 @@ def one_makes_an_effect(scene: Scene) -> None:
     assert scene.item(f"effect#{answer['output']['idempotency_key']}")
 
 
+def settings_are_read(scene: Scene) -> None:
+    answer = scene.api("POST", "/process-online", {"processor": "knowing", "input": {}})
+    assert answer["output"]["characters"] == len("friend")
+
+
 def many_are_submitted(scene: Scene) -> None:
     made = scene.api("POST", "/process-offline/batch", {"tasks": [ECHO, ECHO]}, status=202)
     ids = [item["task"]["task_id"] for item in made["items"]]

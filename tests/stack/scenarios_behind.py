@@ -57,6 +57,12 @@ def one_makes_an_effect(scene: Scene) -> None:
     assert scene.item(f"effect#{idempotency_key(task.task_id, 'charging', 'charge')}")
 
 
+def settings_are_read(scene: Scene) -> None:
+    scene.store.put(task := make_task(now(), processor="knowing", input=InlinePayload("{}")))
+    scene.worker(message(task.task_id))
+    assert scene.task(task.task_id).state is State.SUCCEEDED
+
+
 def a_large_input_is_read(scene: Scene) -> None:
     task = make_task(now())
     key = f"tasks/{task.task_id}/input.json"

@@ -7,7 +7,6 @@ from typing import Any
 
 from tandem.lambda_events import http_event
 from tandem_tools.harness.stack import EXTRA_PROCESSORS
-from tandem_tools.paths import BUILD
 from tests.stack.ground import HEADERS, Ground, Json
 from tests.stack.runtime import FunctionRuntime
 
@@ -80,20 +79,22 @@ class Scene(Ground):
         environment = {**function.environment, **ENVIRONMENT, **role}
         scratch = self.folder / name
         scratch.mkdir()
-        changed = replace(function, folder=self._artifact(name), environment=environment)
+        changed = replace(
+            function,
+            folder=with_processors(function.folder, self.folder / f"{name}-artifact"),
+            environment=environment,
+        )
         return FunctionRuntime(changed, scratch)
 
-    def _artifact(self, name: str) -> Path:
-        """Return the built artifact with the processors of the tests in it."""
-        folder = self.folder / f"{name}-artifact"
-        folder.mkdir()
-        for path in (BUILD / name).iterdir():
-            if path.name != "processors":
-                (folder / path.name).symlink_to(path)
-        (folder / "processors").mkdir()
-        built = [
-            path for path in (BUILD / name / "processors").iterdir() if path.stem != "__pycache__"
-        ]
-        for path in [*built, *EXTRA_PROCESSORS]:
-            (folder / "processors" / path.name).symlink_to(path)
-        return folder
+
+def with_processors(built: Path, folder: Path) -> Path:
+    """Return a folder that has a built artifact with the processors of the tests in it."""
+    folder.mkdir()
+    for path in built.iterdir():
+        if path.name != "processors":
+            (folder / path.name).symlink_to(path)
+    (folder / "processors").mkdir()
+    own = [path for path in (built / "processors").iterdir() if path.stem != "__pycache__"]
+    for path in [*own, *EXTRA_PROCESSORS]:
+        (folder / "processors" / path.name).symlink_to(path)
+    return folder

@@ -4,6 +4,7 @@ The functions run in Lambda's runtime client, which sets the root logger to the 
 """
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +19,15 @@ from tandem_tools.build import sam as artifact
 from tandem_tools.harness.receiver import Receiver
 from tandem_tools.harness.resources import Resources
 from tests.stack.runtime import FunctionRuntime
+from tests.stack.scene import with_processors
 from tests.unit.test_log_levels import LEVELS, number, passed
 
 SECRET = f"secret{uuid4().hex}"
 """Part of every input."""
 SESSION = f"session{uuid4().hex}"
+WORD = f"word{uuid4().hex}"
+"""A setting of a processor."""
+PATHS = ("/process-online", "/process-offline")
 INPUTS: list[tuple[str, Any]] = [
     ("echo", {"message": SECRET}),
     ("hash-blocks", {"blocks": SECRET}),
@@ -35,6 +40,10 @@ INPUTS: list[tuple[str, Any]] = [
 """What is sent to the processors that are there."""
 
 
+ENDINGS = ("success", "error", "permanent", "log")
+"""How a processor ends that knows the setting, and puts it wherever it can."""
+
+
 @pytest.fixture(scope="module", params=LEVELS)
 def resources(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -42,14 +51,24 @@ def resources(
     """The resources of a stack with each LogLevel."""
     artifact.build(artifact.machine_architecture())
     folder = tmp_path_factory.mktemp(request.param)
-    with Resources(folder, parameters={"LogLevel": request.param}) as made:
+    parameters = {"LogLevel": request.param, "SettingsMaxAgeSeconds": "1"}
+    with Resources(folder, parameters=parameters) as made:
+        know(made, known_word=WORD)
         yield made
 
 
+def know(resources: Resources, **settings: str) -> None:
+    """Give processors these settings."""
+    name = resources.function("ApiFunction").environment["PROCESSOR_SETTINGS_SECRET"]
+    body = json.dumps({name.upper(): value for name, value in settings.items()})
+    resources.aws.secrets_manager.put_secret_value(SecretId=name, SecretString=body)
+
+
 def running(resources: Resources, name: str, scratch: Path, **more: str) -> FunctionRuntime:
-    """Return a function whose session token must not be seen."""
+    """Return a function, with the tests' processors, whose session token must not be seen."""
     scratch.mkdir()
     function = resources.function(name)
+    function = replace(function, folder=with_processors(function.folder, scratch / "artifact"))
     environment = {**function.environment, "AWS_SESSION_TOKEN": SESSION, **more}
     return FunctionRuntime(replace(function, environment=environment), scratch)
 
@@ -57,7 +76,14 @@ def running(resources: Resources, name: str, scratch: Path, **more: str) -> Func
 def as_records(resources: Resources, queue: str) -> dict[str, Any]:
     """Take what waits in a queue, as its function is given it."""
     found = resources.aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
-    return {"Records": [sqs_record(one["Body"]) for one in found["Messages"]]}
+    return {"Records": [sqs_record(one["Body"]) for one in found.get("Messages", [])]}
+
+
+def knowing(api: FunctionRuntime, path: str, ending: str) -> str:
+    """Return the answer to a task of the processor that knows the setting."""
+    body = {"processor": "knowing", "input": {"ending": ending}}
+    answer: str = json.dumps(api.invoke(http_event("POST", path, body)))
+    return answer
 
 
 def signing_secret(resources: Resources) -> str:
@@ -77,13 +103,21 @@ def test_nothing_secret_is_logged_and_all_metrics_are(resources: Resources, tmp_
             runtimes["api"] = api
             for processor, data in (one for one in INPUTS if one[0] in installed()):
                 body = {"processor": processor, "input": data, "callback_url": receiver.url}
-                for path in ("/process-online", "/process-offline"):
+                for path in PATHS:
                     assert api.invoke(http_event("POST", path, body))["statusCode"] < 500
+            told = [knowing(api, path, ending) for path in PATHS for ending in ENDINGS]
+            know(resources, known_word=WORD, known_times=WORD)
+            time.sleep(1.1)
+            told.append(knowing(api, "/process-online", "success"))
+            assert "KNOWN_TIMES is wrong (int_parsing)" in told[-1]
+            assert [one for one in told if WORD in one] == []
+            know(resources, known_word=WORD)
             keys = api.invoke(http_event("GET", "/callback-keys"))
             assert keys["statusCode"] == 200
         with running(resources, "WorkerFunction", tmp_path / "worker") as worker:
             runtimes["worker"] = worker
-            worker.invoke(as_records(resources, resources.queue_url))
+            while records := as_records(resources, resources.queue_url)["Records"]:
+                worker.invoke({"Records": records})
         queue = resources.function("WorkerFunction").environment["CALLBACK_QUEUE_URL"]
         with running(resources, "CallbackFunction", tmp_path / "callback", **own) as callback:
             runtimes["callback"] = callback
@@ -94,7 +128,7 @@ def test_nothing_secret_is_logged_and_all_metrics_are(resources: Resources, tmp_
         assert report.invoke({})["closed"]
 
     key = json.loads(keys["body"])["keys"][0]["key"].removeprefix("whsec_")
-    secrets = {SECRET, SESSION, signing_secret(resources), key}
+    secrets = {SECRET, SESSION, WORD, signing_secret(resources), key}
     logs = {name: runtime.log for name, runtime in runtimes.items()}
     assert [(name, one) for name, log in logs.items() for one in secrets if one in log] == []
 

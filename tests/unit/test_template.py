@@ -237,19 +237,30 @@ def test_what_talks_to_hosts_that_callers_name_may_do_little_else() -> None:
     assert not any("TaskQueue" in resource or "Bucket" in resource for _, resource in allowed)
 
 
-def test_only_those_read_the_secret_that_sign_or_show_keys() -> None:
+def test_secrets_are_read_by_those_that_sign_show_keys_or_run_processors() -> None:
     readers = {
-        name: str(statement["Resource"])
+        (name, str(statement["Resource"]))
         for name, grant in GRANTS.items()
         for statement in statements(grant)
         if "secretsmanager:GetSecretValue" in str(statement["Action"])
     }
     assert readers == {
-        "ApiRole": "{'Fn::GetAtt': 'CallbackSecret.Id'}",
-        "CallbackRole": "{'Fn::GetAtt': 'CallbackSecret.Id'}",
-        "ReportWebhookAccess": "{'Fn::GetAtt': 'ReportWebhookSecret.Id'}",
-        "OtlpHeadersAccess": "{'Ref': 'OtlpHeadersSecret'}",
+        ("ApiRole", "{'Fn::GetAtt': 'CallbackSecret.Id'}"),
+        ("ApiRole", "{'Fn::GetAtt': 'ProcessorSettings.Id'}"),
+        ("WorkerRole", "{'Fn::GetAtt': 'ProcessorSettings.Id'}"),
+        ("CallbackRole", "{'Fn::GetAtt': 'CallbackSecret.Id'}"),
+        ("ReportWebhookAccess", "{'Fn::GetAtt': 'ReportWebhookSecret.Id'}"),
+        ("OtlpHeadersAccess", "{'Ref': 'OtlpHeadersSecret'}"),
     }
+
+
+def test_no_deployment_sets_the_settings_of_processors() -> None:
+    secret = RESOURCES["ProcessorSettings"]
+    assert not secret["Properties"].keys() & {"SecretString", "GenerateSecretString"}
+    assert (secret["DeletionPolicy"], secret["UpdateReplacePolicy"]) == (
+        "RetainExceptOnCreate",
+        "Retain",
+    )
 
 
 @pytest.mark.parametrize("name", ["CallbackSecret", "ReportWebhookSecret"])

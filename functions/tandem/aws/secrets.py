@@ -27,6 +27,7 @@ class ParametersSecretStore:
 
     def __init__(self, client: "SecretsManagerClient") -> None:
         self._provider = _Versions(boto3_client=client)
+        self._current = _Current(boto3_client=client)
         self._one_at_a_time = Lock()
 
     def versions(self, name: str) -> tuple[str, ...]:
@@ -40,6 +41,17 @@ class ParametersSecretStore:
             raise SecretsError(f"the secret {name} is binary: keep it as text")
         return tuple(found.values())
 
+    def current(self, name: str, *, max_age_seconds: int) -> str:
+        """Return a secret's current value, at most so old. Empty where it was never given one."""
+        with self._one_at_a_time:
+            try:
+                value: Any = self._current.get(name, max_age=max_age_seconds)
+            except GetParameterError as error:
+                raise SecretsError(f"the secret {name} cannot be read: {_why(error)}") from None
+        if not isinstance(value, str):
+            raise SecretsError(f"the secret {name} is binary: keep it as text")
+        return value
+
 
 class _Versions(SecretsProvider):
     """Gets a secret's versions as one value: Powertools' cache does not tell stages apart."""
@@ -51,6 +63,16 @@ class _Versions(SecretsProvider):
         except self.client.exceptions.ResourceNotFoundException:
             return versions  # it was never rotated
         return versions
+
+
+class _Current(SecretsProvider):
+    """Gets an empty text for a secret that has no value yet, and keeps that too."""
+
+    def _get(self, name: str, **sdk_options: Any) -> Any:
+        try:
+            return super()._get(name, **sdk_options)
+        except self.client.exceptions.ResourceNotFoundException:
+            return ""
 
 
 def _why(error: GetParameterError) -> str:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from tandem.tasks.payloads import Payloads
     from tandem.tasks.recovery import Recovery
     from tandem.tasks.results import ResultCache, Results
+    from tandem.tasks.settings import ProcessorSettings
     from tandem.tasks.settle import OutcomeRecorder
     from tandem.tasks.store import TaskStore, TaskWriter
     from tandem.tasks.submit import Submissions
@@ -494,6 +495,7 @@ class Wiring:
             effects=self.effects,
             capacity=lambda: self.capacity,
             surroundings=self.surroundings,
+            settings=lambda: self.processor_settings,
             logger=logger,
         )
 
@@ -502,6 +504,18 @@ class Wiring:
         from tandem.tasks.effects import Effects
 
         return Effects(self.effect_store, self.clock, self.retention, task)
+
+    @cached_property
+    def processor_settings(self) -> "ProcessorSettings":
+        """Makes the settings of processors: never asked for where none declares any."""
+        from tandem.tasks.settings import ProcessorSettings
+
+        return ProcessorSettings(
+            self.secrets,
+            self.settings.need("processor_settings_secret"),
+            max_age_seconds=self.settings.settings_max_age_seconds,
+            logger=logger,
+        )
 
     @cached_property
     def capacity(self) -> "Capacity":

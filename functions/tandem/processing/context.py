@@ -54,8 +54,11 @@ class Pool(Protocol):
         ...
 
 
-class TaskContext(Protocol):
-    """What a processor is given beside its input."""
+class TaskContext[S = Any](Protocol):
+    """What a processor is given beside its input.
+
+    `TaskContext[Model]` says of which model its settings are.
+    """
 
     @property
     def task_id(self) -> "TaskId":
@@ -75,6 +78,15 @@ class TaskContext(Protocol):
     @property
     def logger(self) -> Logger:
         """A logger whose lines carry the task's id. Never log input with it."""
+        ...
+
+    @property
+    def settings(self) -> S:
+        """The settings of the model that the processor declares, as they were at its start.
+
+        Raises:
+            Permanent: it declares none.
+        """
         ...
 
     @property

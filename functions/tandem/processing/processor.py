@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
@@ -67,6 +67,8 @@ class Processor[I: BaseModel, R: BaseModel | Awaitable[BaseModel]]:
     """How many MiB of uploads a task may read in all. None where the processor does not say."""
     heavy_task: Callable[[int, int], BaseModel] | None = None
     """The input of a task that `GET /heavy-task` starts. None where it starts no such task."""
+    settings: type[BaseModel] | None = None
+    """The model of `ctx.settings`. None where the processor needs none: nothing is then read."""
 
 
 AnyProcessor = Processor[Any, Any]
@@ -82,6 +84,7 @@ def processor[I: BaseModel, R: BaseModel | Awaitable[BaseModel]](
     online: OnlineMode = "promote",
     upload_mib: UploadMib = None,
     heavy_task: Callable[[int, int], BaseModel] | None = None,
+    settings: type[BaseModel] | None = None,
 ) -> Callable[[Callable[[I, TaskContext], R]], Processor[I, R]]:
     """Make a function of an input model and a `TaskContext` a processor.
 
@@ -102,9 +105,12 @@ def processor[I: BaseModel, R: BaseModel | Awaitable[BaseModel]](
             offline, and one that needs more than the worker's fails before it reads a byte.
         heavy_task: names this processor for `GET /heavy-task`: returns the input for a number of
             blocks and their size in MiB. One processor of an application at most has it.
+        settings: the model of `ctx.settings`. Each of its fields is the setting of that name in
+            capitals. Processors that need the same settings name the same model.
 
     Raises:
-        NotAProcessor: the name, a limit, the policy, or the function's annotations do not fit.
+        NotAProcessor: the name, a limit, the policy, the settings, or the function's annotations do
+            not fit.
 
     Example:
         @processor("load-table", upload_mib=lambda has: min(has.memory_mib / 5, has.disk_mib))
@@ -118,7 +124,10 @@ def processor[I: BaseModel, R: BaseModel | Awaitable[BaseModel]](
         _check(name, time_limit, cache_for, online)
         _check_retry(name, retry)
         _check_upload_mib(name, upload_mib)
-        input_model, output_model = _models(name, function)
+        hints = get_type_hints(function)
+        parameters = list(inspect.signature(function).parameters)
+        input_model, output_model = _models(name, parameters, hints)
+        _check_settings(name, hints.get(parameters[1]), settings)
         summary = (inspect.getdoc(function) or name).partition("\n")[0]
         return Processor(
             name=name,
@@ -133,6 +142,7 @@ def processor[I: BaseModel, R: BaseModel | Awaitable[BaseModel]](
             online=online,
             upload_mib=upload_mib,
             heavy_task=heavy_task,
+            settings=settings,
         )
 
     return decorate
@@ -166,11 +176,20 @@ def _check_upload_mib(name: str, upload_mib: Any) -> None:
         raise NotAProcessor(message)
 
 
-def _models(name: str, function: Callable[..., Any]) -> tuple[type[Any], type[Any]]:
-    hints = get_type_hints(function)
-    returned = hints.pop("return", None)
-    parameters = list(inspect.signature(function).parameters)
-    models = (hints.get(parameters[0]) if len(parameters) == 2 else None, returned)
+def _check_settings(name: str, context: Any, settings: type[BaseModel] | None) -> None:
+    if settings is not None:
+        from tandem.processing.settings import flaw_of
+
+        if (flaw := flaw_of(settings)) is not None:
+            message = f"{name}: settings cannot be made of {settings!r}: {flaw}"
+            raise NotAProcessor(message)
+    if get_origin(context) is TaskContext and get_args(context)[0] not in {settings, Any}:
+        message = f"{name}: say settings=Model of the model that its TaskContext[Model] names"
+        raise NotAProcessor(message)
+
+
+def _models(name: str, parameters: list[str], hints: dict[str, Any]) -> tuple[type[Any], type[Any]]:
+    models = (hints.get(parameters[0]) if len(parameters) == 2 else None, hints.get("return"))
     for model in models:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             message = f"{name}: write it as (data: Input, ctx: TaskContext) -> Output, of models"

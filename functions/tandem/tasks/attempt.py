@@ -7,12 +7,15 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pydantic import BaseModel
+
 from tandem.clock import Clock
 from tandem.files.blobs import BlobStore
 from tandem.ids import TaskId
 from tandem.limits import CANCEL_CHECK, LEASE_MARGIN
 from tandem.processing.context import Abandoned, Logger, Pool, SavedFile
 from tandem.tasks.attempt_files import AttemptFiles
+from tandem.tasks.retry import OwnFault
 from tandem.tasks.store import ChangeRefused, TaskReader, TaskWriter
 from tandem.tasks.task import Progress, State, Task
 from tandem.tasks.transitions import Change, extend_lease, report_progress
@@ -71,6 +74,8 @@ class Attempt:
         self.logger = logger
         self.in_api = in_api
         """Whether the API runs it: the worker may have what this process has not."""
+        self.given_settings: BaseModel | None = None
+        """The settings that its processor declares, made before it starts."""
         self.time_taken: Callable[[], timedelta] = timedelta
         """For how long its process stood still since it started."""
         self.files = AttemptFiles(
@@ -101,6 +106,14 @@ class Attempt:
     def attempt(self) -> int:
         """Which attempt this is, from 1."""
         return self.task.attempts
+
+    @property
+    def settings(self) -> Any:
+        """The settings of the model that the processor declares, as they were at its start."""
+        if self.given_settings is None:
+            message = "the processor declares no settings: @processor(…, settings=Model)"
+            raise OwnFault(message)
+        return self.given_settings
 
     @property
     def holds(self) -> bool:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from errno import ENOSPC
 from functools import partial
 from tempfile import gettempdir
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -24,6 +25,7 @@ from tandem.processing.output import dump_output
 from tandem.processing.pool import one_process
 from tandem.processing.processor import AnyProcessor
 from tandem.processing.surroundings import Surroundings
+from tandem.secrets import SecretsError
 from tandem.tasks.attempt import Attempt
 from tandem.tasks.grouped import deciding
 from tandem.tasks.outcomes import (
@@ -47,6 +49,7 @@ from tandem.trace import described
 if TYPE_CHECKING:
     from tandem.files.capacity import Capacity
     from tandem.tasks.effects import Effects
+    from tandem.tasks.settings import ProcessorSettings
 
 _LEFT_OVER = 0.1
 """The share of a disk that may be in use while it counts as empty."""
@@ -83,7 +86,7 @@ class InputExpired(OwnFault):
 
 
 class NotBegun(Exception):
-    """The input could not be read this time. The processor had not begun."""
+    """The input, or the settings, could not be read this time. The processor had not begun."""
 
     def __init__(self, why: Exception) -> None:
         super().__init__(why)
@@ -105,6 +108,7 @@ class Execution:
         effects: "Callable[[Task], Effects]",
         capacity: "Callable[[], Capacity]",
         surroundings: Surroundings,
+        settings: "Callable[[], ProcessorSettings]",
         logger: Logger,
     ) -> None:
         self._reader = reader
@@ -117,6 +121,8 @@ class Execution:
         self._effects = effects
         self._capacity = capacity
         self._surroundings = surroundings
+        self._settings = settings
+        self._making_settings = Lock()
         self._logger = logger
 
     def claim(
@@ -212,6 +218,8 @@ class Execution:
         try:
             if data is None:
                 data = processor.input.model_validate_json(self._input_of(task))
+            if processor.settings is not None:
+                attempt.given_settings = self._settings_of(task.processor, processor.settings)
             output = self._surroundings.run(attempt, partial(_call, processor, data, attempt))
             return Succeeded(dump_output(processor.name, output, processor.output))
         except BaseException as error:  # noqa: BLE001 - a Rust extension's panic, `sys.exit`, …: it
@@ -245,6 +253,14 @@ class Execution:
             return (0 if _may_try_again(processor, error) else 2), 0
 
         return weight
+
+    def _settings_of(self, processor: str, model: type[BaseModel]) -> BaseModel:
+        with self._making_settings:  # else each thread of a first batch would read them
+            source = self._settings()
+        try:
+            return source.of(processor, model)
+        except SecretsError as error:
+            raise NotBegun(error) from error
 
     def _input_of(self, task: Task) -> bytes:
         try:
@@ -315,7 +331,7 @@ class Execution:
             retry_in = processor.retry.delay(_counted(attempt))
         failure = TaskError(
             error_type(error),
-            error_text(error, ERROR_CHARACTERS),
+            _text_for_owner(error, attempt),
             permanent=permanent,
             own=permanent and _is_own_fault(processor, error),
         )
@@ -341,6 +357,18 @@ def _asked_seconds(error: RetryAfter, now: datetime) -> float:
         return wait_asked_by(error, now).total_seconds()
     except BaseException:  # noqa: BLE001 - its values may be the processor's own
         return math.inf
+
+
+def _text_for_owner(error: BaseException, attempt: Attempt) -> str:
+    """Return an error's message. Libraries quote what they were given: a key in a URL, say."""
+    if attempt.given_settings is None:
+        return error_text(error, ERROR_CHARACTERS)
+    from tandem.processing.settings import masked
+
+    # Before it is cut, so that no part of a secret is left at its end.
+    return masked(error_text(error, 100 * ERROR_CHARACTERS), attempt.given_settings)[
+        :ERROR_CHARACTERS
+    ]
 
 
 def _no_room(error: BaseException) -> bool:

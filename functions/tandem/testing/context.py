@@ -11,12 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pydantic import BaseModel
+
 from tandem.clock import SystemClock
 from tandem.files.filename import InvalidFilename, saved_name
 from tandem.ids import TaskId, new_task_id
 from tandem.processing.context import Abandoned, Logger, SavedFile
 from tandem.processing.pool import BoundedPool
-from tandem.tasks.retry import EffectUnknown, Permanent
+from tandem.tasks.retry import EffectUnknown, OwnFault, Permanent
 
 if TYPE_CHECKING:
     from tandem.tasks.effects import Unknown
@@ -56,6 +58,7 @@ class FakeContext:
         task_id: str | None = None,
         answers: Mapping[str, Any] | None = None,
         begun: Iterable[str] = (),
+        settings: BaseModel | None = None,
     ) -> None:
         """Make the context of an attempt.
 
@@ -66,6 +69,7 @@ class FakeContext:
             task_id: the task's id. None for a new one.
             answers: what earlier attempts recorded for effects, by their keys.
             begun: keys of the effects that an earlier attempt began, and recorded no answer for.
+            settings: of the model that the processor declares.
         """
         self.attempt = attempt
         self.task_id = TaskId(task_id or new_task_id(SystemClock().now()))
@@ -80,6 +84,15 @@ class FakeContext:
         self._answers = dict(answers or {})
         self._begun = set(begun)
         self._uploads = uploads or {}
+        self._settings = settings
+
+    @property
+    def settings(self) -> Any:
+        """The settings that the test gave."""
+        if self._settings is None:
+            message = "the test gave no settings: FakeContext(settings=Model(…))"
+            raise OwnFault(message)
+        return self._settings
 
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
         """Record the progress in `progressed`."""

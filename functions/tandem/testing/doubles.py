@@ -94,6 +94,11 @@ class MemorySecretStore:
             raise SecretsError(f"the secret {name} cannot be read: there is none of that name")
         return self._versions[name]
 
+    def current(self, name: str, *, max_age_seconds: int) -> str:
+        """Return a secret's current value, however short its age may be. Empty without any."""
+        del max_age_seconds
+        return self._versions.get(name, ("",))[0]
+
 
 class MemoryEffectStore:
     """Keeps effects where the tasks are. Safe for threads."""

@@ -1,5 +1,7 @@
 """The whole application over doubles in memory."""
 
+import json
+from collections.abc import Mapping
 from functools import cached_property
 
 from tandem.aws.wiring import Wiring
@@ -27,6 +29,10 @@ REPORT_KEY = "report-key"
 """The name of the secret that reports to a webhook are signed with."""
 
 
+PROCESSOR_SETTINGS = "processor-settings"
+"""The name of the secret with the settings of processors."""
+
+
 class MemoryWiring(Wiring):
     """As `Wiring`, with every port in memory.
 
@@ -41,8 +47,21 @@ class MemoryWiring(Wiring):
         *,
         clock: Clock | None = None,
         catalogue: Catalogue | None = None,
+        processor_settings: Mapping[str, str] | None = None,
     ) -> None:
+        """Wire the application.
+
+        Args:
+            settings: those of a function.
+            clock: what tells the time.
+            catalogue: the processors.
+            processor_settings: what `ctx.settings` is made of, by names in capitals.
+        """
         super().__init__(settings or Settings(callback_secret=CALLBACK_KEY))
+        self.settings = self.settings.model_copy(
+            update={"processor_settings_secret": PROCESSOR_SETTINGS}
+        )
+        self._processor_settings = dict(processor_settings or {})
         self.clock = clock or FakeClock()
         if catalogue is not None:
             self.catalogue = catalogue
@@ -139,7 +158,11 @@ class MemoryWiring(Wiring):
 
     @cached_property
     def secrets(self) -> MemorySecretStore:
-        """The secrets: what callbacks are signed with, and what reports."""
+        """The secrets: what callbacks are signed with, and what reports, and settings."""
         return MemorySecretStore(
-            **{CALLBACK_KEY: "a-secret-of-this-test", REPORT_KEY: "another-secret-of-this-test"}
+            **{
+                CALLBACK_KEY: "a-secret-of-this-test",
+                REPORT_KEY: "another-secret-of-this-test",
+                PROCESSOR_SETTINGS: json.dumps(self._processor_settings),
+            }
         )

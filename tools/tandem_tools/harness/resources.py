@@ -27,6 +27,7 @@ RESOURCES = (
     "CallbackQueue",
     "CallbackDeadLetterQueue",
     "CallbackSecret",
+    "ProcessorSettings",
     "TaskBucket",
 )
 IDENTITY = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Logs::LogGroup")

@@ -194,11 +194,12 @@ def deployed_app(
     stack_port: int = 0,
     functions_endpoint_url: str = "",
     build_dir: Path = BUILD,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[DeployedApp]:
     """Build what changed, deploy it with more processors, and stop all of it after.
 
     Without tokens, the callers get theirs from the template's own user pool. The port, the
-    endpoint and the build are those of `LocalStack`.
+    endpoint, the build and the settings are those of `LocalStack`.
     """
     build(machine_architecture())
     with LocalStack(
@@ -208,6 +209,7 @@ def deployed_app(
         parameters=parameters,
         stack_port=stack_port,
         functions_endpoint_url=functions_endpoint_url,
+        settings=settings,
     ) as stack:
         app = DeployedApp(stack, tokens or own_tokens(stack.description))
         try:

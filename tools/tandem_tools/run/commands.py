@@ -24,6 +24,8 @@ from tandem_tools.run.logs import FunctionLogs
 from tandem_tools.run.reload import HotReload, follow_saves
 from tandem_tools.run.stack import LocalStack, StackDescription, remove_traces
 from tandem_tools.run.tokens import request_token
+from tandem_tools.settings import dotenv
+from tandem_tools.settings.local import EnvFile, missing
 
 STOPPED_WITHIN_SECONDS = 20
 LOGS_EVERY_SECONDS = 1
@@ -39,11 +41,20 @@ def up(port: int, stack_port: int) -> None:
     require_free(port, "PORT")
     require_free(stack_port, "STACK_PORT")
     began = time.monotonic()
+    settings = dotenv.read()
+    for line in missing(settings):
+        say(began, line)
     say(began, "Building for this machine (10 s when something has changed) …")
     changed = artifact.build(artifact.machine_architecture())
     say(began, "Built." if changed else "Unchanged since the last build.")
     say(began, "Starting the emulator and deploying template.yaml (15 s) …")
-    with LocalStack(STATE, port=port, stack_port=stack_port, parameters=longest_worker()) as stack:
+    with LocalStack(
+        STATE,
+        port=port,
+        stack_port=stack_port,
+        parameters=longest_worker(),
+        settings=settings,
+    ) as stack:
         say(began, "Deployed.")
         logs = FunctionLogs(stack.aws, stack.description.log_groups)
         try:
@@ -52,9 +63,10 @@ def up(port: int, stack_port: int) -> None:
             print("\n".join(logs.read()))
             raise
         _introduce(stack.description)
+        env_file = EnvFile(stack.aws, stack.description.settings_secret, settings)
         with _reloading(stack):
             while True:
-                for line in logs.read():
+                for line in (*env_file.follow(), *logs.read()):
                     print(line, flush=True)
                 time.sleep(LOGS_EVERY_SECONDS)
 
@@ -142,8 +154,9 @@ curl -H "Authorization: Bearer $TOKEN" {stack.url}/processors
 curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
   -d '{body}' {stack.url}/process-online
 
-What you save under functions/ runs in seconds. Ctrl-C stops everything, and nothing is kept:
-tasks, files and clients are in memory. .local/ holds stack.json and the emulator's log.
+What you save under functions/, and in .env, is used in seconds. Ctrl-C stops everything, and
+nothing is kept: tasks, files and clients are in memory. .local/ holds stack.json and the emulator's
+log.
 What follows are the functions' logs.
 """,
         flush=True,

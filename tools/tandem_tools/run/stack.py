@@ -19,12 +19,14 @@ from tandem_tools.run.emulator import Emulator
 from tandem_tools.run.proxy import Proxy
 from tandem_tools.run.scratch import remove_scratch
 from tandem_tools.run.tokens import request_token
+from tandem_tools.settings.local import put
 
 LOCAL_PARAMETERS = {
     "Environment": "local",
     "Emulated": "true",
     "RequireTls": "false",  # the emulator speaks plain HTTP
     "DeploymentType": "Direct",  # it has no CodeDeploy
+    "SettingsMaxAgeSeconds": "1",  # what is saved in .env is used at once
 }
 
 
@@ -51,6 +53,7 @@ class StackDescription:
     client_secret: str = ""
     operator_client_id: str = ""
     operator_client_secret: str = ""
+    settings_secret: str = ""
 
     def write(self, path: Path) -> None:
         """Write the description where only this user reads it: it holds secrets."""
@@ -81,6 +84,7 @@ class LocalStack:
         stack_port: int = 0,
         parameters: Mapping[str, str] | None = None,
         functions_endpoint_url: str = "",
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare a stack. Nothing runs until the block is entered.
 
@@ -92,11 +96,13 @@ class LocalStack:
             stack_port: of the emulator. 0 takes a free one.
             parameters: values for the template's parameters.
             functions_endpoint_url: where functions call AWS. By default the emulator itself.
+            settings: those of processors, by name.
         """
         self._folder = folder
         self._build_dir = build_dir
         self._extra_processors = extra_processors
         self._port = port
+        self._settings = dict(settings or {})
         self._parameters = (
             LOCAL_PARAMETERS | {"Architecture": machine_architecture()} | dict(parameters or {})
         )
@@ -143,6 +149,8 @@ class LocalStack:
             self._parameters | self._addresses(port),
             self._extra_processors,
         )
+        if self._settings:
+            put(self.aws, outputs["ProcessorSettingsName"], self._settings)
         self._proxy = Proxy(port, self._emulator.port, outputs["ApiId"])
         self._proxy.start()
         self.description = self._describe(outputs, self._proxy.url)
@@ -173,6 +181,7 @@ class LocalStack:
             bucket=outputs["BucketName"],
             functions=functions,
             log_groups={name: self._log_group(one) for name, one in functions.items()},
+            settings_secret=outputs["ProcessorSettingsName"],
             pids={"run": os.getpid(), "emulator": self._emulator.pid},
             **(self._own_clients(outputs) if "UserPoolId" in outputs else {}),
         )

@@ -1,0 +1,80 @@
+"""What processors declare of settings, and what `make run` says of it."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tandem_tools.run.aws import Aws
+from tandem_tools.settings.declared import CannotImport, declared
+from tandem_tools.settings.local import EnvFile, missing
+from tests.tools.settings.conftest import SECRET
+
+
+@pytest.mark.usefixtures("bank")
+def test_the_catalogues_settings_are_found_with_what_is_missing() -> None:
+    found = declared({})
+    assert found.names == {"charge": {"BANK_KEY": True, "BANK_SECONDS": False}}
+    assert found.lines() == ["  charge: BANK_KEY is missing"]
+    assert found.users("BANK_SECONDS") == ["charge"]
+    assert declared({"BANK_KEY": SECRET, "BANK_SECONDS": 5}).lines() == []
+
+
+@pytest.mark.usefixtures("bank")
+def test_what_is_wrong_is_told_without_its_value() -> None:
+    found = declared({"BANK_KEY": f"wrong {SECRET}", "BANK_SECONDS": SECRET})
+    assert found.lines() == [
+        "  charge: BANK_KEY is wrong (value_error); BANK_SECONDS is wrong (int_parsing)"
+    ]
+    assert SECRET not in repr(found)
+
+
+def test_an_application_without_settings_declares_none() -> None:
+    assert declared({}).names == {}
+
+
+def test_processors_that_cannot_be_imported_are_told_of(bank: Path) -> None:
+    bank.write_text("import nothing_of_that_name")
+    with pytest.raises(CannotImport, match="No module named 'nothing_of_that_name'"):
+        declared({"BANK_KEY": SECRET})
+    [line] = missing({})
+    assert line.endswith("ModuleNotFoundError: No module named 'nothing_of_that_name'")
+
+
+@pytest.mark.usefixtures("bank")
+def test_a_start_says_what_is_missing_by_its_name() -> None:
+    heading, *lines = missing({"BANK_SECONDS": SECRET})
+    assert heading.startswith("Settings are missing or wrong in")
+    assert lines == ["  charge: BANK_KEY is missing; BANK_SECONDS is wrong (int_parsing)"]
+    assert missing({"BANK_KEY": SECRET}) == []
+
+
+class FakeAws:
+    """Keeps what is put into secrets."""
+
+    def __init__(self) -> None:
+        self.put: list[Any] = []
+        self.secrets_manager = self
+
+    def put_secret_value(self, *, SecretId: str, SecretString: str) -> None:  # noqa: N803
+        assert SecretId == "secret"
+        self.put.append(json.loads(SecretString))
+
+
+@pytest.mark.usefixtures("bank")
+def test_what_is_saved_in_the_file_reaches_the_stack(tmp_path: Path) -> None:
+    path, aws = tmp_path / ".env", FakeAws()
+    following = EnvFile(cast("Aws", aws), "secret", {}, path)
+    assert following.follow() == []
+    path.write_text(f"BANK_KEY={SECRET}\n")
+    assert following.follow() == [".env: updated"]
+    assert following.follow() == []
+    path.write_text(f'BANK_KEY="{SECRET}\n')
+    [said] = following.follow()
+    assert "line 1: this is no setting" in said
+    assert following.follow() == []
+    path.write_text("BANK_SECONDS=5\n")
+    said, _, line = following.follow()
+    assert (said, line) == (".env: updated", "  charge: BANK_KEY is missing")
+    assert aws.put == [{"BANK_KEY": SECRET}, {"BANK_SECONDS": "5"}]

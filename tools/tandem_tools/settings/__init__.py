@@ -1,0 +1,1 @@
+"""The settings of processors: `.env` on this machine, a secret for each stack."""
