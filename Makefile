@@ -81,7 +81,7 @@ check: setup .venv-checkov/.passed ## Check style, types, prose, the template, s
 	$(BIN)/zizmor --offline --quiet .github
 	.venv-sam/bin/sam validate --lint
 	$(BIN)/bandit --quiet --recursive --severity-level medium --confidence-level medium \
-		--configfile pyproject.toml functions $(addprefix tools/tandem_tools/,build check deploy run)
+		--configfile pyproject.toml functions $(addprefix tools/tandem_tools/,build check deploy run settings)
 	$(TOOLS) vulnerabilities requirements.txt
 	$(TOOLS) stored
 	$(TOOLS) artifact

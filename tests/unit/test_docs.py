@@ -26,6 +26,7 @@ from tandem_tools.contract import configuration
 from tandem_tools.deploy.environments import Environment
 from tandem_tools.deploy.parameters import pairs
 from tandem_tools.harness.tasks import ACME
+from tandem_tools.settings import dotenv
 from tandem_tools.template import TEMPLATE_FILE, load_template
 from tests.factories.deliveries import deliver_all, deliver_callbacks
 from tests.factories.processors import double, make_wiring, new_work
@@ -146,6 +147,52 @@ def test_the_how_to_on_effects_charges_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert {request.data for request in requests} == {document}
     (key,) = {request.get_header("Idempotency-key") for request in requests}
     assert len(key) == 64
+
+
+def test_the_how_to_on_settings_charges_with_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "docs/how-to/settings-and-secrets.md"
+    written, its_test = python_blocks(page)
+    name = "processors.charge_customer"
+    monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    module = sys.modules[name]
+    exec(compile(written, name, "exec"), module.__dict__)  # noqa: S102 - our own page
+    requests: list[Any] = []
+
+    def bank(request: Any, timeout: float) -> BytesIO:
+        requests.append(request)
+        return BytesIO(b'{"id":"ch_1"}')
+
+    module.urlopen = bank  # type: ignore[attr-defined]
+    assert run_as_module("its_test", its_test).charge("https://sandbox.example.com/x") == "ch_1"
+
+    (shown,) = re.findall(r"```text\n(.*?)```", (PROJECT / page).read_text(), re.DOTALL)
+    wiring = MemoryWiring(
+        catalogue=Catalogue([module.charge_customer]), processor_settings=dotenv.parse(shown)
+    )
+    new = NewTask(
+        tenant=ACME,
+        processor=module.charge_customer,
+        document=b'{"customer":"c_1","cents":100}',
+        traceparent="00-1",
+    )
+    task = wiring.submissions.offline(new)
+    assert deliver_all(wiring) == [True]
+    assert wiring.store.tasks[task.task_id].output == InlinePayload('{"charge_id":"ch_1"}')
+    assert [one.get_header("Authorization") for one in requests] == [
+        "Bearer sk_test",
+        "Bearer sk_test_4711",
+    ]
+    assert [one.full_url for one in requests] == [
+        "https://sandbox.example.com/x",
+        "https://sandbox.example.com/charges",
+    ]
+
+    missing = MemoryWiring(catalogue=Catalogue([module.charge_customer]))
+    failed = missing.submissions.offline(new)
+    deliver_all(missing)
+    error = missing.store.tasks[failed.task_id].error
+    assert error is not None
+    assert error.message in (PROJECT / page).read_text()
 
 
 def test_the_how_to_on_callbacks_verifies_and_takes_each_once(

@@ -19,6 +19,7 @@ COMMANDS = {
     "destroy": ("tandem_tools.deploy.cli", "delete a deployment"),
     "restore": ("tandem_tools.deploy.cli", "bring a deployment's table back to a moment"),
     "prove": ("tandem_tools.deploy.cli", "prove on AWS what never ran there"),
+    "settings": ("tandem_tools.settings.cli", "set, list and check the settings of processors"),
     "stored": ("tandem_tools.deploy.cli", "compare what stacks keep with the last release"),
     "costs": ("tandem_tools.deploy.cli", "print the costs of a million tasks, and at rest"),
     "budget": ("tandem_tools.check.budget", "count what each function imports"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 
 ANOTHER_REGION = "Another region: AWS_REGION=eu-central-1 make …"
@@ -48,6 +49,11 @@ class Account:
     def s3(self) -> "S3Client":
         """S3."""
         return boto3.client("s3")
+
+    @cached_property
+    def secrets_manager(self) -> "SecretsManagerClient":
+        """Secrets Manager."""
+        return boto3.client("secretsmanager")
 
     @property
     def region(self) -> str:

@@ -28,6 +28,7 @@ from tandem_tools.errors import ToolError
 from tandem_tools.errors import ask as asked
 from tandem_tools.paths import BUILD, PROJECT
 from tandem_tools.run.deployment import pack
+from tandem_tools.settings.stack import require_settings
 from tandem_tools.template import load_template
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def deploy(name: str, parameters: str, *, ask: bool = True) -> None:
     stack = account.stack(environment.stack_name)
     kind = kind_of_change(account, environment, stack)
     require_room(account, values)
+    require_settings(account, environment)
     if kind == "UPDATE" and values["DeploymentType"] != "Direct":
         require_quiet(account, environment.stack_name, load_template())
     architecture = values["Architecture"]

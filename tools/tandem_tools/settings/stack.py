@@ -1,0 +1,190 @@
+"""The settings of a deployed stack's processors: one secret, which several people may change."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tandem_tools.deploy.aws import Account
+from tandem_tools.deploy.environments import Environment
+from tandem_tools.errors import ToolError
+from tandem_tools.settings.declared import CannotImport, declared
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+OUTPUT = "ProcessorSettingsName"
+SECRET_BYTES = 65_536
+"""The most that Secrets Manager keeps."""
+
+TRIES = 5
+
+type Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The body of a secret, and which version of it that is."""
+
+    body: Body
+    version_id: str | None
+    """None where the secret was never given a value."""
+
+
+class SettingsSecret:
+    """The secret of a stack."""
+
+    def __init__(self, client: "SecretsManagerClient", secret: str) -> None:
+        self._client = client
+        self._secret = secret
+
+    def read(self) -> Version:
+        """Return what processors are given now.
+
+        Raises:
+            ToolError: it is no JSON object.
+        """
+        try:
+            found = self._client.get_secret_value(SecretId=self._secret, VersionStage="AWSCURRENT")
+        except self._client.exceptions.ResourceNotFoundException:
+            return Version({}, None)
+        try:
+            body = json.loads(found.get("SecretString") or "{}")
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise ToolError(
+                f"The secret {self._secret} holds no JSON object.",
+                "Give it one in the console of Secrets Manager: {} has no settings.",
+            )
+        return Version(body, found["VersionId"])
+
+    def change(self, update: Callable[[Body], Body]) -> None:
+        """Change what processors are given. What others change meanwhile stays.
+
+        The new body is put under a label of its own. Then AWSCURRENT moves to it from the version
+        that was read, which Secrets Manager refuses when it has moved in between.
+
+        Args:
+            update: returns the new body from the one that is there. It is called again where
+                another change came before this one.
+
+        Raises:
+            ToolError: the body is too large, or others changed it again and again.
+        """
+        before = self.read()
+        for _ in range(TRIES):
+            body = update(dict(before.body))
+            if body == before.body or self._put(body, before):
+                return
+            found = self.read()
+            if found.version_id == before.version_id:
+                raise ToolError(
+                    f"Secrets Manager refused to change {self._secret}.",
+                    "Look at its labels: aws secretsmanager list-secret-version-ids --secret-id …",
+                )
+            before = found
+        raise ToolError(
+            "Others changed the settings at the same time, again and again.",
+            "Nothing was set. Try again.",
+        )
+
+    def _put(self, body: Body, before: Version) -> bool:
+        """Put a body in the place of a version, and return whether that was still the current."""
+        text = json.dumps(body, sort_keys=True)
+        if len(text.encode()) > SECRET_BYTES:
+            raise ToolError(
+                f"The settings would have more than {SECRET_BYTES} bytes, which no secret has.",
+                "Nothing was set. Keep files in a bucket, and their names here.",
+            )
+        label = f"tandem-{uuid4().hex}"
+        made = self._client.put_secret_value(
+            SecretId=self._secret,
+            ClientRequestToken=str(uuid4()),
+            SecretString=text,
+            VersionStages=[label],
+        )
+        version_id = made["VersionId"]
+        try:
+            # Secrets Manager gives the first version of a secret AWSCURRENT by itself.
+            return "AWSCURRENT" in made["VersionStages"] or self._move(version_id, before)
+        finally:
+            with suppress(
+                ClientError, BotoCoreError
+            ):  # a version with a label too many does no harm
+                self._client.update_secret_version_stage(
+                    SecretId=self._secret, VersionStage=label, RemoveFromVersionId=version_id
+                )
+
+    def _move(self, version_id: str, before: Version) -> bool:
+        removed: Any = {"RemoveFromVersionId": before.version_id} if before.version_id else {}
+        try:
+            self._client.update_secret_version_stage(
+                SecretId=self._secret,
+                VersionStage="AWSCURRENT",
+                MoveToVersionId=version_id,
+                **removed,
+            )
+        except self._client.exceptions.InvalidParameterException:
+            return False
+        return True
+
+
+def secret_of(account: Account, environment: Environment) -> SettingsSecret:
+    """Return the secret of an environment's stack.
+
+    Raises:
+        ToolError: there is no such stack, or it is of a version that had no such secret.
+    """
+    name = account.outputs(environment.stack_name).get(OUTPUT)
+    if name is None:
+        raise ToolError(
+            f"{environment.stack_name} has no secret for settings.",
+            f"Deploy it: make deploy ENV={environment.name}",
+        )
+    return SettingsSecret(account.secrets_manager, name)
+
+
+def require_settings(account: Account, environment: Environment) -> None:
+    """Refuse to deploy processors whose settings the stack has not. It costs nothing without any.
+
+    Raises:
+        ToolError: a setting is missing or wrong.
+    """
+    try:
+        wanted = declared({})
+    except CannotImport as error:
+        print(f"Settings are not checked. {error.problem}")
+        return
+    if not wanted.names:
+        return
+    stack = account.stack(environment.stack_name)
+    outputs = {one["OutputKey"] for one in stack.get("Outputs", [])} if stack else set()
+    if OUTPUT not in outputs:
+        for line in (
+            "The stack's secret is made now. Until it has these settings,",
+            *wanted.lines(),
+        ):
+            print(line)
+        return
+    try:
+        version = secret_of(account, environment).read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise
+        print("Settings are not checked: who deploys may not read the stack's secret.")
+        return
+    refuse(declared(version.body).lines(), environment)
+
+
+def refuse(lines: list[str], environment: Environment) -> None:
+    """Raise a ToolError if there are lines of what is missing or wrong."""
+    if lines:
+        raise ToolError(
+            "\n".join([f"Settings of {environment.stack_name} are missing or wrong:", *lines]),
+            f"Set them: python -m tandem_tools settings set NAME --env {environment.name}",
+        )
