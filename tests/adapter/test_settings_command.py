@@ -7,12 +7,15 @@ from pathlib import Path
 
 import boto3
 import pytest
+import typer
 from botocore.exceptions import ClientError
+from typer.testing import CliRunner
 
 from tandem_tools.deploy import deploy as deploying
 from tandem_tools.deploy.aws import Account
 from tandem_tools.deploy.environments import Environment
 from tandem_tools.errors import ToolError
+from tandem_tools.project import commands
 from tandem_tools.settings import cli
 from tandem_tools.settings.stack import OUTPUT, SettingsSecret, require_settings
 from tandem_tools.template import load_template
@@ -93,6 +96,22 @@ def test_values_of_several_names_are_read_one_a_line(
     monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo\n"))
     assert cli.main(["set", "A", "C=three", "B", *STAGING]) == 0
     assert body(account) == {"A": "one", "B": "two", "C": "three"}
+
+
+def test_the_clients_command_takes_the_same_words(account: Account) -> None:
+    command = typer.Typer()
+    command.command("settings")(commands.settings)
+
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(command, [*words, *STAGING])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert "BANK_KEY is set" in said("set", f"BANK_KEY={SECRET}", "BANK_SECONDS=5")
+    assert "BANK_SECONDS" in said("list")
+    assert "every processor has its settings" in said("check")
+    assert body(account) == {"BANK_KEY": SECRET, "BANK_SECONDS": "5"}
+    assert CliRunner().invoke(command, ["set", f"bank={SECRET}"]).exit_code == 1
 
 
 def test_a_value_is_asked_for_without_being_shown(

@@ -45,6 +45,18 @@ def upgrade(wheels: Wheels = None) -> None:
     typer.echo("Look at it (git diff), then: make lock, make check, make test")
 
 
+def settings(
+    words: Annotated[
+        list[str], typer.Argument(help="set NAME …, set NAME=value …, list, or check.")
+    ],
+    env: Annotated[str, typer.Option(help="dev, staging or prod.")] = "dev",
+) -> None:
+    """Set, list and check the settings of processors on AWS."""
+    from tandem_tools.settings.cli import main
+
+    raise typer.Exit(main([*words, "--env", env]))
+
+
 def _folder(wheels: Path | None) -> Path:
     if wheels is not None:
         return wheels

@@ -130,4 +130,4 @@ def _check(chosen: argparse.Namespace) -> None:
     environment = Environment.read(chosen.env)
     found = declared(secret_of(Account(), environment).read().body)
     refuse(found.lines(), environment)
-    print(f"{environment.stack_name}: the settings of {len(found.names)} processors are right.")
+    print(f"{environment.stack_name}: every processor has its settings.")
