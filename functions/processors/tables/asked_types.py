@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from processors.tables.assumed import Widened
 from processors.tables.column_types import TEXT
 from processors.tables.database import Database
-from processors.tables.forms import matches, number_sql
+from processors.tables.forms import matches, null_word_sql, number_sql
 from processors.tables.inference import Rules, infer
 from processors.tables.options import ReadOptions
 from tandem.processing import Permanent
@@ -14,6 +14,7 @@ _OFFSET = "(Z|z| ?[A-Z]{3}|[+-][0-9]{2}(:?[0-9]{2})?)"
 _LOOKS = {
     "BIGINT": "[+-]?[0-9]+",
     "HUGEINT": "[+-]?[0-9]+",
+    "DOUBLE": "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?(?i:inf|infinity|nan)",
     "DATE": "[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}",
     "TIME": "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?",
     "TIME_NS": "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?",
@@ -22,6 +23,7 @@ _LOOKS = {
     "TIMESTAMP WITH TIME ZONE": f"[0-9]{{4}}[^.]*[T ][0-9:]+([.][0-9]{{1,6}})?{_OFFSET}?",
 }
 """What a value must look like, beside being cast: a cast would round, or drop an offset."""
+_WITHOUT_NULL_WORDS = {TEXT, "BOOLEAN", "UUID"}
 
 
 def check_names(options: ReadOptions, names: Collection[str]) -> None:
@@ -55,8 +57,7 @@ def asked_columns(
     relation: str,
     texts: Mapping[str, str],
     options: ReadOptions,
-    *,
-    comma: bool,
+    rules: Rules,
 ) -> dict[str, str]:
     """Return SQL for the values of each column of which options say the type, else text.
 
@@ -68,9 +69,12 @@ def asked_columns(
         asked = options.types.get(name, TEXT)
         columns[name] = x
         if asked != TEXT:
-            value = _plain(x, asked, comma=comma)
-            columns[name] = f"CAST({value} AS {asked})"
-            unfit = f"{x} IS NOT NULL AND NOT coalesce({_fit_sql(value, asked)}, false)"
+            value = _plain(x, asked, comma=rules.comma)
+            null = f"{x} IS NULL"
+            if rules.words and asked not in _WITHOUT_NULL_WORDS:
+                null += f" OR {null_word_sql(x)}"
+            columns[name] = f"CASE WHEN NOT ({null}) THEN CAST({value} AS {asked}) END"
+            unfit = f"NOT ({null}) AND NOT coalesce({_fit_sql(value, asked)}, false)"
             found = database.query(
                 f"SELECT n FROM (SELECT row_number() OVER () AS n, {unfit} AS unfit "  # noqa: S608
                 f"FROM {relation}) WHERE unfit LIMIT 1"
@@ -95,6 +99,6 @@ def _fit_sql(value: str, asked: str) -> str:
     elif asked.startswith("DECIMAL"):
         scale = asked.rstrip(")").partition(",")[2]
         fit += f" AND {matches(value, f'[+-]?[0-9]*([.][0-9]{{0,{scale}}}0*)?')}"
-    elif asked == "DOUBLE":
+    if asked == "DOUBLE":
         fit += f" AND (isfinite(TRY_CAST({value} AS DOUBLE)) OR NOT {matches(value, '.*[0-9].*')})"
     return fit

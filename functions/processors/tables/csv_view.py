@@ -74,7 +74,7 @@ def _view(database: Database, dialect: Dialect, options: ReadOptions) -> list[Wi
     if not free:
         database.query(f"SELECT count(COLUMNS(*)) FROM {relation}")  # noqa: S608  # our own SQL
     rest = {name: x for name, x in texts.items() if name not in columns}
-    columns |= asked_columns(database, relation, rest, options, comma=rules.comma)
+    columns |= asked_columns(database, relation, rest, options, rules)
     database.view(relation, {name: columns[name] for name in texts})
     return widened
 

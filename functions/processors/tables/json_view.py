@@ -211,7 +211,7 @@ def _view(database: Database, objects: _Objects, options: ReadOptions) -> list[W
     columns |= found
     found, more = found_columns(database, relation, named(numbers), Rules(words=False))
     columns |= found
-    columns |= asked_columns(database, relation, named(asked), options, comma=False)
+    columns |= asked_columns(database, relation, named(asked), options, words)
     database.view(relation, columns)
     database.query("SELECT count(COLUMNS(*)) FROM data")
     return widened + more

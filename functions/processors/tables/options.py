@@ -52,6 +52,11 @@ def _type(name: str) -> str:
     if known := _TYPES.get(plain):
         return known
     if found := _DECIMAL.fullmatch(plain):
+    "string": "VARCHAR",
+    "int": "BIGINT",
+    "float": "DOUBLE",
+    "bool": "BOOLEAN",
+    "datetime": "TIMESTAMP",
         width, scale = int(found[1]), int(found[2])
         if 1 <= width <= 38 and scale <= width:
             return f"DECIMAL({width},{scale})"
@@ -80,7 +85,7 @@ class ReadOptions(BaseModel):
             "The type of each column that is named: `text`, `integer`, `number`, `boolean`, "
             "`date`, `time`, `timestamp`, `instant` (with an offset, or in UTC), or DuckDB's name "
             "of a type, such as `DECIMAL(18,2)`. A value that is not of the type is refused with "
-            "its row; a type never rounds or cuts."
+            "its row: no type cuts, and none but `number` rounds, to some 16 digits."
         ),
         examples=[{"zip": "text", "amount": "DECIMAL(18,2)"}],
     )

@@ -6,6 +6,7 @@ from processors.tables.assumed import Assumed
 from processors.tables.database import Database
 from processors.tables.files import check_width
 from processors.tables.options import ReadOptions
+from processors.tables.inference import Rules
 from processors.tables.plain_values import quoted
 from tandem.processing import Permanent
 
@@ -30,8 +31,10 @@ def view_parquet(database: Database, options: ReadOptions) -> Assumed:
         return Assumed(format="parquet")
     names = [name for name, *_ in database.query(f"DESCRIBE FROM {_READ}")]
     check_names(options, names)
-    texts = {name: f"CAST({quoted(name)} AS VARCHAR)" for name in options.types}
-    asked = asked_columns(database, _READ, texts, options, comma=False)
+    texts = {
+        name: written.get(name) or f"CAST({quoted(name)} AS VARCHAR)" for name in options.types
+    }
+    asked = asked_columns(database, _READ, texts, options, Rules(words=False))
     written = {name: sql for name, sql in written.items() if name in names}
     database.view(_READ, {name: quoted(name) for name in names} | written | asked)
     return Assumed(format="parquet")

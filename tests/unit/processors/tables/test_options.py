@@ -39,6 +39,12 @@ class TestTypes:
                 "2024-01-05 08:30:00+00",
             ),
             ("yes", "boolean", "BOOLEAN", True),
+            ("02134", "string", "VARCHAR", "02134"),
+            ("02134", "int", "BIGINT", 2134),
+            ("-.5", "float", "DOUBLE", -0.5),
+            ("-Inf", "number", "DOUBLE", float("-inf")),
+            ("no", "bool", "BOOLEAN", False),
+            ("2024-01-05 10:30", "datetime", "TIMESTAMP", "2024-01-05 10:30:00"),
         ],
     )
     def test_a_column_has_the_type_that_is_asked_for(self, text, asked, column_type, value):
@@ -56,6 +62,8 @@ class TestTypes:
             ("x", "integer"),
             ("9223372036854775808", "integer"),
             ("1.5e400", "number"),
+            ("1_000", "number"),
+            ("0x1F", "number"),
             ("0.505", "DECIMAL(18,2)"),
             ("2024-01-05 10:00:00", "date"),
             ("infinity", "date"),
@@ -71,6 +79,33 @@ class TestTypes:
             "t.csv", content, options={"types": {"v": asked}}
         )
 
+    @pytest.mark.parametrize(
+        ("asked", "value"),
+        [("integer", 5), ("number", 5.0), ("DECIMAL(4,1)", 5), ("HUGEINT", 5)],
+    )
+    @pytest.mark.parametrize("word", ["NA", "null", "-", " "])
+    def test_a_word_for_null_is_null_in_a_column_that_is_asked_to_be_of_numbers(
+        self, asked, value, word
+    ):
+        options = {"types": {"v": asked}}
+        assert rows_of("t.csv", f"v,w\n5,1\n{word},2\n", options=options) == [
+            (value, 1), (None, 2),
+        ]  # fmt: skip
+        lines = f'{{"v": "5"}}\n{{"v": "{word}"}}\n'
+        assert rows_of("t.jsonl", lines, options=options) == [(value,), (None,)]
+
+    @pytest.mark.parametrize("asked", ["date", "time", "timestamp", "instant"])
+    def test_a_word_for_null_is_null_in_a_column_that_is_asked_to_be_of_dates(self, asked):
+        options = {"types": {"v": asked}}
+        assert rows_of("t.csv", "v,w\nn/a,1\n", options=options) == [(None, 1)]
+
+    @pytest.mark.parametrize(
+        ("asked", "more"), [("integer", {"nulls": ["?"]}), ("boolean", {}), ("uuid", {})]
+    )
+    def test_a_word_for_null_is_refused_where_it_is_none(self, asked, more):
+        options = {"types": {"v": asked}} | more
+        assert "in row 1 is no " in refusal("t.csv", "v\nNA\n", options=options)
+
     def test_a_column_that_there_is_not_is_refused(self):
         assert refusal("t.csv", "a\n1\n", options={"types": {"A": "text"}}) == (
             "options.types names a column 'A', and the table has none"
@@ -83,7 +118,7 @@ class TestTypes:
         data = SummarizeInput(rows=[{"zip": "02134"}], options={"types": {"zip": "integer"}})
         assert summarize_table.run(data, FakeContext()).columns[0].min == 2134
 
-    @pytest.mark.parametrize("asked", ["string", "DECIMAL(39,2)", "INTEGER[]", "x; DROP", ""])
+    @pytest.mark.parametrize("asked", ["VARIANT", "DECIMAL(39,2)", "INTEGER[]", "x; DROP", ""])
     def test_another_type_is_invalid(self, asked):
         with pytest.raises(ValidationError, match="a type must be one of"):
             TableInput(upload="it", options={"types": {"v": asked}})
