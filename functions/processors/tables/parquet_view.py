@@ -3,10 +3,11 @@
 from processors.tables.arrow_schema import durations
 from processors.tables.asked_types import asked_columns, check_names
 from processors.tables.assumed import Assumed
+from processors.tables.column_types import TEXT
 from processors.tables.database import Database
 from processors.tables.files import check_width
-from processors.tables.options import ReadOptions
 from processors.tables.inference import Rules
+from processors.tables.options import ReadOptions
 from processors.tables.plain_values import quoted
 from tandem.processing import Permanent
 
@@ -62,7 +63,7 @@ def _durations(database: Database, options: ReadOptions) -> dict[str, str]:
     return {
         name: _duration_sql(quoted(name), decimals)
         for name, decimals in told.decimals.items()
-        if name not in options.types
+        if options.types.get(name, TEXT) == TEXT
     }
 
 
@@ -81,7 +82,7 @@ def _refuse_what_would_change(database: Database, options: ReadOptions) -> None:
         "SELECT name, type, precision FROM parquet_schema(getvariable('file')) "
         "WHERE type = 'INT96' OR precision > 38"
     ):
-        if name in options.types:
+        if options.types.get(name) == ("TIMESTAMP" if kind == "INT96" else "DOUBLE"):
             continue
         if kind == "INT96":
             message = (

@@ -101,6 +101,12 @@ def test_a_type_that_is_asked_for_comes_before_the_unit(parquet):
     assert [list(row) for row in query_table.run(asked, context).rows] == [[1]]
 
 
+def test_durations_that_are_asked_for_as_text_keep_their_unit(parquet):
+    asked = Question(upload="it", sql="SELECT ms FROM data", options={"types": {"ms": "text"}})
+    found = query_table.run(asked, parquet(TABLE, ARROW))
+    assert found.rows == [["PT1.5S"], ["-PT0.001S"], [None]]
+
+
 def test_durations_within_nested_values_are_refused(parquet):
     context = parquet("SELECT 1 AS n, {'d': 1} AS inner", NESTED)
     with pytest.raises(Permanent, match="'inner' holds durations within nested values"):

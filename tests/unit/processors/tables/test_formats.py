@@ -324,3 +324,15 @@ class TestParquetThatDuckdbWouldChange:
         content = base64.b64decode(DECIMAL_256)
         assert "decimals of 50 digits" in refusal("t.parquet", content)
         assert rows_of("t.parquet", content, options={"types": {"x": "number"}})[1] == (1.0,)
+
+    @pytest.mark.parametrize("asked", ["text", "timestamp_ns", "instant", "date"])
+    def test_no_other_type_takes_int96(self, asked):
+        options = {"types": {"t": asked}}
+        assert "INT96" in refusal("t.parquet", base64.b64decode(INT96), options=options)
+
+    @pytest.mark.parametrize("asked", ["text", "DECIMAL(38,2)", "hugeint"])
+    def test_no_other_type_takes_decimals_of_more_than_38_digits(self, asked):
+        options = {"types": {"x": asked}}
+        assert "of 50 digits" in refusal(
+            "t.parquet", base64.b64decode(DECIMAL_256), options=options
+        )
