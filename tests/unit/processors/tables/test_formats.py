@@ -7,7 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from processors.tables.convert import Input as ConvertInput
+from processors.tables.convert import convert_table
 from processors.tables.names import numbered
+from processors.tables.query import Input as QueryInput
+from processors.tables.query import query_table
+from tandem.testing import FakeContext
 from tests.factories.tables import opened, refusal, rows_of, types_of
 
 NESTED = (
@@ -49,6 +54,24 @@ class TestNestedJson:
         assert types_of("t.jsonl", lines) == {"v": expected}
         [(found,)] = rows_of("t.jsonl", lines)
         assert (json.loads(found) if isinstance(found, str) else found) is not None
+
+    @pytest.mark.parametrize(
+        ("depth", "column_type"),
+        [(3, "JSON[][][][]"), (4, "JSON[][][][]"), (14, "JSON[][][][]")],
+    )
+    def test_lists_within_lists_are_written_at_any_depth(self, depth, column_type):
+        value = "[" * depth + '[1,"x"]' + "]" * depth
+        content = f'{{"a":{value}}}\n'.encode()
+        assert types_of("t.jsonl", content) == {"a": column_type}
+        context = FakeContext(uploads={"it": ("t.jsonl", content)})
+        found = query_table.run(QueryInput(upload="it", sql="FROM data"), context)
+        assert found.rows == [[json.loads(value)]]
+        convert_table.run(ConvertInput(upload="it", to="jsonl"), context)
+        assert list(context.saved.values()) == [content]
+
+    def test_lists_of_numbers_within_lists_keep_their_type(self):
+        content = '{"a":' + "[" * 8 + "1.5" + "]" * 8 + "}\n"
+        assert types_of("t.jsonl", content) == {"a": "DOUBLE" + "[]" * 8}
 
     def test_numbers_keep_all_their_digits_however_deep_they_are(self):
         lines = (
