@@ -1,11 +1,13 @@
 """Options for a table of which something else would be assumed."""
 
 import re
-from typing import Annotated, Literal, Self
+from encodings.aliases import aliases
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -18,12 +20,31 @@ MAX_NULLS = 50
 MAX_WORD_CHARACTERS = 100
 MAX_SKIPPED_LINES = 1000
 
-Encoding = Literal[
+EncodingName = Literal[
     "utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso-8859-2", "iso-8859-15",
     "windows-1250", "windows-1251", "windows-1252", "windows-1254", "mac-roman", "koi8-r",
     "shift-jis", "euc-jp", "euc-kr", "gb18030", "big5",
 ]  # fmt: skip
 """Each is the name of one of Python's codecs, too."""
+
+
+def _spelled(name: str) -> str:
+    return name.lower().replace("-", "_").replace(" ", "_")
+
+
+def _codec(name: str) -> str:
+    return aliases.get(_spelled(name), _spelled(name))
+
+
+_ENCODINGS = {_codec(name): name for name in get_args(EncodingName)}
+_ENCODINGS |= {"ascii": "utf-8", "utf_8_sig": "utf-8"}
+Encoding = Annotated[
+    EncodingName,
+    BeforeValidator(
+        lambda name: _ENCODINGS.get(_codec(name), name) if isinstance(name, str) else name
+    ),
+]
+"""In any spelling that Python knows: `latin1`, `ISO-8859-1`, `cp1252`."""
 
 _TYPES = {
     "text": "VARCHAR",
@@ -139,7 +160,7 @@ class ReadOptions(BaseModel):
     encoding: Encoding | None = Field(
         default=None,
         description="CSV and JSON: how characters are encoded. By default UTF-8, or what a byte "
-        "order mark at the start says.",
+        "order mark at the start says. Python's other names for them do too, such as `cp1252`.",
         examples=["windows-1252"],
     )
     decimal: Literal[".", ","] | None = Field(

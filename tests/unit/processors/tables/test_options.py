@@ -218,6 +218,34 @@ def test_a_wrong_encoding_is_refused():
         ({"encoding": "utf-7"}, "encoding"),
         ({"nulls": [""]}, "at least 1 character"),
         ({"separator": ";"}, "Extra inputs"),
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("latin1", "latin-1"),
+        ("ISO-8859-1", "latin-1"),
+        ("iso 8859 1", "latin-1"),
+        ("cp1252", "windows-1252"),
+        ("Windows-1252", "windows-1252"),
+        ("UTF8", "utf-8"),
+        ("utf-8-sig", "utf-8"),
+        ("ascii", "utf-8"),
+        ("UTF-16LE", "utf-16-le"),
+        ("shift_jis", "shift-jis"),
+        ("koi8_r", "koi8-r"),
+    ],
+)
+def test_an_encoding_may_be_spelled_as_other_tools_do(name, said):
+    with opened("t.csv", "a\nx\n".encode(said), options={"encoding": name}) as table:
+        assert table.assumed.encoding == said
+        assert table.database.query("FROM data") == [("x",)]
+
+
+@pytest.mark.parametrize("encoding", [5, "os", "..", "\x00", "latin-1\n"])
+def test_what_is_no_encoding_is_invalid(encoding):
+    with pytest.raises(ValidationError, match=r"options\.encoding"):
+        TableInput(upload="it", options={"encoding": encoding})
+
+
     ],
 )
 def test_options_that_make_no_sense_are_invalid(options, expected):
