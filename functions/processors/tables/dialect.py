@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 
@@ -59,6 +60,11 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
     if skip == 0 and (excel := _SEP_LINE.match(start)) and excel[1] not in {quote, "\r", "\n"}:
         skip, delimiter = 1, delimiter or excel[1]
     lines = lines[skip:]
+    header = options.header is not False
+    blank = _blank_lines(lines, options.comment)
+    if header:  # a line that is blank names no columns; without names it may be a row
+        skip += blank
+    lines = lines[blank:]
     if options.comment:
         while lines and lines[0].lstrip(" ").startswith(options.comment):
             del lines[0]
@@ -66,10 +72,9 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
     line = lines[0] if lines else ""
     if delimiter is None:
         outside = "".join(line.split(quote)[::2]) if quote else line
-        delimiter = max(_DELIMITERS, key=outside.count)
+        delimiter = max(_delimiters(outside, options.decimal), key=outside.count)
     names = _first_record(text, delimiter, quote, escape)
     check_width(len(names))
-    header = options.header is not False
     warnings = _warnings(names) if options.header is None else []
     if header:
         _check_names(names)
@@ -90,6 +95,26 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
     )
 
 
+def _delimiters(line: str, decimal: str | None) -> str:
+    """Return what may separate values: a decimal comma only where nothing else is there to."""
+    others = _DELIMITERS.replace(decimal or "", "")
+    return others if any(mark in line for mark in others) else others + (decimal or "")
+
+
+def _blank_lines(lines: Sequence[str], comment: str | None) -> int:
+    """Return how many lines stand up to the last blank one before the table, comments among them.
+
+    None where there is no table.
+    """
+    blank = 0
+    for number, line in enumerate(lines, start=1):
+        if not line.strip(" \r\n"):
+            blank = number
+        elif not (comment and line.lstrip(" ").startswith(comment)):
+            return blank
+    return 0
+
+
 def _first_record(text: str, delimiter: str, quote: str, escape: str) -> list[str]:
     if not text:
         message = "the CSV file has no line that names the columns"
@@ -101,7 +126,7 @@ def _first_record(text: str, delimiter: str, quote: str, escape: str) -> list[st
         quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
         escapechar=None if escape == quote else escape,
         doublequote=escape == quote,
-        skipinitialspace=True,
+        skipinitialspace=delimiter != " ",
         strict=True,
     )
     try:

@@ -52,6 +52,11 @@ _TYPES = {
     "number": "DOUBLE",
     "instant": "TIMESTAMP WITH TIME ZONE",
     "timestamptz": "TIMESTAMP WITH TIME ZONE",
+    "string": "VARCHAR",
+    "int": "BIGINT",
+    "float": "DOUBLE",
+    "bool": "BOOLEAN",
+    "datetime": "TIMESTAMP",
 }
 _TYPES |= {
     name.lower(): name
@@ -73,11 +78,6 @@ def _type(name: str) -> str:
     if known := _TYPES.get(plain):
         return known
     if found := _DECIMAL.fullmatch(plain):
-    "string": "VARCHAR",
-    "int": "BIGINT",
-    "float": "DOUBLE",
-    "bool": "BOOLEAN",
-    "datetime": "TIMESTAMP",
         width, scale = int(found[1]), int(found[2])
         if 1 <= width <= 38 and scale <= width:
             return f"DECIMAL({width},{scale})"
@@ -124,11 +124,13 @@ class ReadOptions(BaseModel):
         ),
         examples=[["NA", "NULL"]],
     )
-    delimiter: Annotated[str, StringConstraints(pattern=r"^(\t|[!-/:-@\[-`{-~])$")] | None = Field(
-        default=None,
-        description="CSV: what separates values. By default comma, semicolon, tab or bar, whichever"
-        " the first line has most of, or what Excel's line `sep=` names.",
-        examples=[";"],
+    delimiter: Annotated[str, StringConstraints(pattern=r"^[\x01\t\x1f -/:-@\[-`{-~]$")] | None = (
+        Field(
+            default=None,
+            description="CSV: what separates values. By default comma, semicolon, tab or bar, "
+            "whichever the first line has most of, or what Excel's line `sep=` names.",
+            examples=[";"],
+        )
     )
     header: bool | None = Field(
         default=None,

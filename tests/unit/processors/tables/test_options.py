@@ -176,6 +176,19 @@ class TestNulls:
         ("a;b\n1,5;x\n-2;y\n", {"decimal": ","}, [(1.5, "x"), (-2.0, "y")]),
         ("a;b\n1,5;1.5\n", {"decimal": ","}, [(1.5, "1.5")]),
         ('a,b\n"1,5",2\n', {"decimal": ",", "delimiter": None}, [(1.5, 2)]),
+        ("v\n1,5\n2,25\n", {"decimal": ","}, [(1.5,), (2.25,)]),
+        ("a, in EUR, net; b\n1,5;2\n", {"decimal": ","}, [(1.5, 2)]),
+        ('a b\n1 "x y"\n', {"delimiter": " "}, [(1, "x y")]),
+        ("a\x01b\n1\x01x,y\n", {"delimiter": "\x01"}, [(1, "x,y")]),
+        ("a\x1fb\n1\x1fx\n", {"delimiter": "\x1f"}, [(1, "x")]),
+        ("\n\nid,v\n1,2\n", {}, [(1, 2)]),
+        ("\r\n  \r\nid,v\r\n1,2\r\n", {}, [(1, 2)]),
+        ("\rid,v\r1,2\r", {}, [(1, 2)]),
+        ("Sales\n\nid,v\n1,2\n", {"skip": 1}, [(1, 2)]),
+        ("# exported\n\nid,v\n1,2\n", {"comment": "#"}, [(1, 2)]),
+        ("\n# exported\nid,v\n#x\n1,2\n", {"comment": "#"}, [(1, 2)]),
+        ("sep=;\n\nid;v\n1;2\n", {}, [(1, 2)]),
+        ("\n1,2\n3,4\n", {"header": False}, [(1, 2), (3, 4)]),
         ("sep=;\r\nid;name\r\n1;a\r\n", {}, [(1, "a")]),
         ("sep=\t\nid\tname\n1\ta,b\n", {}, [(1, "a,b")]),
         ("sep=;\nid,name\n1,a\n", {"delimiter": ","}, [(1, "a")]),
@@ -183,6 +196,14 @@ class TestNulls:
 )  # fmt: skip
 def test_a_csv_file_is_read_as_options_say(content, options, rows):
     assert rows_of("t.csv", content, options=options) == rows
+
+
+def test_blank_lines_at_the_start_are_counted():
+    with opened("t.csv", "\n\nid,v\n1,2\n") as table:
+        assert table.assumed.skip == 2
+    assert "(line 5)" in refusal("t.csv", "\n\nid,v\n1,2\n1\n")
+    assert "must name the columns" in refusal("t.csv", "\n \n")
+    assert rows_of("t.csv", "\n1\n2\n", options={"header": False}) == [(None,), (1,), (2,)]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "windows-1252", "iso-8859-15", "mac-roman"])
@@ -197,27 +218,6 @@ def test_an_encoding_that_is_given_is_read(encoding):
     ]  # fmt: skip
 
 
-def test_a_wrong_encoding_is_refused():
-    data = "a\nÅ\n".encode("latin-1")
-    assert "not UTF-8 text; name its encoding in options.encoding" in refusal("t.csv", data)
-    assert refusal("t.csv", data, options={"encoding": "utf-8"}) == "the file is not UTF-8 text"
-    assert "not shift-jis text" in refusal("t.csv", b"a\n\x80\n", options={"encoding": "shift-jis"})
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"delimiter": ";", "quote": ";"}, "delimiter and quote must be different"),
-        ({"delimiter": "#", "comment": "#"}, "delimiter and comment must be different"),
-        ({"delimiter": ",", "decimal": ","}, "delimiter and decimal must be different"),
-        ({"quote": "", "escape": "\\"}, "escape needs a quote"),
-        ({"delimiter": "ab"}, "delimiter"),
-        ({"delimiter": "a"}, "delimiter"),
-        ({"delimiter": "\n"}, "delimiter"),
-        ({"skip": -1}, "greater than or equal"),
-        ({"encoding": "utf-7"}, "encoding"),
-        ({"nulls": [""]}, "at least 1 character"),
-        ({"separator": ";"}, "Extra inputs"),
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -246,6 +246,27 @@ def test_what_is_no_encoding_is_invalid(encoding):
         TableInput(upload="it", options={"encoding": encoding})
 
 
+def test_a_wrong_encoding_is_refused():
+    data = "a\nÅ\n".encode("latin-1")
+    assert "not UTF-8 text; name its encoding in options.encoding" in refusal("t.csv", data)
+    assert refusal("t.csv", data, options={"encoding": "utf-8"}) == "the file is not UTF-8 text"
+    assert "not shift-jis text" in refusal("t.csv", b"a\n\x80\n", options={"encoding": "shift-jis"})
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"delimiter": ";", "quote": ";"}, "delimiter and quote must be different"),
+        ({"delimiter": "#", "comment": "#"}, "delimiter and comment must be different"),
+        ({"delimiter": ",", "decimal": ","}, "delimiter and decimal must be different"),
+        ({"quote": "", "escape": "\\"}, "escape needs a quote"),
+        ({"delimiter": "ab"}, "delimiter"),
+        ({"delimiter": "a"}, "delimiter"),
+        ({"delimiter": "\n"}, "delimiter"),
+        ({"skip": -1}, "greater than or equal"),
+        ({"encoding": "utf-7"}, "encoding"),
+        ({"nulls": [""]}, "at least 1 character"),
+        ({"separator": ";"}, "Extra inputs"),
     ],
 )
 def test_options_that_make_no_sense_are_invalid(options, expected):
@@ -319,7 +340,7 @@ class TestAssumed:
         ("# exported\nid,v\n1,2\n", "options.comment"),
         ("Sales Q1\n\nid,name,v\n1,a,2\n", "options.skip"),
         ('id,t\n1,"a \\"q\\" b"\n', "options.escape"),
-        ("\nid,v\n1,2\n", "options.skip"),
+        (",\nid,v\n1,2\n", "options.skip"),
     ],
 )
 def test_a_refusal_names_the_option_that_may_help(content, expected):

@@ -47,7 +47,7 @@ LONG = b"1,2\n" * 50_000
     ("content", "expected"),
     [
         (b"", "the file is empty"),
-        (b"\n\n1\n", "must name the columns"),
+        (b"\n\n,\n", "must name the columns"),
         (b"a,b\ncaf\xe9,1\n", "not UTF-8"),
         (b"a,b\n" + LONG + b"caf\xe9,1\n", "not UTF-8"),
         (b"a,b\n" + LONG * 10 + b"caf\xe9,1\n", "not UTF-8 text (line 500002)"),
