@@ -7,7 +7,13 @@ from processors.tables.dialect import Dialect, dialect_of
 from processors.tables.forms import text
 from processors.tables.inference import Rules
 from processors.tables.options import ReadOptions
-from processors.tables.texts import Rewriting, TextFile, check_lines, has_mixed_line_ends
+from processors.tables.texts import (
+    Rewriting,
+    TextFile,
+    check_lines,
+    encoding_hint,
+    has_mixed_line_ends,
+)
 from tandem.processing import Permanent
 
 _MAX_LINE_BYTES = 2 << 20
@@ -46,7 +52,8 @@ def view_csv(database: Database, file: TextFile, options: ReadOptions) -> Assume
     except Unreadable as error:
         fault = _first_fault(database, dialect) or error
         reason = fault.further_down(dialect.skip)
-        raise Permanent(reason + dialect.hint(reason)) from None
+        hint = encoding_hint(reason, options.encoding) or dialect.hint(reason)
+        raise Permanent(reason + hint) from None
     return Assumed(
         format="csv",
         encoding=file.encoding,

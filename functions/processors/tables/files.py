@@ -17,6 +17,7 @@ Compression = Literal["gzip", "zstd"]
 HEAD_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _JSON = re.compile(r"\s*(?:\[\s*(?:\{\s*[\"}]|\])|\{\s*(?:\"(?:[^\"\\]|\\.)*\"\s*:|\}))")
 _SUFFIXES: dict[str, TableFormat] = {
     ".csv": "csv",
@@ -71,8 +72,11 @@ def is_parquet(path: Path, head: bytes, said: TableFormat | None) -> bool:
             file.seek(-min(4, len(head)), os.SEEK_END)
             if said == "parquet" or file.read() == b"PAR1":
                 return True
-    if message := foreign(head):
-        raise Permanent(message)
+        if _BINARY.search(head[:64]):
+            message = "the file is Parquet, and is damaged or cut short"
+            raise Permanent(message)
+    if known := foreign(head):
+        raise Permanent(known)
     if said == "parquet":
         message = "the file is damaged, or is not of its format: it does not start as Parquet does"
         raise Permanent(message)

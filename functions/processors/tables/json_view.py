@@ -17,7 +17,7 @@ from processors.tables.limits import MAX_COLUMNS
 from processors.tables.names import folded, numbered
 from processors.tables.options import ReadOptions
 from processors.tables.plain_values import quoted
-from processors.tables.texts import Rewriting, TextFile
+from processors.tables.texts import Rewriting, TextFile, encoding_hint
 from tandem.processing import Permanent, TaskContext
 
 Layout = Literal["newline_delimited", "array", "unstructured"]
@@ -63,7 +63,8 @@ def view_json(
             objects = _objects(database, "unstructured")
         widened = _view(database, objects, options)
     except Unreadable as error:
-        raise Permanent(first_fault(path, layout, ctx) or error.reason) from None
+        reason = first_fault(path, layout, ctx) or error.reason
+        raise Permanent(reason + encoding_hint(reason, options.encoding)) from None
     return Assumed(
         format="jsonl" if objects.layout == "newline_delimited" else "json",
         encoding=file.encoding,

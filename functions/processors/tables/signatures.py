@@ -10,6 +10,7 @@ _PARQUET = "save it as Parquet"
 _TABLE = "send the table itself, as CSV, JSON or Parquet"
 _BINARY = rb"(?=[\s\S]{,60}[\x00-\x08\x0e-\x1f])"
 _TEXT = rb"(?:\xef\xbb\xbf)?\s*"
+_PAGE = _TEXT + rb"(?:<!--.{,1000}?-->\s*)*"
 
 _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"PK\x03\x04[\s\S]*?xl/", "an Excel workbook (xlsx)", _SHEET),
@@ -26,7 +27,7 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"\xff\xff\xff\xff.{4}", "an Arrow stream", _PARQUET),
     (rb"ORC" + _BINARY, "an ORC file", _EXPORT),
     (rb"PARE", "an encrypted Parquet file", "send it unencrypted"),
-    (rb"%PDF-", "a PDF document", _TABLE),
+    (rb"\s*%PDF-", "a PDF document", _TABLE),
     (rb"\{\\rtf", "an RTF document", _TABLE),
     (rb"\x89PNG\r\n\x1a\n", "a PNG image", _TABLE),
     (rb"\xff\xd8\xff", "a JPEG image", _TABLE),
@@ -49,9 +50,20 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"CDF[\x01\x02\x05]", "a NetCDF file", _EXPORT),
     (rb"RD[AX][23]\n", "an R data file", _EXPORT),
     (rb"\x80[\x02-\x05][\x95\x63\x7d\x5d]", "a Python pickle", _EXPORT),
+    (rb"X\n\x00\x00\x00[\x02\x03]|B\n[\x02\x03]\x00\x00\x00", "an R data file", _EXPORT),
+    (rb"<stata_dta>", "a Stata file", _EXPORT),
+    (rb"\$FL[23]@\(#\)", "an SPSS file", _EXPORT),
+    (rb"\x00{12}\xc2\xea\x81\x60", "a SAS file", _EXPORT),
+    (rb"\x93NUMPY", "a NumPy array", _EXPORT),
+    (rb"\x00\x01\x00\x00Standard (?:Jet|ACE) DB", "an Access database", _EXPORT),
+    (
+        rb"version https://git-lfs\.github\.com/",
+        "a pointer of Git LFS",
+        "send the file that it stands for",
+    ),
     (rb"\x7fELF|MZ" + _BINARY, "a program", _TABLE),
     (
-        _TEXT + rb"(?i:<(?:!doctype html|html|head|body|table|script|div|svg|p|h[1-6])[\s>])",
+        _PAGE + rb"(?i:<(?:!doctype html|html|head|body|table|script|div|svg|p|h[1-6])[\s>])",
         "an HTML page",
         _TABLE,
     ),

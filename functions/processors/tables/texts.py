@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from processors.tables.files import HEAD_BYTES
 from processors.tables.options import Encoding
+from processors.tables.signatures import foreign
 from tandem.processing import Permanent, TaskContext
 
 MAX_LINE_CHARACTERS = 2 << 20
@@ -24,6 +25,7 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _LINES_AT_ONCE = 10_000
 _PROBE_BYTES = 1 << 16
+_LOOK_BYTES = 4096
 _LINE_END = re.compile(rb"[\r\n]")
 
 
@@ -34,6 +36,11 @@ def not_text(encoding: str) -> str:
 
 
 ENCODING_HINT = "; name its encoding in options.encoding, for example windows-1252"
+
+
+def encoding_hint(reason: str, given: str | None) -> str:
+    """Return what may mend a refusal, as the end of its sentence."""
+    return ENCODING_HINT if given is None and "not UTF-8 text" in reason else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +61,42 @@ def text_file(path: Path, head: bytes, given: Encoding | None) -> TextFile:
     Raises:
         Permanent: it is no text, or of another encoding than the one given or assumed.
     """
-    mark, marked = next(((m, name) for m, name in _MARKS if head.startswith(m)), (b"", None))
-    encoding = given or marked or "utf-8"
+    marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+    encoding: str = marked or given or "utf-8"
+    if encoding == "utf-16" and not marked:
+        encoding = f"utf-16-{_byte_order(head) or 'le'}"
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         text = decoder.decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeError:
-        if not mark and _CONTROL.search(head[:4096]):
-            message = "the file is neither text nor Parquet: send CSV, JSON or Parquet"
-        else:
+        if marked or given or not _CONTROL.search(head[:_LOOK_BYTES]):
             message = not_text(encoding) + ("" if given else ENCODING_HINT)
-        raise Permanent(message) from None
-    if (
-        encoding == "utf-8"
-        and (zeros := text[:4096].count("\x00"))
-        and zeros > len(text[:4096]) / 4
-    ):
-        message = "the file is not UTF-8 text: it looks like UTF-16, so give options.encoding"
-        raise Permanent(message)
-    return TextFile(path, encoding, text.removeprefix("\ufeff"), bool(mark))
+            raise Permanent(message) from None
+        raise Permanent(_no_text(head)) from None
+    start = text.removeprefix("\ufeff")
+    if encoding == "utf-8":
+        seen = text[:_LOOK_BYTES]
+        if seen.count("\x00") > len(seen) / 4:
+            raise Permanent(_no_text(head))
+    elif known := foreign(start[:_LOOK_BYTES].encode()):
+        raise Permanent(known)
+    return TextFile(path, encoding, start, bool(marked))
+
+
+def _no_text(head: bytes) -> str:
+    """Return what to say of a file that is not UTF-8 text, and has control characters."""
+    if order := _byte_order(head):
+        hint = f"it looks like UTF-16, so give options.encoding as utf-16-{order}"
+        return f"the file is not UTF-8 text: {hint}"
+    return "the file is neither text nor Parquet: send CSV, JSON or Parquet"
+
+
+def _byte_order(head: bytes) -> Literal["le", "be"] | None:
+    """Return the byte order of what looks like UTF-16 without a mark: every second byte is zero."""
+    zeros = [head[first:_LOOK_BYTES:2].count(0) for first in (0, 1)]
+    if sum(zeros) < len(head[:_LOOK_BYTES]) / 8 or max(zeros) < 9 * min(zeros):
+        return None
+    return "be" if zeros[0] > zeros[1] else "le"
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,8 +182,11 @@ CSV = "id,name\n1,Zoë\n2,Åsa\n"
         (gzip.compress(CSV.encode("utf-16"), mtime=0), "utf-16"),
     ],
 )
-def test_a_byte_order_mark_says_the_encoding(data, encoding):
-    with opened("t.csv", data) as table:
+@pytest.mark.parametrize("given", [None, "latin-1", "utf-8", "utf-16-be"])
+def test_a_byte_order_mark_says_the_encoding(data, encoding, given):
+    if encoding == "utf-8" and not data.startswith(b"\xef\xbb\xbf"):
+        given = None
+    with opened("t.csv", data, options={"encoding": given}) as table:
         assert table.assumed.encoding == encoding
         assert [one.name for one in table.columns] == ["id", "name"]
         assert table.database.query("FROM data") == [(1, "Zoë"), (2, "Åsa")]
@@ -253,11 +256,20 @@ def foreign_files() -> Iterator[tuple[bytes, str]]:
     yield b"<!DOCTYPE html><html><body>404</body></html>", "HTML"
     yield b"\n  <html lang=en>\n", "HTML"
     yield b"\xef\xbb\xbf<HTML>", "HTML"
+    yield b"<!-- saved from url=(0014)about:internet -->\r\n<html>", "HTML"
     yield b'<?xml version="1.0"?><rows/>', "XML"
     yield b"<rows>\n  <row a='1'/>", "XML"
     yield b"SQLite format 3\x00\x10\x00", "SQLite"
     yield b"Obj\x01\x04\x14avro.codec", "Avro"
     yield b"%PDF-1.7\n", "PDF"
+    yield b"\n%PDF-1.7\n", "PDF"
+    yield b"X\n\x00\x00\x00\x03\x00\x04", "R data"
+    yield b"<stata_dta><header><release>118</release>", "Stata"
+    yield b"$FL2@(#) SPSS DATA FILE", "SPSS"
+    yield bytes(12) + bytes.fromhex("c2ea8160b31411cf"), "SAS"
+    yield b"\x93NUMPY\x01\x00v\x00{'descr': '<i8'}", "NumPy"
+    yield b"\x00\x01\x00\x00Standard ACE DB\x00", "Access"
+    yield b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS"
     yield b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "PNG"
     yield b"\xff\xd8\xff\xe0\x00\x10JFIF", "JPEG"
     yield b"GIF89a\x01\x00", "GIF"
@@ -278,8 +290,25 @@ def test_what_is_no_table_is_refused_by_its_first_bytes(filename, content, kind)
     assert ":" in said  # what to do
 
 
-def test_any_other_bytes_are_refused_too():
-    assert "neither text nor Parquet" in refusal("t.csv", b"\x00\x01\x02\xff\xfe binary")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x00\x01\x02\xff\xfe binary",
+        b"\x03\x7c\x01\x05\x01\x00\x00\x00A\x00\x15\x00" + bytes(30),
+        b"a,b\n1," + bytes(20),
+    ],
+)
+def test_any_other_bytes_are_refused_too(content):
+    assert "neither text nor Parquet" in refusal("t.csv", content)
+
+
+def test_a_page_in_utf_16_is_no_table():
+    assert "HTML" in refusal("t.csv", "<!DOCTYPE html>\n<html>".encode("utf-16"))
+
+
+def test_parquet_that_is_cut_short_is_no_text(parquet):
+    assert "is Parquet, and is damaged or cut short" in refusal("t.csv", parquet[:-20])
+    assert "damaged" in refusal("t.parquet", parquet[:-20])
 
 
 @pytest.mark.parametrize(
