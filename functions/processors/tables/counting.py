@@ -14,6 +14,7 @@ from processors.tables.database import OutOfMemory
 from processors.tables.limits import MAX_BINS, TEXT_CHARACTERS, TOP_VALUES
 from processors.tables.plain_values import kind_of, text_sql
 from processors.tables.profiled_column import ProfiledColumn, Query
+from processors.tables.sums import sums_sql, take_sums
 
 MAX_COUNTED_BYTES = 400 << 20
 """How much the groups of one pass may take, by estimate."""
@@ -48,6 +49,8 @@ class _Counts(NamedTuple):
     """The first of the values that one row has."""
     ranked: Sequence[str | None]
     """The numbers at the ranks of the quartiles, where they are in this bin or above it."""
+    sums: Sequence[int | None]
+    """That give mean and deviation."""
 
 
 def count_values(query: Query, view: str, columns: Sequence[ProfiledColumn], rows: int) -> None:
@@ -126,20 +129,21 @@ def _counts_sql(number: int, share: _Share) -> str:
     column = share.column
     where = f"WHERE hash({column.c}) % {share.parts} = {share.part} " if share.parts > 1 else ""
     groups = f"SELECT {column.c} AS v, count(*) AS n FROM seen {where}GROUP BY v"  # noqa: S608
-    ranked = "CAST([] AS VARCHAR[])"
+    ranked, sums = "CAST([] AS VARCHAR[])", "CAST([] AS HUGEINT[])"
     if _is_weighed(share):
         finite = column.is_finite("v")
         weight = f"sum(CASE WHEN {finite} THEN n ELSE 0 END)"
         groups = f"SELECT v, n, {weight} OVER (ORDER BY v) AS upto FROM ({groups})"  # noqa: S608
         at_ranks = [f"min(v) FILTER ({finite} AND upto > {rank})" for rank in column.ranks]
         ranked = f"[{', '.join(text_sql(number, column.type) for number in at_ranks)}]"
+        sums = sums_sql(column, "v", "n")
     often = f"min({{'less': -n, 'v': v}}, {TOP_VALUES}) FILTER (v IS NOT NULL AND n > 1)"
     of_often = f"lambda x: {{'v': {shown_sql('x.v', column)}, 'n': -x.less}}"
     once = f"min(v, {TOP_VALUES}) FILTER (v IS NOT NULL AND n = 1)"
     return (
         f"SELECT {number}, {bin_of_sql('v', column)} AS bin, count(v), "  # noqa: S608  # our names
         f"CAST(sum(n) FILTER (v IS NOT NULL) AS BIGINT), list_transform({often}, {of_often}), "
-        f"list_transform({once}, lambda x: {shown_sql('x', column)}), {ranked} "
+        f"list_transform({once}, lambda x: {shown_sql('x', column)}), {ranked}, {sums} "
         f"FROM ({groups}) GROUP BY bin"
     )
 
@@ -181,3 +185,6 @@ def _take(column: ProfiledColumn, counts: Sequence[_Counts]) -> None:
     ]
     if ranked:
         column.take_quartiles([number for number in ranked if number is not None])
+    sums = [[number for number in one.sums if number is not None] for one in counts]
+    if totals := [sum(numbers) for numbers in zip(*filter(None, sums), strict=True)]:
+        take_sums(column, totals)

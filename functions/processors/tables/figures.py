@@ -5,14 +5,14 @@ from typing import Any
 from processors.tables.bins import moment_bins, number_bins
 from processors.tables.limits import TEXT_CHARACTERS
 from processors.tables.plain_values import text_sql
-from processors.tables.profiled_column import Lengths, Number, ProfiledColumn
+from processors.tables.profiled_column import Lengths, ProfiledColumn
 
 _FIXED_KEY_BYTES = 8
 _OTHER_KEY_BYTES = 200
 """What a nested value or a blob is taken to have: measuring each costs as much as counting."""
+_MEAN_DIGITS = 13
+"""Of a sum that is not exact: beyond them the order of the rows shows."""
 _EXACT_SUMS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
-_STDDEV_DIGITS = 12
-"""Beyond them the order of the rows shows."""
 
 
 def figures_sql(column: ProfiledColumn) -> str:
@@ -40,13 +40,17 @@ def take_figures(column: ProfiledColumn, figures: dict[str, Any]) -> None:
         case "integer" | "decimal" | "float" as group:
             if column.type == "BIGNUM" and column.count:
                 column.least, column.greatest = int(column.least), int(column.greatest)
-            column.mean = _within(figures["mean"], column.least, column.greatest)
+            column.mean_exact = _has_exact_sum(column)
+            if figures["mean"] is not None:
+                mean = figures["mean"]
+                exact = column.mean_exact
+                column.keep_mean(mean if exact else float(f"{mean:.{_MEAN_DIGITS}g}"))
             if figures["stddev"] is not None:
-                column.stddev = float(f"{figures['stddev']:.{_STDDEV_DIGITS}g}")
+                column.keep_stddev(figures["stddev"])
             column.non_finite = figures.get("non_finite")
             if column.finite_count:
                 digits = 6 if column.type == "FLOAT" else 14
-                unit = _unit(column) if group != "float" else None
+                unit = column.scale if group != "float" else None
                 column.bins = number_bins(column.least, column.greatest, unit, digits)
         case "text":
             column.key_bytes = figures["bytes"] or 0
@@ -66,9 +70,8 @@ def _number_sql(column: ProfiledColumn) -> dict[str, str]:
     ends = {"least": f"min({c}){finite}", "greatest": f"max({c}){finite}"}
     if column.type == "FLOAT":  # 0.1 and not 0.10000000149
         ends = {name: f"CAST(CAST({end} AS VARCHAR) AS DOUBLE)" for name, end in ends.items()}
-    exact = column.base in _EXACT_SUMS or (column.group == "decimal" and _width(column) <= 18)
     parts = ends | {
-        "mean": f"avg({c})" if exact else f"favg(CAST({c} AS DOUBLE)){finite}",
+        "mean": f"avg({c})" if _has_exact_sum(column) else f"favg(CAST({c} AS DOUBLE)){finite}",
         "stddev": f"stddev_samp(CAST({c} AS DOUBLE)){finite}",
     }
     if column.group == "float":
@@ -90,15 +93,9 @@ def _text_sql(c: str) -> dict[str, str]:
     }
 
 
+def _has_exact_sum(column: ProfiledColumn) -> bool:
+    return column.base in _EXACT_SUMS or (column.group == "decimal" and _width(column) <= 18)
+
+
 def _width(column: ProfiledColumn) -> int:
     return int(column.type.removeprefix("DECIMAL(").partition(",")[0])
-
-
-def _unit(column: ProfiledColumn) -> int:
-    """Return how many decimals the column's numbers have."""
-    return int(column.type.rstrip(")").partition(",")[2] or 0)
-
-
-def _within(mean: float | None, least: Number, greatest: Number) -> float | None:
-    """Return a mean that rounding has not taken beyond the values that it is of."""
-    return None if mean is None else float(min(max(mean, least), greatest))

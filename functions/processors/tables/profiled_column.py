@@ -12,6 +12,7 @@ from processors.tables.plain_values import json_sql, kind_of
 Group = Literal["integer", "decimal", "float", "text", "moment", "ordered", "other"]
 """What figures a type has: `ordered` has a least and a greatest value, and `other` has neither."""
 
+STDDEV_DIGITS = 12
 _INTEGERS = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")}
 _GROUPS: dict[str, Group] = dict.fromkeys(_INTEGERS | {"INTEGER", "UINTEGER", "BIGNUM"}, "integer")
 _GROUPS |= {"DECIMAL": "decimal", "FLOAT": "float", "DOUBLE": "float"}
@@ -68,6 +69,8 @@ class ProfiledColumn:
     least: Any = None
     greatest: Any = None
     mean: float | None = None
+    mean_exact: bool = False
+    """Whether it is of an exact sum, so that no order of the rows shows in it."""
     stddev: float | None = None
     non_finite: int | None = None
     lengths: Lengths | None = None
@@ -85,6 +88,11 @@ class ProfiledColumn:
         """The type without what is in parentheses."""
         whole = self.type.endswith(("]", "ZONE"))
         return self.type if whole else self.type.partition("(")[0]
+
+    @property
+    def scale(self) -> int:
+        """How many decimals numbers of a decimal type have, else 0."""
+        return int(self.type.rstrip(")").partition(",")[2] or 0)
 
     @property
     def group(self) -> Group:
@@ -148,6 +156,14 @@ class ProfiledColumn:
         """Keep how many values each bin has."""
         if self.bins:
             self.bin_counts = [counts[number] for number in range(self.bins.count)]
+
+    def keep_mean(self, mean: float) -> None:
+        """Keep a mean, which rounding must not take beyond the values that it is of."""
+        self.mean = float(min(max(mean, self.least), self.greatest))
+
+    def keep_stddev(self, stddev: float) -> None:
+        """Keep a deviation."""
+        self.stddev = float(f"{stddev:.{STDDEV_DIGITS}g}")
 
     def take_quartiles(self, numbers: Sequence[str]) -> None:
         """Interpolate the quartiles between the numbers at the ranks."""

@@ -98,7 +98,11 @@ class ColumnSummary(BaseModel):
         f"{TEXT_CHARACTERS} characters; null for nested values, blobs and intervals.",
     )
     max: int | float | str | None = None
-    mean: float | None = Field(None, description="Of numbers, in double precision.")
+    mean: float | None = Field(
+        None,
+        description="Of numbers, in double precision, whatever the order of the rows. To 13 digits "
+        "where very many values differ and their sum is not exact.",
+    )
     stddev: float | None = Field(
         None,
         description="Sample standard deviation (n - 1), to 12 digits; null for fewer than two "

@@ -1,9 +1,13 @@
 """What a profile shows besides the figures of a column: keys, values, lengths, rows."""
 
 import json
+import math
 import random
+import statistics
+import struct
 from collections import Counter
 from decimal import Decimal
+from fractions import Fraction
 
 import duckdb
 import pytest
@@ -266,11 +270,88 @@ def test_the_order_of_the_rows_changes_no_figure(rows, shuffle):
     def run(rows: list) -> list[dict]:
         named = [dict(zip("abc", row, strict=True)) for row in [*rows, (1, 0.5, "a")]]
         found = summarize_table.run(Input(rows=named), FakeContext()).columns
-        return [one.model_dump(exclude={"mean", "stddev"}) for one in found]
+        return [one.model_dump() for one in found]
 
     shuffled = list(rows)
     shuffle.shuffle(shuffled)
     assert run(shuffled) == run(rows)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.1, 0.2, 0.3, 0.4, 0.7, 1.1, 2.3, 5.9, 1e-7, 12.5],
+        [1e15 + n / 8 for n in range(20)],
+        [-1e9, 1e9, 0.003, 0.1, 7.7],
+        [1_700_000_000_000_000 + n * n for n in range(30)],
+        [-(2**63), 2**63 - 1, 5, 7, 11],
+        [10**25 + 3 * n for n in range(9)],
+        [-(2**126), 2**126, 5, 2**126 + 2**125],
+    ],
+)
+def test_mean_and_deviation_are_the_same_in_any_order(values):
+    exact = [Fraction(value) for value in values]
+    mean = sum(exact) / len(exact)
+    deviation = math.sqrt(sum((one - mean) ** 2 for one in exact) / (len(exact) - 1))
+    seen = set()
+    for _ in range(6):
+        SHUFFLED.shuffle(values)
+        content = "v\n" + "".join(f"{value!r}\n" for value in values)
+        context = FakeContext(uploads={"it": ("t.csv", content.encode())})
+        column = summarize_table.run(Input(upload="it"), context).columns[0]
+        seen.add((column.mean, column.stddev))
+    [(found, spread)] = seen
+    assert found == pytest.approx(float(mean), rel=1e-15)
+    assert spread == pytest.approx(deviation, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("decimals", "deviation"),
+    [
+        (["1234567890123456.78", "1234567890123456.80", "1234567890123456.82"], 0.02),
+        (["-" + "9" * 38, "9" * 38], 1.41421356237e38),
+    ],
+)
+def test_decimals_beyond_a_double_have_their_deviation(summarize_select, decimals, deviation):
+    scale = len(decimals[0].partition(".")[2])
+    listed = ", ".join(f"'{one}'" for one in decimals)
+    output = summarize_select(f"SELECT unnest([{listed}]::DECIMAL(38,{scale})[]) AS x")
+    assert output.columns[0].stddev == pytest.approx(deviation, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1.5e38"] * 3,
+        ["3.4e38", "-3.4e38", "1e20"],
+        ["0.1", "0.2", "0.3"],
+        ["1e-45", "3e-45"],
+        ["0", "-0.0"],
+        ["16777217", "16777216"],
+        ["nan", "inf"],
+    ],
+)
+@pytest.mark.parametrize("kind", ["FLOAT", "DOUBLE"])
+def test_the_least_and_the_largest_numbers_have_mean_and_deviation(summarize_select, values, kind):
+    listed = ", ".join(f"'{one}'" for one in values)
+    column = summarize_select(f"SELECT unnest([{listed}]::{kind}[]) AS x").columns[0]
+    numbers = [float(one) for one in values if math.isfinite(float(one))]
+    if kind == "FLOAT":
+        numbers = [struct.unpack("f", struct.pack("f", one))[0] for one in numbers]
+    if numbers:
+        mean = pytest.approx(statistics.fmean(numbers), rel=1e-7, abs=0)
+        assert (column.mean, column.stddev) == (
+            mean, pytest.approx(statistics.stdev(numbers), rel=1e-11, abs=0),
+        )  # fmt: skip
+    else:
+        assert (column.mean, column.stddev) == (None, None)
+
+
+def test_the_mean_of_more_different_numbers_has_fewer_digits(monkeypatch):
+    values = [SHUFFLED.random() for _ in range(50)]
+    monkeypatch.setattr(counting, "MAX_WEIGHED_VALUES", 10)
+    column = summarize_values(values)
+    assert column.mean == float(f"{math.fsum(values) / 50:.13g}")
 
 
 def test_a_wide_table_of_long_texts_has_a_bounded_profile():

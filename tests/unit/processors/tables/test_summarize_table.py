@@ -101,9 +101,11 @@ class TestFigures:
             "q25": 1.75, "median": 2, "q75": 2.25,
         }  # fmt: skip
 
-    def test_a_sum_beyond_a_double_has_no_mean(self):
+    def test_a_sum_beyond_a_double_has_its_mean_all_the_same(self):
         summary = column(summarize_rows([{"x": 1.5e308}, {"x": 1.5e308}]), "x")
-        assert (summary.max, summary.mean) == (1.5e308, None)
+        assert (summary.max, summary.mean, summary.stddev) == (1.5e308, 1.5e308, 0)
+        summary = column(summarize_rows([{"x": 1.5e308}, {"x": -1.5e308}, {"x": 5e-324}]), "x")
+        assert (summary.mean, summary.stddev) == (0, 1.5e308)
 
     def test_integers_beyond_64_bits(self):
         summary = column(summarize_file("t.csv", f"x\n{2**100}\n{2**100}\n"), "x")
