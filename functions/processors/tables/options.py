@@ -161,8 +161,9 @@ class ReadOptions(BaseModel):
     )
     encoding: Encoding | None = Field(
         default=None,
-        description="CSV and JSON: how characters are encoded. By default UTF-8, or what a byte "
-        "order mark at the start says. Python's other names for them do too, such as `cp1252`.",
+        description="CSV and JSON: how characters are encoded, by default in UTF-8. What a byte "
+        "order mark at the start says comes first. Python's other names for them do too, such as "
+        "`cp1252`.",
         examples=["windows-1252"],
     )
     decimal: Literal[".", ","] | None = Field(

@@ -315,6 +315,11 @@ class TestAssumed:
             "warnings": [],
         }  # fmt: skip
 
+    def test_the_first_row_that_made_a_type_wider_is_named(self):
+        with opened("t.csv", "v\n1\n1.5\n" + "2\n" * 3000 + ".5\n2.5\n") as table:
+            [widened] = table.assumed.widened
+        assert (widened.row, widened.value) == (2, "1.5")
+
     @pytest.mark.parametrize(
         ("content", "expected"),
         [
