@@ -22,28 +22,35 @@ _MAX_DEPTH, _MAX_FIELDS = 20, 10_000
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """The durations of a table."""
+    """The durations of a table. Columns go by their numbers from 0: names may come twice."""
 
-    decimals: dict[str, int]
-    """By the name of each column of them: how many decimals of a second its integers count."""
-    nested: tuple[str, ...]
+    names: tuple[str, ...]
+    """Of all columns."""
+    decimals: dict[int, int]
+    """Of each column of durations: how many decimals of a second its integers count."""
+    nested: tuple[int, ...]
     """Columns that hold some within lists, structs or maps."""
+
+
+NO_DURATIONS = Durations((), {}, ())
 
 
 def durations(schema: bytes) -> Durations:
     """Return the durations that the value of `ARROW:schema` tells of. None where it is damaged."""
-    decimals: dict[str, int] = {}
+    names: list[str] = []
+    decimals: dict[int, int] = {}
     nested = []
     try:
-        for field in _fields(b64decode(schema, validate=True)):
+        for number, field in enumerate(_fields(b64decode(schema, validate=True))):
+            names.append(field.text(0))
             unit = _unit(field)
             if unit is not None:
-                decimals[field.text(0)] = _DECIMALS[unit]
+                decimals[number] = _DECIMALS[unit]
             elif any(_unit(inner) is not None for inner in _within(field)):
-                nested.append(field.text(0))
+                nested.append(number)
     except (Error, struct.error, IndexError, UnicodeDecodeError):
-        return Durations({}, ())
-    return Durations(decimals, tuple(nested))
+        return NO_DURATIONS
+    return Durations(tuple(names), decimals, tuple(nested))
 
 
 @dataclass(frozen=True, slots=True)
