@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from processors.tables.names import folded
-from processors.tables.plain_values import quoted
+from processors.tables.plain_values import is_too_deep, quoted
 
 MAX_FIELDS = 200
 """A nested object with more different keys stays JSON: its keys are data, not names."""
@@ -43,7 +43,8 @@ def type_of(
                 depth=depth + 1,
                 lists=lists + 1,
             )
-            return "JSON" if "JSON" in inner and lists >= MAX_LISTS else f"{inner}[]"
+            slow = "JSON" in inner and lists >= MAX_LISTS
+            return "JSON" if slow or is_too_deep(f"{inner}[]") else f"{inner}[]"
         case dict() if 0 < len(structure) <= MAX_FIELDS and _distinct(structure):
             fields = ", ".join(
                 f"{quoted(key)} "

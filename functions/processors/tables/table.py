@@ -165,6 +165,7 @@ def open_table(
             Column(name, kind.strip('"')) for name, kind, *_ in database.query("DESCRIBE data")
         ]
         _check_names([column.name for column in columns])
+        _check_depth(columns)
         small = file.path.stat().st_size <= SMALL_FILE_BYTES
         if (
             assumed.format == "parquet" and small
@@ -181,3 +182,15 @@ def _check_names(names: list[str]) -> None:
     if any(len(name) > MAX_NAME_CHARACTERS for name in names):
         message = f"a column's name is longer than {MAX_NAME_CHARACTERS} characters"
         raise Permanent(message)
+
+
+def _check_depth(columns: list[Column]) -> None:
+    from processors.tables.plain_values import MAX_LAMBDAS, is_too_deep
+
+    for column in columns:
+        if is_too_deep(column.type):
+            message = (
+                f"the column {column.name[:100]!r} has lists within lists, more than "
+                f"{MAX_LAMBDAS} deep: write it as text"
+            )
+            raise Permanent(message)

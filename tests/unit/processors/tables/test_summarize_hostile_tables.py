@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 import processors
 from processors.tables import database as databases
+from processors.tables.convert import Input as Conversion
+from processors.tables.convert import convert_table
 from processors.tables.database import open_database
 from processors.tables.summarize import Input, Output, summarize_table
 from tandem.processing import Permanent
@@ -319,3 +321,56 @@ def test_duckdb_is_not_imported_with_the_processors():
         "assert 'duckdb' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": functions})  # noqa: S603
+
+
+def nested_lists(depth: int, leaf: str) -> bytes:
+    """Return JSON Lines with one value that lies so deep in lists."""
+    return b'{"a":' + b"[" * depth + leaf.encode() + b"]" * depth + b"}\n"
+
+
+class TestListsInLists:
+    """DuckDB plans lambdas within lambdas in exponential time, which no interrupt ends."""
+
+    @pytest.mark.timeout(20)
+    @pytest.mark.parametrize(
+        ("depth", "leaf", "expected"),
+        [
+            (16, "1", "BIGINT" + "[]" * 16),
+            (5, '1, "x"', "JSON" + "[]" * 5),
+            (6, '1, "x"', "JSON"),
+            (17, "1", "JSON" + "[]" * 5),
+            (100, "1", "JSON" + "[]" * 5),
+        ],
+    )
+    def test_of_json_stay_json_where_they_are_deep(self, depth, leaf, expected):
+        content = nested_lists(depth, leaf)
+        profile = summarize("t.jsonl", content)
+        assert profile.columns[0].type == expected
+
+        context = FakeContext(uploads={"it": ("t.jsonl", content)})
+        convert_table.run(Conversion(upload="it", to="jsonl"), context)
+        assert json.loads(context.saved["table.jsonl"]) == json.loads(content)
+
+    @pytest.mark.timeout(20)
+    @pytest.mark.parametrize(
+        ("kind", "expected"),
+        [
+            ("DECIMAL(9,2)" + "[]" * 6, "has lists within lists, more than 5 deep"),
+            ("STRUCT(x DATE, m MAP(INTEGER, TIMESTAMP[]))" + "[]" * 4, "more than 5 deep"),
+            ("INTEGER" + "[]" * 17, "has lists within lists, more than 16 deep"),
+            ("STRUCT(x INTEGER" + "[]" * 9 + ")" + "[]" * 8, "more than 16 deep"),
+        ],
+    )
+    def test_of_parquet_are_refused_where_they_are_deep(self, tmp_path, kind, expected):
+        file = tmp_path / "t.parquet"
+        duckdb.sql(f"COPY (SELECT NULL::{kind} AS a) TO '{file}'")
+        assert expected in reason("t.parquet", file.read_bytes())
+
+    @pytest.mark.parametrize(
+        "kind",
+        ["DECIMAL(9,2)" + "[]" * 5, "STRUCT(x INTEGER" + "[]" * 8 + ", y VARCHAR)" + "[]" * 8],
+    )
+    def test_of_parquet_are_read_up_to_there(self, tmp_path, kind):
+        file = tmp_path / "t.parquet"
+        duckdb.sql(f"COPY (SELECT NULL::{kind} AS a) TO '{file}'")
+        assert summarize("t.parquet", file.read_bytes()).columns[0].nulls == 1
