@@ -57,7 +57,8 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
     escape = options.escape or quote
     skip, delimiter = options.skip, options.delimiter
     lines = list(StringIO(start, newline=""))
-    if skip == 0 and (excel := _SEP_LINE.match(start)) and excel[1] not in {quote, "\r", "\n"}:
+    taken = {quote, escape, options.comment}
+    if skip == 0 and (excel := _SEP_LINE.match(start)) and excel[1] not in {*taken, "\r", "\n"}:
         skip, delimiter = 1, delimiter or excel[1]
     lines = lines[skip:]
     header = options.header is not False
@@ -72,7 +73,8 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
     line = lines[0] if lines else ""
     if delimiter is None:
         outside = "".join(line.split(quote)[::2]) if quote else line
-        delimiter = max(_delimiters(outside, options.decimal), key=outside.count)
+        marks = _delimiters(outside, options.decimal)
+        delimiter = max((mark for mark in marks if mark not in taken), key=outside.count)
     names = _first_record(text, delimiter, quote, escape)
     check_width(len(names))
     warnings = _warnings(names) if options.header is None else []
@@ -97,8 +99,10 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
 
 def _delimiters(line: str, decimal: str | None) -> str:
     """Return what may separate values: a decimal comma only where nothing else is there to."""
-    others = _DELIMITERS.replace(decimal or "", "")
-    return others if any(mark in line for mark in others) else others + (decimal or "")
+    if decimal is None or decimal not in _DELIMITERS:
+        return _DELIMITERS
+    others = _DELIMITERS.replace(decimal, "")
+    return others if any(mark in line for mark in others) else others + decimal
 
 
 def _blank_lines(lines: Sequence[str], comment: str | None) -> int:

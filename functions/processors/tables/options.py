@@ -106,7 +106,7 @@ class ReadOptions(BaseModel):
             "The type of each column that is named: `text`, `integer`, `number`, `boolean`, "
             "`date`, `time`, `timestamp`, `instant` (with an offset, or in UTC), or DuckDB's name "
             "of a type, such as `DECIMAL(18,2)`. A value that is not of the type is refused with "
-            "its row: no type cuts, and none but `number` rounds, to some 16 digits."
+            "its row. A type never rounds or cuts, but for `number`: that is the nearest double."
         ),
         examples=[{"zip": "text", "amount": "DECIMAL(18,2)"}],
     )
@@ -175,7 +175,7 @@ class ReadOptions(BaseModel):
     def _marks_differ(self) -> Self:
         marks = {
             "delimiter": self.delimiter,
-            "quote": self.quote or None,
+            "quote": '"' if self.quote is None else self.quote,
             "comment": self.comment,
             "decimal": self.decimal if self.decimal == "," else None,
         }

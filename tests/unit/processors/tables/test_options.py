@@ -1,17 +1,22 @@
 """Options that say how a table is to be read."""
 
 import json
+from contextlib import suppress
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from processors.tables.convert import Input as ConvertInput
 from processors.tables.convert import convert_table
+from processors.tables.options import ReadOptions
 from processors.tables.query import Input as QueryInput
 from processors.tables.query import query_table
 from processors.tables.summarize import Input as SummarizeInput
 from processors.tables.summarize import summarize_table
 from processors.tables.table import TableInput
+from tandem.processing import Permanent
 from tandem.testing import FakeContext
 from tests.factories.tables import opened, refusal, rows_of, types_of
 
@@ -257,6 +262,8 @@ def test_a_wrong_encoding_is_refused():
     ("options", "expected"),
     [
         ({"delimiter": ";", "quote": ";"}, "delimiter and quote must be different"),
+        ({"delimiter": '"'}, "delimiter and quote must be different"),
+        ({"comment": '"'}, "quote and comment must be different"),
         ({"delimiter": "#", "comment": "#"}, "delimiter and comment must be different"),
         ({"delimiter": ",", "decimal": ","}, "delimiter and decimal must be different"),
         ({"quote": "", "escape": "\\"}, "escape needs a quote"),
@@ -350,3 +357,29 @@ class TestAssumed:
 )
 def test_a_refusal_names_the_option_that_may_help(content, expected):
     assert expected in refusal("t.csv", content)
+
+
+NAMES = ("delimiter", "quote", "escape", "comment")
+MARKS = [None, '"', "'", ",", ";", "\t", "|", "#", "\\", "."]
+
+
+@settings(deadline=None, max_examples=60)
+@example({"escape": ","}, b"a,b\n1,2\n")
+@example({"quote": ",", "escape": '"'}, b"a,b\n1,2\n")
+@example({"comment": "#"}, b"sep=#\na#b\n1#2\n")
+@given(
+    st.builds(
+        lambda *marks: {name: mark for name, mark in zip(NAMES, marks, strict=True) if mark},
+        *[st.sampled_from(MARKS)] * 4,
+    ),
+    st.sampled_from(
+        [b"a,b\n1,2\n", b"a;b\n'1;x';\"2\"\n", b"sep=;\na;b\n1;2\n", b"sep=#\na#b\n1#2\n"]
+    ),
+)
+def test_whatever_marks_options_give_a_file_is_read_or_refused(options, content):
+    try:
+        ReadOptions.model_validate(options)
+    except ValidationError:
+        return
+    with suppress(Permanent):  # anything else would be a fault of ours
+        rows_of("t.csv", content, options=options)
