@@ -24,9 +24,11 @@ _DAMAGED = "the zstd file is damaged or cut short"
 
 
 def is_packed(path: Path) -> bool:
-    """Return whether a file is packed with Zstandard."""
+    """Return whether a file is packed with Zstandard: pzstd starts with frames to be skipped."""
     with path.open("rb") as file:
-        return file.read(4) == MAGIC
+        while _is_skipped(magic := file.read(4)):
+            file.seek(int.from_bytes(file.read(4), "little"), os.SEEK_CUR)
+        return magic == MAGIC
 
 
 def unpack(path: Path, folder: Path, ctx: TaskContext) -> Path:
@@ -96,12 +98,16 @@ def _frame_sizes(path: Path) -> Iterator[tuple[int, bool]]:
             magic = _read(file, 4)
             if magic == MAGIC:
                 yield _frame_size(file)
-            elif magic[1:] == b"\x2a\x4d\x18" and magic[0] >> 4 == 5:  # a frame to be skipped
+            elif _is_skipped(magic):
                 file.seek(int.from_bytes(_read(file, 4), "little"), os.SEEK_CUR)
             else:
                 raise Permanent(_DAMAGED)
         if file.tell() > end:
             raise Permanent(_DAMAGED)
+
+
+def _is_skipped(magic: bytes) -> bool:
+    return magic[1:] == b"\x2a\x4d\x18" and magic[0] >> 4 == 5
 
 
 def _frame_size(file: BinaryIO) -> tuple[int, bool]:

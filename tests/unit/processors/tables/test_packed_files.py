@@ -44,6 +44,8 @@ def test_zstd_is_known_by_its_bytes(filename):
         raw_frame(CSV, block=7),
         raw_frame(CSV[:10]) + raw_frame(CSV[10:]),
         raw_frame(CSV) + bytes.fromhex("502a4d18 03000000 616263"),
+        bytes.fromhex("502a4d18 04000000 c0ffee00") + raw_frame(CSV),  # as pzstd starts
+        bytes.fromhex("5f2a4d18 00000000" * 2) + raw_frame(CSV),
         raw_frame(CSV.rstrip(b"\n")),
         raw_frame(b"\xef\xbb\xbf" + CSV),
     ],
