@@ -31,6 +31,7 @@ _INTERRUPT_SECONDS = 5.0
 _CAUSES = (
     (NON_FINITE, NON_FINITE),
     (r"not utf-8|invalid utf-8|invalid unicode", "the file is not UTF-8 text"),
+    (r"invalid string encoding found", "a text in it is not UTF-8: write the column as bytes"),
     (r"byte order mark", "the JSON Lines file starts with a byte order mark"),
     (r"unterminated quote", "a quoted value does not end"),
     (r"maximum (?:line|object) size|maximum_object_size", "a line is too long"),

@@ -19,6 +19,7 @@ _CHUNK_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _JSON = re.compile(r"\s*(?:\[\s*(?:\{\s*[\"}]|\])|\{\s*(?:\"(?:[^\"\\]|\\.)*\"\s*:|\}))")
+_STARTS_JSON = re.compile(r"[\[{\"]|(?:null|true|false|-?[0-9.eE+-]+|NaN|-?Infinity)\s*$")
 _SUFFIXES: dict[str, TableFormat] = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -93,8 +94,15 @@ def format_of_text(start: str, said: TableFormat | None) -> TableFormat:
     """Return the format of a text, CSV or JSON, by what is said of it or how it starts.
 
     Raises:
-        Permanent: it is said to be CSV, and is JSON.
+        Permanent: it is said to be CSV and is JSON, or to be JSON and is not.
     """
+    first_line = start.strip().partition("\n")[0]
+    if said == "jsonl" and first_line and not _STARTS_JSON.match(first_line):
+        message = (
+            "the file is not JSON, and its name or `format` says so: give `format` as csv if it "
+            "is CSV"
+        )
+        raise Permanent(message)
     if said == "csv" and _JSON.match(start):
         message = "the file is JSON, and its name or `format` says CSV: give `format` as jsonl"
         raise Permanent(message)

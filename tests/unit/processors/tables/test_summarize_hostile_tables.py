@@ -54,6 +54,7 @@ LONG = b"1,2\n" * 50_000
         (b"a,b\n" + LONG + b"caf\xe9,1\n", "not UTF-8"),
         (b"a,b\n" + LONG * 10 + b"caf\xe9,1\n", "not UTF-8 text (line 500002)"),
         ("a,b\n1,2\n".encode("utf-16-le"), "it looks like UTF-16, so give options.encoding"),
+        ("a,Ø\n1,ß\n".encode("utf-16-be"), "it looks like UTF-16, so give options.encoding"),
         (b"a,b\n1,2\n3\n4,5\n", "a line has 1 columns where the first has 2 (line 3)"),
         (b"a,b\n1,2\n3,4,5\n", "a line has 3 columns where the first has 2 (line 3)"),
         (b"a,b\n" + LONG + b"3\n" + LONG, "a line has 1 columns where the first has 2"),
@@ -150,7 +151,10 @@ def test_a_decompression_bomb_is_refused_early():
     ("filename", "content", "expected"),
     [
         ("t.parquet", b"a,b\n1,2\n", "damaged, or is not of its format"),
-        ("t.jsonl", b"a,b\n1,2\n", "not valid JSON"),
+        ("t.jsonl", b"a,b\n1,2\n", "the file is not JSON, and its name or `format` says so"),
+        ("t.json", b"name,age\nAda,36\n", "give `format` as csv"),
+        ("t.jsonl", b"12\n13\n", "record 1 is not a JSON object"),
+        ("t.json", b"nan\n", "not JSON"),
         ("t.csv", b"PAR1" + b"\x00\xff" * 100, "is Parquet, and is damaged"),
         ("t.csv", gzip.compress(gzip.compress(b"a\n1\n", mtime=0), mtime=0), "gzip twice"),
     ],
@@ -323,6 +327,14 @@ def test_duckdb_is_not_imported_with_the_processors():
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": functions})  # noqa: S603
 
 
+def test_a_text_of_parquet_that_is_not_utf_8_is_said_to_be_one(tmp_path):
+    file = tmp_path / "t.parquet"
+    select = "SELECT 'ab\u00e5cd' AS a FROM range(3)"
+    duckdb.sql(f"COPY ({select}) TO '{file}' (COMPRESSION uncompressed)")
+    content = file.read_bytes().replace("å".encode(), b"\xff\xfe")
+    assert reason("t.parquet", content) == "a text in it is not UTF-8: write the column as bytes"
+
+
 def nested_lists(depth: int, leaf: str) -> bytes:
     """Return JSON Lines with one value that lies so deep in lists."""
     return b'{"a":' + b"[" * depth + leaf.encode() + b"]" * depth + b"}\n"
@@ -336,10 +348,10 @@ class TestListsInLists:
         ("depth", "leaf", "expected"),
         [
             (16, "1", "BIGINT" + "[]" * 16),
-            (5, '1, "x"', "JSON" + "[]" * 5),
-            (6, '1, "x"', "JSON"),
-            (17, "1", "JSON" + "[]" * 5),
-            (100, "1", "JSON" + "[]" * 5),
+            (4, '1, "x"', "JSON" + "[]" * 4),
+            (5, '1, "x"', "JSON" + "[]" * 4),
+            (17, "1", "JSON" + "[]" * 4),
+            (100, "1", "JSON" + "[]" * 4),
         ],
     )
     def test_of_json_stay_json_where_they_are_deep(self, depth, leaf, expected):
