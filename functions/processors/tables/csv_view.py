@@ -41,14 +41,16 @@ def view_csv(database: Database, file: TextFile, options: ReadOptions) -> Assume
     if needs.something:
         path = database.rewrite(needs)
     check_lines(path)
+    # Where lines end otherwise from the start of one of DuckDB's parts on, it leaves that part out.
+    mixed = has_mixed_line_ends(path)
     try:
         try:
-            widened = _view(database, dialect, options)
+            widened = _view(database, dialect, options, in_parts=not mixed)
         except Unreadable:
-            if not has_mixed_line_ends(path):
+            if not mixed:
                 raise
             database.rewrite(needs.for_line_ends())
-            widened = _view(database, dialect, options)
+            widened = _view(database, dialect, options, in_parts=True)
     except Unreadable as error:
         fault = _first_fault(database, dialect) or error
         reason = fault.further_down(dialect.skip)
@@ -69,8 +71,10 @@ def view_csv(database: Database, file: TextFile, options: ReadOptions) -> Assume
     )
 
 
-def _view(database: Database, dialect: Dialect, options: ReadOptions) -> list[Widened]:
-    relation = _relation(dialect, options)
+def _view(
+    database: Database, dialect: Dialect, options: ReadOptions, *, in_parts: bool
+) -> list[Widened]:
+    relation = _relation(dialect, options, in_parts=in_parts)
     rules = Rules(words=options.nulls is None, comma=dialect.decimal == ",")
     texts = {name: f"c{number}" for number, name in enumerate(dialect.names)}
     check_names(options, texts)
@@ -89,14 +93,14 @@ def _view(database: Database, dialect: Dialect, options: ReadOptions) -> list[Wi
 def _first_fault(database: Database, dialect: Dialect) -> Unreadable | None:
     """Return the first fault of a file that cannot be read, whichever of several was met first."""
     try:
-        relation = _relation(dialect, ReadOptions(), extra=", parallel = false")
+        relation = _relation(dialect, ReadOptions(), in_parts=False)
         database.query(f"SELECT count(COLUMNS(*)) FROM {relation}")  # noqa: S608  # our own SQL
     except Unreadable as error:
         return error
     return None
 
 
-def _relation(dialect: Dialect, options: ReadOptions, extra: str = "") -> str:
+def _relation(dialect: Dialect, options: ReadOptions, *, in_parts: bool) -> str:
     """Return SQL for the rows as texts: columns `c0`, `c1` and so on.
 
     Nothing is left for DuckDB to guess: a guess that is wrong skips lines or misreads numbers, and
@@ -110,5 +114,6 @@ def _relation(dialect: Dialect, options: ReadOptions, extra: str = "") -> str:
         f"escape = {text(dialect.escape)}, header = {str(dialect.header).lower()}, "
         f"nullstr = [{nulls}], skip = 0, comment = '', strict_mode = true, null_padding = false, "
         "ignore_errors = false, compression = 'none', hive_partitioning = false, "
-        f"max_line_size = {_MAX_LINE_BYTES}, buffer_size = {_BUFFER_BYTES}{extra})"
+        f"max_line_size = {_MAX_LINE_BYTES}, buffer_size = {_BUFFER_BYTES}, "
+        f"parallel = {str(in_parts).lower()})"
     )

@@ -14,6 +14,7 @@ from processors.tables.signatures import foreign
 from tandem.processing import Permanent, TaskContext
 
 MAX_LINE_CHARACTERS = 2 << 20
+_LINE_AND_END = MAX_LINE_CHARACTERS + 2
 MAX_REWRITTEN_BYTES = 1 << 30
 _MARKS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -125,15 +126,21 @@ class Rewriting:
 
 def has_mixed_line_ends(path: Path) -> bool:
     """Return whether a file in UTF-8 has line ends of more than one kind, be it in a value."""
-    pairs = feeds = returns = 0
+    kinds: set[bytes] = set()
     with path.open("rb") as file:
         while chunk := file.read(HEAD_BYTES):
             if chunk.endswith(b"\r"):
                 chunk += file.read(1)
-            pairs += chunk.count(b"\r\n")
-            feeds += chunk.count(b"\n")
-            returns += chunk.count(b"\r")
-    return sum((pairs > 0, feeds > pairs, returns > pairs)) > 1
+            if b"\r" not in chunk:  # most files, in a moment
+                kinds |= {b"\n"} if b"\n" in chunk else set()
+            else:
+                pairs = chunk.count(b"\r\n")
+                kinds |= {b"\r\n"} if pairs else set()
+                kinds |= {b"\n"} if chunk.count(b"\n") > pairs else set()
+                kinds |= {b"\r"} if chunk.count(b"\r") > pairs else set()
+            if len(kinds) > 1:
+                return True
+    return False
 
 
 def check_lines(path: Path) -> None:
@@ -196,6 +203,11 @@ def _leave_out(file: TextIO, lines: int) -> None:
             continue
 
 
+def _lines(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file with their ends, and no more of one than is allowed."""
+    return iter(lambda: file.readline(_LINE_AND_END), "")
+
+
 def _pieces(file: TextIO, needs: Rewriting) -> Iterator[str]:
     """Yield what is kept of the file, some lines at a time."""
     if not (needs.comment or needs.one_line_end):
@@ -205,7 +217,10 @@ def _pieces(file: TextIO, needs: Rewriting) -> Iterator[str]:
     ends_inside = _quoting(needs)
     inside = False
     kept = []
-    for line in iter(lambda: file.readline(MAX_LINE_CHARACTERS), ""):
+    for number, line in enumerate(_lines(file), needs.skip + 1):
+        if len(line) > MAX_LINE_CHARACTERS and line[-1] not in "\r\n":  # there is more of it
+            message = f"a line is too long (line {number})"
+            raise Permanent(message)
         if not inside and needs.comment and line.lstrip(" ").startswith(needs.comment):
             continue
         inside = ends_inside(line, inside)

@@ -58,7 +58,10 @@ def unpack(path: Path, folder: Path, ctx: TaskContext) -> Path:
             except Unreadable:  # perhaps its lines end in another way
                 database.query(_copy_sql(target, given="", line_end="\\r\\n"))
         except Unreadable:
-            message = f"what the zstd file holds is no text in UTF-8, or damaged: {_REPACK}"
+            message = (
+                "what the zstd file holds is no text in UTF-8, has line ends of several kinds, or "
+                f"is damaged: {_REPACK}"
+            )
             raise Permanent(message) from None
     if exact and abs(target.stat().st_size - known) > _STRAY_BYTES:
         message = f"a line of the zstd file is too long: {_REPACK}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from processors.tables import texts
 from processors.tables.convert import Input as ConvertInput
 from processors.tables.convert import convert_table
 from processors.tables.names import numbered
@@ -388,3 +389,34 @@ class TestParquetThatDuckdbWouldChange:
         assert "of 50 digits" in refusal(
             "t.parquet", base64.b64decode(DECIMAL_256), options=options
         )
+
+
+class TestLinesAtTheEdgeOfWhatDuckDBReadsAtOnce:
+    """It reads files in parts of 2 MiB, and leaves out those in which it finds no line's start."""
+
+    @pytest.mark.parametrize("ends", ["\r\n \n", "\n \r\n", "\r \n", "\r\n \r", "\n \r"])
+    @pytest.mark.parametrize("columns", ["a", "a,b"])
+    def test_no_row_is_lost_where_line_ends_change(self, columns, ends):
+        first, then = ends.split(" ")
+        line = ("1,"[: 2 * columns.count(",")] + "y" * 98)[: 100 - len(first)] + first
+        size = (2 << 20) - len(columns + first)
+        last = ("2,"[: 2 * columns.count(",")] + "z" + then) * 100
+        for lines in (size // 100, size // 100 + 1, size // 100 + 2):
+            with opened("t.csv", columns + first + line * lines + last) as table:
+                count = table.database.query("SELECT count(*) FROM data")
+            assert count == [(lines + 100,)]
+
+    @pytest.mark.parametrize("less", [3, 2, 1, 0])
+    @pytest.mark.parametrize("options", [{}, {"comment": "#"}, {"encoding": "latin-1"}])
+    def test_the_longest_line_is_read_whole(self, less, options):
+        long = "x" * (texts.MAX_LINE_CHARACTERS - less)
+        content = f"a\r\n{long}\r\nz\ny\r\n"
+        with opened("t.csv", content, options=options) as table:
+            lengths = table.database.query("SELECT length(a) FROM data")
+        assert lengths == [(len(long),), (1,), (1,)]
+
+    def test_a_line_that_is_longer_is_refused_and_not_cut(self):
+        content = "a\n" + "x" * texts.MAX_LINE_CHARACTERS + "#y\n"
+        for options in ({"comment": "#"}, {"comment": "%"}, {}):
+            said = refusal("t.csv", content, options=options)
+            assert said == "a line is too long (line 2)"
