@@ -119,6 +119,9 @@ READING: dict[str, Case] = {
         {"column0": {"min": 1}, "column1": {"min": 2}, "column2": {"min": 3}}, header=False,
     ),
     "a table without names is warned of": warning("t.csv", NO_HEADER, "header"),
+    "a comma before decimals is warned of": warning(
+        "t.csv", b"id;price\n1;2,50\n2;10,00\n", "'price'", "options.decimal"
+    ),
     "what stands for null among numbers is null": summary(
         "t.csv", GAPS, 4, {"id": {}, "v": {"type": "BIGINT", "nulls": 2, "mean": "6"}}
     ),

@@ -15,6 +15,9 @@ from tandem.processing import Permanent
 _DELIMITERS = ",;\t|"
 _SEP_LINE = re.compile(r'"?sep=(.)"?(?:\r\n|\n|\r)', re.IGNORECASE)
 _DATA = re.compile(r"[-+]?\d+(?:[.,]\d+)?|\d{4}-\d\d-\d\d.*|", re.DOTALL)
+_COMMA_NUMBER = re.compile(r"-?\d+,\d+", re.ASCII)
+_COMMA_ELSEWHERE = re.compile(r"(?<![0-9]),|,(?![0-9])")
+_SHOWN_CHARACTERS = 100
 _SKIP_HINT = "if the table starts further down, say in options.skip how many lines to leave out"
 
 
@@ -56,6 +59,7 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
     quote = '"' if options.quote is None else options.quote
     escape = options.escape or quote
     skip, delimiter = options.skip, options.delimiter
+    doubts: list[str] = []
     lines = list(StringIO(start, newline=""))
     taken = {quote, escape, options.comment}
     if skip == 0 and (excel := _SEP_LINE.match(start)) and excel[1] not in {*taken, "\r", "\n"}:
@@ -75,14 +79,21 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
         outside = "".join(line.split(quote)[::2]) if quote else line
         marks = _delimiters(outside, options.decimal)
         delimiter = max((mark for mark in marks if mark not in taken), key=outside.count)
-    names = _first_record(text, delimiter, quote, escape)
+        doubts = _delimiter_warnings(outside.replace(options.decimal or "", ""), delimiter)
+    names, values = _first_records(text, delimiter, quote, escape)
     check_width(len(names))
     warnings = _warnings(names) if options.header is None else []
     if header:
         _check_names(names)
         names = [name or f"column{number}" for number, name in enumerate(names)]
     else:
+        values = names
         names = [f"column{number}" for number in range(len(names))]
+    names = numbered(names)
+    warnings += doubts
+    if options.infer and options.decimal is None and delimiter != ",":
+        free = zip(names, values, strict=False)
+        warnings += _comma_warnings([one for one in free if one[0] not in options.types])
     return Dialect(
         delimiter=delimiter,
         quote=quote,
@@ -91,7 +102,7 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
         comment=options.comment or "",
         header=header,
         decimal=options.decimal or ".",
-        names=numbered(names),
+        names=names,
         first_line=line[:100],
         warnings=warnings,
     )
@@ -119,7 +130,10 @@ def _blank_lines(lines: Sequence[str], comment: str | None) -> int:
     return 0
 
 
-def _first_record(text: str, delimiter: str, quote: str, escape: str) -> list[str]:
+def _first_records(
+    text: str, delimiter: str, quote: str, escape: str
+) -> tuple[list[str], list[str]]:
+    """Return the fields of the first record, and those of the second as far as it can be read."""
     if not text:
         message = "the CSV file has no line that names the columns"
         raise Permanent(message)
@@ -134,10 +148,14 @@ def _first_record(text: str, delimiter: str, quote: str, escape: str) -> list[st
         strict=True,
     )
     try:
-        return [name.strip() for name in next(reader, [])]
+        first = [name.strip() for name in next(reader, [])]
     except csv.Error:
         message = "the first line of the CSV file, which names the columns, cannot be read"
         raise Permanent(message) from None
+    try:
+        return first, next(reader, [])
+    except csv.Error:  # it is refused with its line, where the whole file is read
+        return first, []
 
 
 def _check_names(names: list[str]) -> None:
@@ -152,6 +170,27 @@ def _check_names(names: list[str]) -> None:
     if any(len(name) > MAX_NAME_CHARACTERS for name in names):
         message = f"a column's name is longer than {MAX_NAME_CHARACTERS} characters"
         raise Permanent(message)
+
+
+def _delimiter_warnings(line: str, delimiter: str) -> list[str]:
+    """Return what else may delimit values, if all commas of a line stand between digits."""
+    other = max(_DELIMITERS.replace(",", ""), key=line.count)
+    if delimiter != "," or other not in line or _COMMA_ELSEWHERE.search(line):
+        return []
+    return [f"the first line has {other!r}, too: if that separates values, set options.delimiter"]
+
+
+def _comma_warnings(fields: list[tuple[str, str]]) -> list[str]:
+    """Return which column looks as if a comma stood before its decimals, given a value of each."""
+    for name, value in fields:
+        if _COMMA_NUMBER.fullmatch(value.strip()):
+            shown = name[:_SHOWN_CHARACTERS]
+            warning = (
+                f"the values of {shown!r} are text: if commas stand before decimals, set "
+                "options.decimal to a comma"
+            )
+            return [warning]
+    return []
 
 
 def _warnings(names: list[str]) -> list[str]:

@@ -340,6 +340,48 @@ class TestAssumed:
             [warning] = table.assumed.warnings
         assert expected in warning
 
+    @pytest.mark.parametrize(
+        ("content", "options"),
+        [
+            ("id;price\n1;2,50\n", {}),
+            ('id\tprice\n1\t"-2,50"\n', {}),
+            ("1;2,50\n", {"header": False, "delimiter": ";"}),
+            ("x\nid;price\n1;2,50\n", {"skip": 1, "delimiter": ";"}),
+        ],
+    )
+    def test_a_comma_before_decimals_is_warned_of(self, content, options):
+        with opened("t.csv", content, options=options) as table:
+            [warning] = table.assumed.warnings
+            assert table.columns[1].type == "VARCHAR"
+        assert "options.decimal" in warning
+
+    def test_another_mark_than_commas_between_digits_is_warned_of(self):
+        with opened("t.csv", "1,5;2,5\n3,5;4,5\n", options={"header": False}) as table:
+            [warning] = table.assumed.warnings
+        assert "';'" in warning
+        assert "options.delimiter" in warning
+
+    @pytest.mark.parametrize("content", ["1,a;b\n", "1,2\n", '1,2,"a;b"\n'])
+    def test_a_mark_within_a_value_is_not(self, content):
+        with opened("t.csv", content, options={"header": False}) as table:
+            assert table.assumed.warnings == []
+
+    @pytest.mark.parametrize(
+        ("content", "options"),
+        [
+            ("id;price\n1;2,50\n", {"decimal": ","}),
+            ("id;price\n1;2,50\n", {"decimal": "."}),
+            ("id;price\n1;2,50\n", {"infer": False}),
+            ("id;price\n1;2,50\n", {"types": {"price": "text"}}),
+            ('id,price\n1,"2,500"\n', {}),
+            ("id;name\n1;Oslo, 5\n", {}),
+            ("id;price\n", {}),
+        ],
+    )
+    def test_another_comma_is_not(self, content, options):
+        with opened("t.csv", content, options=options) as table:
+            assert table.assumed.warnings == []
+
     @pytest.mark.parametrize("content", ["id,v\n1,2\n", ",v\n1,2\n", "2023,name\n1,a\n", "t\n1\n"])
     def test_a_usual_first_line_is_not(self, content):
         with opened("t.csv", content) as table:
