@@ -20,6 +20,8 @@ _GZIP = b"\x1f\x8b"
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _JSON = re.compile(r"\s*(?:\[\s*(?:\{\s*[\"}]|\])|\{\s*(?:\"(?:[^\"\\]|\\.)*\"\s*:|\}))")
 _STARTS_JSON = re.compile(r"[\[{\"]|(?:null|true|false|-?[0-9.eE+-]+|NaN|-?Infinity)\s*$")
+_QUOTED_NAME = re.compile(r"\"[^\"\\]*\"\s*[,;\t|]")
+"""How a line of CSV starts, and no JSON."""
 _SUFFIXES: dict[str, TableFormat] = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -97,7 +99,8 @@ def format_of_text(start: str, said: TableFormat | None) -> TableFormat:
         Permanent: it is said to be CSV and is JSON, or to be JSON and is not.
     """
     first_line = start.strip().partition("\n")[0]
-    if said == "jsonl" and first_line and not _STARTS_JSON.match(first_line):
+    no_json = not _STARTS_JSON.match(first_line) or _QUOTED_NAME.match(first_line)
+    if said == "jsonl" and first_line and no_json:
         message = (
             "the file is not JSON, and its name or `format` says so: give `format` as csv if it "
             "is CSV"

@@ -116,7 +116,10 @@ def _objects(database: Database, layout: Layout) -> _Objects:
     except RecursionError:
         message = "a value is nested too deeply"
         raise Permanent(message) from None
-    if not isinstance(keys, dict) or not keys or "" in keys or any("\x00" in key for key in keys):
+    if any("\x00" in key for key in keys):
+        message = "the name of a column has a NUL character"
+        raise Permanent(message)
+    if not isinstance(keys, dict) or not keys or "" in keys:
         message = f"the objects must have 1 to {MAX_COLUMNS} different keys, none of them empty"
         raise Permanent(message)
     check_width(len(keys))

@@ -24,6 +24,8 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_WIDE_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\u0a00\u0d00]")
+"""Control characters, and line ends whose bytes stand in the other order."""
 _LINES_AT_ONCE = 10_000
 _PROBE_BYTES = 1 << 16
 _LOOK_BYTES = 4096
@@ -76,8 +78,8 @@ def text_file(path: Path, head: bytes, given: Encoding | None) -> TextFile:
         raise Permanent(_no_text(head)) from None
     start = text.removeprefix("\ufeff")
     if encoding == "utf-8":
-        seen = text[:_LOOK_BYTES]
-        if seen.count("\x00") > len(seen) / 4:
+        seen = head[:_LOOK_BYTES]  # of letters in two bytes, one is a control character: 0 to 6
+        if b"\x00" in seen and len(_CONTROL.findall(seen)) > len(seen) / 4:
             raise Permanent(_no_text(head))
     elif known := foreign(start[:_LOOK_BYTES].encode()):
         raise Permanent(known)
@@ -86,7 +88,7 @@ def text_file(path: Path, head: bytes, given: Encoding | None) -> TextFile:
 
 def _no_text(head: bytes) -> str:
     """Return what to say of a file that is not UTF-8 text, and has control characters."""
-    if order := _byte_order(head):
+    if order := _byte_order(head) or _byte_order_of_lines(head):
         hint = f"it looks like UTF-16, so give options.encoding as utf-16-{order}"
         return f"the file is not UTF-8 text: {hint}"
     return "the file is neither text nor Parquet: send CSV, JSON or Parquet"
@@ -98,6 +100,17 @@ def _byte_order(head: bytes) -> Literal["le", "be"] | None:
     if sum(zeros) < len(head[:_LOOK_BYTES]) / 8 or max(zeros) < 9 * min(zeros):
         return None
     return "be" if zeros[0] > zeros[1] else "le"
+
+
+def _byte_order_of_lines(head: bytes) -> Literal["le", "be"] | None:
+    """Return the byte order in which the first bytes are lines of UTF-16, whatever the letters."""
+    some = head[: min(len(head), _LOOK_BYTES) & ~1]
+    orders: tuple[Literal["le", "be"], ...] = ("le", "be")
+    for order in orders:
+        text = codecs.getincrementaldecoder(f"utf-16-{order}")("replace").decode(some)
+        if "\ufffd" not in text and re.search(r"[\r\n]", text) and not _WIDE_CONTROL.search(text):
+            return order
+    return None
 
 
 @dataclass(frozen=True, slots=True)

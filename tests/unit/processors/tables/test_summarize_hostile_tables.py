@@ -19,6 +19,7 @@ from processors.tables.convert import Input as Conversion
 from processors.tables.convert import convert_table
 from processors.tables.database import open_database
 from processors.tables.summarize import Input, Output, summarize_table
+from processors.tables.texts import text_file
 from tandem.processing import Permanent
 from tandem.processing.catalogue import installed
 from tandem.processing.context import Abandoned
@@ -53,7 +54,20 @@ LONG = b"1,2\n" * 50_000
         (b"a,b\ncaf\xe9,1\n", "not UTF-8"),
         (b"a,b\n" + LONG + b"caf\xe9,1\n", "not UTF-8"),
         (b"a,b\n" + LONG * 10 + b"caf\xe9,1\n", "not UTF-8 text (line 500002)"),
-        ("a,b\n1,2\n".encode("utf-16-le"), "it looks like UTF-16, so give options.encoding"),
+        (
+            "a,b\n1,2\n".encode("utf-16-le"),
+            "looks like UTF-16, so give options.encoding as utf-16-le",
+        ),
+        (
+            "a,b\n1,é\n".encode("utf-16-le"),
+            "looks like UTF-16, so give options.encoding as utf-16-le",
+        ),
+        (
+            "a,b\n1,é\n".encode("utf-16-be"),
+            "looks like UTF-16, so give options.encoding as utf-16-be",
+        ),
+        ("имя;цена\r\nЖ;5\r\n".encode("utf-16-le"), "options.encoding as utf-16-le"),
+        ("a,b\n1,é\n".encode("utf-16-be") * 3000, "options.encoding as utf-16-be"),
         ("a,Ø\n1,ß\n".encode("utf-16-be"), "it looks like UTF-16, so give options.encoding"),
         (b"a,b\n1,2\n3\n4,5\n", "a line has 1 columns where the first has 2 (line 3)"),
         (b"a,b\n1,2\n3,4,5\n", "a line has 3 columns where the first has 2 (line 3)"),
@@ -82,6 +96,7 @@ def test_bad_csv_is_refused_with_the_reason(content, expected):
         (b'{"a": 1, "a": 2}\n', "the same key twice"),
         (b"{}\n{}\n", "1 to 500 different keys"),
         (b'{"": 1}\n', "none of them empty"),
+        (b'{"a\\u0000b": 1}\n', "the name of a column has a NUL character"),
         (b"\n\n", "1 to 500 different keys"),
         (json.dumps(dict.fromkeys(map(str, range(501)), 1)).encode(), "more than 500 columns"),
         (b"".join(b'{"k%d": 1}\n' % n for n in range(100_000)), "more than 500 columns"),
@@ -140,6 +155,13 @@ def test_gzip_cut_short_is_refused(cut):
     assert reason("t.csv.gz", content[:cut]) == "the gzip file is damaged or cut short"
 
 
+@pytest.mark.parametrize("content", [b"a,b\n1,\x00\n", b"a,b\n1,x\x00y\n", b"a,b\n\x00,1\n"])
+def test_a_few_nul_characters_make_no_utf_16(tmp_path, content):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    assert text_file(path, content, None).start == content.decode()
+
+
 def test_a_decompression_bomb_is_refused_early():
     bomb = gzip.compress(b"a\n" + b"0\n" * (150 << 20), 1)
     started = time.monotonic()
@@ -156,6 +178,10 @@ def test_a_decompression_bomb_is_refused_early():
         ("t.jsonl", b"12\n13\n", "record 1 is not a JSON object"),
         ("t.json", b"nan\n", "not JSON"),
         ("t.csv", b"PAR1" + b"\x00\xff" * 100, "is Parquet, and is damaged"),
+        ("t.json", b'"a","b"\n1,2\n', "give `format` as csv"),
+        ("t.json", b'"a b";c\n1;2\n', "give `format` as csv"),
+        ("t.json", b'"x"\n', "record 1 is not a JSON object"),
+        ("t.json", b"null\n", "record 1 is not a JSON object"),
         ("t.csv", gzip.compress(gzip.compress(b"a\n1\n", mtime=0), mtime=0), "gzip twice"),
     ],
 )
