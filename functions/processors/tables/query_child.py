@@ -249,7 +249,7 @@ def _reason(error: Exception, request: Request) -> str:
         return str(error)
     if isinstance(error, RowTooLarge):
         return f"one row of the result is larger than {request['result_bytes'] >> 20} MiB"
-    if isinstance(error, RecursionError):
+    if isinstance(error, RecursionError) or "Max expression depth limit" in str(error):
         return "the query is nested too deeply"
     return _reason_of_database(type(error).__name__, str(error), request)
 
