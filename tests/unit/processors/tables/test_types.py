@@ -216,6 +216,14 @@ def test_a_late_value_decides_as_an_early_one_does():
             ]
 
 
+@pytest.mark.parametrize("offset", ["", "Z"])
+def test_nanoseconds_and_a_far_moment_are_text_however_late_they_come(offset):
+    late = ["1500-01-01 00:00:00" + offset, "2024-01-05 10:00:00.123456789" + offset]
+    values = ["2024-01-05 10:00:00" + offset] * 3000 + late
+    assert types_of("t.csv", one_column(values)) == {"v": "VARCHAR"}
+    assert [text for (text,) in rows_of("t.csv", one_column(values))[-2:]] == late
+
+
 def test_a_date_is_never_shown_as_the_file_writes_it():
     with opened("t.csv", "d\n2024-1-5\n") as table:
         assert table.database.query("SELECT CAST(d AS VARCHAR), d::VARCHAR || '!' FROM data") == [
