@@ -10,7 +10,8 @@ from processors.tables.inference import Rules, infer
 from processors.tables.options import ReadOptions
 from tandem.processing import Permanent
 
-_OFFSET = "(Z|z| ?[A-Z]{3}|[+-][0-9]{2}(:?[0-9]{2})?)"
+_OFFSET = "(Z|z| ?(UTC|GMT)|[+-][0-9]{2}(:?[0-9]{2})?)"
+"""No other abbreviation: DuckDB takes `BST` for Bangladesh, and `IST` is of several lands."""
 _LOOKS = {
     "BIGINT": "[+-]?[0-9]+",
     "HUGEINT": "[+-]?[0-9]+",
