@@ -174,13 +174,9 @@ def _number_branches(x: str, number: str) -> list[str]:
         f"WHEN TRY_CAST({number} AS HUGEINT) IS NOT NULL THEN {Form.OVER_64_BITS:d} "
         f"ELSE {Form.OVER_64_BITS | Form.OVER_128_BITS:d} END"
     )
-    double = f"TRY_CAST(TRY_CAST({number} AS DOUBLE) AS HUGEINT)"
-    inexact_integer = (
-        f"CASE WHEN {double} = TRY_CAST({number} AS HUGEINT) THEN 0 ELSE {Form.INEXACT:d} END"
-    )
     bare_exponent = matches(number, _BARE_EXPONENT)
     looks = (
-        (Form.INTEGER, matches(number, "0|-?[1-9][0-9]*"), f"{size} | {inexact_integer}"),
+        (Form.INTEGER, matches(number, "0|-?[1-9][0-9]*"), f"{size} | {inexact}"),
         (Form.DECIMAL, matches(number, _DECIMALS), inexact),
         (Form.EXPONENT, f"{matches(number, _EXPONENT)} AND NOT {bare_exponent}", inexact),
     )
