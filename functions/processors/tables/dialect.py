@@ -2,9 +2,10 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from itertools import islice
 
 from processors.tables.files import check_width
 from processors.tables.limits import MAX_NAME_CHARACTERS
@@ -13,6 +14,8 @@ from processors.tables.options import ReadOptions
 from tandem.processing import Permanent
 
 _DELIMITERS = ",;\t|"
+_RECORDS = 20
+"""So many tell the delimiter."""
 _SEP_LINE = re.compile(r'"?sep=(.)"?(?:\r\n|\n|\r)', re.IGNORECASE)
 _DATA = re.compile(r"[-+]?\d+(?:[.,]\d+)?|\d{4}-\d\d-\d\d.*|", re.DOTALL)
 _COMMA_NUMBER = re.compile(r"-?\d+,\d+", re.ASCII)
@@ -74,12 +77,11 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
         while lines and lines[0].lstrip(" ").startswith(options.comment):
             del lines[0]
     text = "".join(lines)
-    line = lines[0] if lines else ""
     if delimiter is None:
-        outside = "".join(line.split(quote)[::2]) if quote else line
-        marks = _delimiters(outside, options.decimal)
-        delimiter = max((mark for mark in marks if mark not in taken), key=outside.count)
-        doubts = _delimiter_warnings(outside.replace(options.decimal or "", ""), delimiter)
+        said = (line for line in lines if not _says_nothing(line, options.comment))
+        records = list(islice(_unquoted(said, quote), _RECORDS)) or [""]
+        delimiter = _delimiter(records, options.decimal, taken)
+        doubts = _delimiter_warnings(records[0].replace(options.decimal or "", ""), delimiter)
     names, values = _first_records(text, delimiter, quote, escape)
     check_width(len(names))
     warnings = _warnings(names) if options.header is None else []
@@ -103,17 +105,48 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
         header=header,
         decimal=options.decimal or ".",
         names=names,
-        first_line=line[:100],
+        first_line="".join(lines[:1])[:100],
         warnings=warnings,
     )
 
 
-def _delimiters(line: str, decimal: str | None) -> str:
-    """Return what may separate values: a decimal comma only where nothing else is there to."""
-    if decimal is None or decimal not in _DELIMITERS:
-        return _DELIMITERS
-    others = _DELIMITERS.replace(decimal, "")
-    return others if any(mark in line for mark in others) else others + decimal
+def _says_nothing(line: str, comment: str | None) -> bool:
+    """Return whether a line is blank or a comment."""
+    start = line.lstrip(" ")
+    return not start.strip("\r\n") or bool(comment and start.startswith(comment))
+
+
+def _unquoted(lines: Iterable[str], quote: str) -> Iterator[str]:
+    """Yield records without what is quoted in them."""
+    record, inside = "", False
+    for line in lines:
+        parts = line.split(quote) if quote else [line]
+        record += "".join(parts[inside::2])
+        inside ^= len(parts) % 2 == 0
+        if not inside:
+            yield record
+            record = ""
+    if record:
+        yield record
+
+
+def _delimiter(records: Sequence[str], decimal: str | None, taken: Collection[str | None]) -> str:
+    """Return the delimiter that the first record has most of.
+
+    First come those that all records have the same number of, and of as many another than the
+    comma, which numbers and texts have, too. One that is the decimal comma comes last.
+    """
+    free = [mark for mark in _DELIMITERS if mark not in taken]
+    found = [mark for mark in free if mark in records[0] and mark != decimal]
+    if not found:
+        there = [mark for mark in free if mark in records[0]]  # the decimal comma alone
+        return (there or [mark for mark in free if mark != decimal] or free)[0]
+
+    def rank(mark: str) -> tuple[bool, int, bool]:
+        counts = [record.count(mark) for record in records]
+        return len(set(counts)) == 1, counts[0], mark != ","
+
+    return max(found, key=rank)
 
 
 def _blank_lines(lines: Sequence[str], comment: str | None) -> int:

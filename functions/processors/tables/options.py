@@ -128,7 +128,8 @@ class ReadOptions(BaseModel):
         Field(
             default=None,
             description="CSV: what separates values. By default comma, semicolon, tab or bar, "
-            "whichever the first line has most of, or what Excel's line `sep=` names.",
+            "whichever the first line has most of and the first 20 all the same number of, or what "
+            "Excel's line `sep=` names.",
             examples=[";"],
         )
     )

@@ -208,6 +208,24 @@ def test_lines_may_end_in_different_ways(content):
     assert rows_of("t.csv", content) == [(1, "x"), (2, "y")]
 
 
+@pytest.mark.parametrize(
+    ("content", "names", "rows"),
+    [
+        ("Preis, EUR;Menge\n1,5;2\n", ["Preis, EUR", "Menge"], [("1,5", 2)]),
+        ("Umsatz, EUR;Datum\n5;2024-01-05\n", ["Umsatz, EUR", "Datum"], [(5, "2024-01-05")]),
+        ("a, x, y\tb\n1\t2\n", ["a, x, y", "b"], [(1, 2)]),
+        ('a, x, y\tb\n"1\n,"\t2\n', ["a, x, y", "b"], [("1\n,", 2)]),
+        ("a;x,b,c\n1,2,3\n", ["a;x", "b", "c"], [(1, 2, 3)]),
+        ("a,b,c;d\n1,2,3;4\n", ["a", "b", "c;d"], [(1, 2, "3;4")]),
+        ('"a;b;c",d\n"1;2",3\n', ["a;b;c", "d"], [("1;2", 3)]),
+        ("a,b\n", ["a", "b"], []),
+    ],
+)
+def test_the_delimiter_is_what_the_first_lines_have_in_common(content, names, rows):
+    assert list(types_of("t.csv", content)) == names
+    assert rows_of("t.csv", content) == rows
+
+
 def test_line_ends_in_values_stay_as_they_are():
     content = 'a,b\r\n1,"x\r\ny\nz"\n2,"5"" wide\r"\r\n3,5" pipe\n'
     assert rows_of("t.csv", content) == [(1, "x\r\ny\nz"), (2, '5" wide\r'), (3, '5" pipe')]
