@@ -382,8 +382,17 @@ DECIMAL_256 = (
     "ZXQtY3BwLWFycm93IHZlcnNpb24gMjYuMC4xGRwcAAAAxgEAAFBBUjE="
 )
 
+DECIMAL_39 = (  # decimal256(39, 2), without the Arrow schema
+    "UEFSMRUAFS4VLiwVAhUAFQYVBhwAAAACAAAAAgEAXODppWAV/sWq36MorjmBFRUEGSw1ABgGc2NoZW1hFQIAFQ4V"
+    "IhUCGAFhJQoVBBVOLFwVBBVOAAAAFgIZHBkcJgAcFQ4ZJQYAGRgBYRUAFgIWVBZUJghJHBUAFQAVAgA8KQYZJgAC"
+    "AAAAFlQWAiYIFlQAKCBwYXJxdWV0LWNwcC1hcnJvdyB2ZXJzaW9uIDI2LjAuMRkcHAAAAIoAAABQQVIx"
+)
+
 
 class TestParquetThatDuckdbWouldChange:
+    def test_decimals_of_one_digit_too_many_are_refused(self):
+        assert "decimals of 39 digits" in refusal("t.parquet", base64.b64decode(DECIMAL_39))
+
     def test_int96_is_refused_unless_its_type_is_asked_for(self):
         content = base64.b64decode(INT96)
         assert "INT96" in refusal("t.parquet", content)

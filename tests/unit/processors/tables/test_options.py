@@ -32,6 +32,7 @@ class TestTypes:
             ("02134", "integer", "BIGINT", 2134),
             ("12", "bigint", "BIGINT", 12),
             ("1e3", "number", "DOUBLE", 1000.0),
+            ("0.5000", "DECIMAL(18,2)", "DECIMAL(18,2)", "0.50"),
             ("0.5", "DECIMAL(18, 2)", "DECIMAL(18,2)", "0.50"),
             ("2024-01-05", "date", "DATE", "2024-01-05"),
             ("2024/01/05", "date", "DATE", "2024-01-05"),

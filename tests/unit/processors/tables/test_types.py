@@ -219,6 +219,23 @@ def test_a_late_value_decides_as_an_early_one_does():
             ]
 
 
+@pytest.mark.parametrize(
+    "number", ["9007199254740993", "90071992547409.931", "9007199254740.9931", "-9007199254740993"]
+)
+def test_numbers_of_json_that_a_double_just_fails_to_hold_keep_their_digits(number):
+    for lines in (["0.5", number], [number, "0.5"]):
+        content = "".join(f'{{"v": {value}}}\n' for value in lines)
+        [column_type] = types_of("t.jsonl", content).values()
+        assert column_type.startswith("DECIMAL")
+        assert Decimal(number) in {value for (value,) in rows_of("t.jsonl", content)}
+
+
+def test_the_first_of_several_values_that_widened_is_named():
+    with opened("t.csv", "v\n" + "1\n" * 2000 + "x\n1\ny\n") as table:
+        [widened] = table.assumed.widened
+        assert (widened.row, widened.value) == (2001, "x")
+
+
 @pytest.mark.parametrize("offset", ["", "Z"])
 def test_nanoseconds_and_a_far_moment_are_text_however_late_they_come(offset):
     late = ["1500-01-01 00:00:00" + offset, "2024-01-05 10:00:00.123456789" + offset]
