@@ -25,6 +25,8 @@ _STEPS = (
 _MONTHS = (1, 2, 3, 6, *(12 * m * 10**k for k in range(4) for m in (1, 2, 5)))
 _BEGIN = datetime(1, 1, 1, tzinfo=UTC)  # a Monday
 _END_OF_TIME = 3_652_059 * _DAY  # the end of the year 9999
+_LEAST_WIDTH = -323
+"""As a power of ten. Doubles closest to 0 are 4.9e-324 apart."""
 _INSTANTS = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}
 
 
@@ -39,6 +41,8 @@ def number_bins(least: Number, greatest: Number, decimals: int | None, digits: i
         if max(abs(low), abs(high)) > _LARGEST:
             return None
         finest = -decimals if decimals is not None else _finest(low, high, digits)
+        if decimals is None:
+            finest = max(finest, _LEAST_WIDTH)
         power = max(finest, ((high - low) / MAX_BINS).adjusted()) if high > low else finest
         for factor in (1, 2, 5, 10, 20):
             step = Decimal(factor).scaleb(power)

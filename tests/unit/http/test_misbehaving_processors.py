@@ -38,7 +38,11 @@ def process(monkeypatch: pytest.MonkeyPatch, api: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("how", [*ATTEMPT_ENDS, *NO_OUTPUT, "permanent"])
+PROBLEMS = [*(how for how in ATTEMPT_ENDS if how != "retry-after"), *NO_OUTPUT, "permanent"]
+"""What asks for a later attempt goes on offline."""
+
+
+@pytest.mark.parametrize("how", PROBLEMS)
 def test_a_misbehaving_processor_is_answered_as_a_problem_of_its_task(
     how: str, process: Any, log: StringIO, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,7 +77,11 @@ def imported(functions: Path) -> Imported:
         done = subprocess.run(
             [sys.executable, "-c", _IMPORT, str(answer)],
             cwd=functions,
-            env={**os.environ, "PYTHONPATH": str(functions), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(functions), os.environ.get("PYTHONPATH", "")]),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

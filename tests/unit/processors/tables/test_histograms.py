@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from processors.tables.summarize import ColumnSummary, Input, Output, summarize_table
@@ -46,6 +46,7 @@ class TestHistogram:
             ([12.5], [12.0, 13.0]),
             ([0.0], [0.0, 1.0]),
             ([1e-300], [1e-300, 2e-300]),
+            ([5e-324], [0.0, 1e-323]),
             ([1e300, -1e300, 0.5], [n * 1e299 for n in range(-10, 13)][::2]),
         ],
     )
@@ -88,6 +89,8 @@ class TestHistogram:
         column = summarize("t.csv", "x\nnan\ninf\n-inf\n1.5\n2.5\n\n").columns[0]
         assert sum(column.histogram.counts) == 2
 
+    @example([5e-324])
+    @example([5e-324, 2e-323])
     @settings(max_examples=60, deadline=None)
     @given(st.lists(
         st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300)
