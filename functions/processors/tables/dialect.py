@@ -152,13 +152,13 @@ def _delimiter(records: Sequence[str], decimal: str | None, taken: Collection[st
 def _blank_lines(lines: Sequence[str], comment: str | None) -> int:
     """Return how many lines stand up to the last blank one before the table, comments among them.
 
-    None where there is no table.
+    Where there is no table, none count.
     """
     blank = 0
     for number, line in enumerate(lines, start=1):
         if not line.strip(" \r\n"):
             blank = number
-        elif not (comment and line.lstrip(" ").startswith(comment)):
+        elif not _says_nothing(line, comment):
             return blank
     return 0
 

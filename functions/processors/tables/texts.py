@@ -88,22 +88,20 @@ def text_file(path: Path, head: bytes, given: Encoding | None) -> TextFile:
 
 def _no_text(head: bytes) -> str:
     """Return what to say of a file that is not UTF-8 text, and has control characters."""
-    if order := _byte_order(head) or _byte_order_of_lines(head):
+    if order := _byte_order(head):
         hint = f"it looks like UTF-16, so give options.encoding as utf-16-{order}"
         return f"the file is not UTF-8 text: {hint}"
     return "the file is neither text nor Parquet: send CSV, JSON or Parquet"
 
 
 def _byte_order(head: bytes) -> Literal["le", "be"] | None:
-    """Return the byte order of what looks like UTF-16 without a mark: every second byte is zero."""
+    """Return the byte order of what looks like UTF-16 without a mark.
+
+    Of ASCII every second byte is zero. Of other letters the line ends tell.
+    """
     zeros = [head[first:_LOOK_BYTES:2].count(0) for first in (0, 1)]
-    if sum(zeros) < len(head[:_LOOK_BYTES]) / 8 or max(zeros) < 9 * min(zeros):
-        return None
-    return "be" if zeros[0] > zeros[1] else "le"
-
-
-def _byte_order_of_lines(head: bytes) -> Literal["le", "be"] | None:
-    """Return the byte order in which the first bytes are lines of UTF-16, whatever the letters."""
+    if sum(zeros) >= len(head[:_LOOK_BYTES]) / 8 and max(zeros) >= 9 * min(zeros):
+        return "be" if zeros[0] > zeros[1] else "le"
     some = head[: min(len(head), _LOOK_BYTES) & ~1]
     orders: tuple[Literal["le", "be"], ...] = ("le", "be")
     for order in orders:

@@ -171,6 +171,13 @@ def test_json_is_read_however_its_objects_stand(filename, content, said, start):
 CSV = "id,name\n1,Zoë\n2,Åsa\n"
 
 
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("content", ["имя,цена\nЖ,5\n", "a,b\nx,5\n", "名,b\n字,5\n"])
+def test_utf_16_without_a_mark_is_read_in_its_own_byte_order(content, order):
+    found = rows_of("t.csv", content.encode(f"utf-16-{order}"), options={"encoding": "utf-16"})
+    assert found == [(content.splitlines()[1].partition(",")[0], 5)]
+
+
 @pytest.mark.parametrize(
     ("data", "encoding"),
     [
