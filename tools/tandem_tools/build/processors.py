@@ -1,14 +1,12 @@
 """The import of the processors, tried before a function does it: a function logs no text."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tandem_tools.catalogue import last_words, run_with_processors
 from tandem_tools.errors import ToolError
 
 _IMPORT = """
@@ -68,29 +66,13 @@ class Imported:
 
 
 def imported(functions: Path) -> Imported:
-    """Return the processors in a folder, imported as a function imports them.
-
-    It is tried in a process of its own: this one has its own processors.
-    """
+    """Return the processors in a folder, imported as a function imports them."""
     with TemporaryDirectory(prefix="tandem-") as folder:
         answer = Path(folder, "answer.json")
-        done = subprocess.run(
-            [sys.executable, "-c", _IMPORT, str(answer)],
-            cwd=functions,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join([str(functions), os.environ.get("PYTHONPATH", "")]),
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_with_processors(_IMPORT, str(answer), functions=functions)
         if answer.is_file():
             return Imported(**json.loads(answer.read_text()))
-    said = done.stderr.strip() or f"Python ended with {done.returncode}"
-    return Imported(error=said.splitlines()[-1])
+    return Imported(error=last_words(done))
 
 
 def require_processors(functions: Path, worker_seconds: float) -> None:

@@ -1,16 +1,11 @@
-"""The settings that processors declare, asked of the catalogue in a process of its own.
-
-This process has the processors of its start.
-"""
+"""The settings that processors declare."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tandem_tools.catalogue import last_words, run_with_processors
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import PROJECT
 
@@ -62,29 +57,12 @@ def declared(body: Mapping[str, Any]) -> Declared:
     Raises:
         CannotImport: a processor cannot be imported.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM],
-        cwd=FUNCTIONS,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(FUNCTIONS), *_path()]),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-        input=json.dumps(dict(body)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_with_processors(_PROGRAM, functions=FUNCTIONS, given=json.dumps(dict(body)))
     answer = next((line for line in done.stdout.splitlines() if line.startswith(_MARK)), None)
     if done.returncode or answer is None:
-        # Its last line alone: a traceback may show what stands in a processor's lines.
-        said = (done.stderr.strip() or f"Python ended with {done.returncode}").splitlines()[-1]
         raise CannotImport(
-            f"The processors cannot be imported: {said}", "Put that right; make run says where."
+            f"The processors cannot be imported: {last_words(done)}",
+            "Put that right; make run says where.",
         )
     names, faults = json.loads(answer.removeprefix(_MARK))
     return Declared(names, faults)
-
-
-def _path() -> list[str]:
-    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
