@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
+from tandem_tools.paths import CHECKOUT
+
 COMMANDS = {
     "up": ("tandem_tools.run.cli", "build, start and deploy the stack on this machine"),
     "token": ("tandem_tools.run.cli", "print an access token of the running stack"),
@@ -35,7 +37,9 @@ COMMANDS = {
     "package": ("tandem_tools.project.packaging", "make the wheels of the three distributions"),
     "environments": ("tandem_tools.project.environments", "make the tools' environments"),
 }
-"""For each command its module and what it does. The wheel has those of a project alone."""
+"""For each command its module and what it does."""
+OF_TANDEM = frozenset({"costs", "package", "stored"})
+"""Commands that work on Tandem's own repository. Those of modules that no wheel has are, too."""
 SHARED = frozenset({"tandem_tools.run.cli", "tandem_tools.deploy.cli"})
 """Modules of several commands, which read the command's name themselves."""
 
@@ -43,25 +47,24 @@ SHARED = frozenset({"tandem_tools.run.cli", "tandem_tools.deploy.cli"})
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     name, *rest = arguments or ("--help",)
-    if name not in COMMANDS or not _is_here(COMMANDS[name][0]):
-        listed = "\n".join(
-            f"  {command:16}{does}"
-            for command, (module, does) in COMMANDS.items()
-            if _is_here(module)
-        )
+    commands = {one: about for one, about in COMMANDS.items() if _is_here(one, about[0])}
+    if name not in commands:
+        listed = "\n".join(f"  {command:16}{does}" for command, (_, does) in commands.items())
         wanted = name in {"-h", "--help"}
         print(
             f"usage: python -m tandem_tools COMMAND …\n\n{listed}",
             file=sys.stdout if wanted else sys.stderr,
         )
         return 0 if wanted else 2
-    module, _ = COMMANDS[name]
+    module, _ = commands[name]
     code: int = import_module(module).main([name, *rest] if module in SHARED else rest)
     return code
 
 
-def _is_here(module: str) -> bool:
-    """Return whether a command's module is among what is installed."""
+def _is_here(command: str, module: str) -> bool:
+    """Return whether a command works on this project, and its module is installed."""
+    if CHECKOUT is None and command in OF_TANDEM:
+        return False
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:

@@ -111,6 +111,16 @@ def test_a_project_is_made_tested_changed_and_upgraded(machine: Machine, tmp_pat
     assert zipped_bytes(project) < 12_000_000
     assert not list((project / ".aws-sam/build/ApiFunction").glob("*duckdb*"))
 
+    modules = (
+        "import pkgutil, importlib, tandem_tools as t\n"
+        "for one in pkgutil.walk_packages(t.__path__, 'tandem_tools.'):\n"
+        "    one.name.endswith('__main__') or importlib.import_module(one.name)"
+    )
+    machine.run(".venv/bin/python", "-c", modules, at="orders")  # none needs what no wheel has
+    commands = machine.run(".venv/bin/python", "-m", "tandem_tools", "--help", at="orders")
+    assert "  deploy " in commands
+    assert not {"stored", "package", "bench"} & {line.split()[0] for line in commands.split("\n  ")}
+
     (project / "functions/processors/count_words.py").write_text(COUNT_WORDS)
     (project / "tests/test_count_words.py").write_text(ITS_TEST)
     template = project / "template.yaml"

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tandem_tools.errors import ToolError
-from tandem_tools.paths import CHECKOUT
+from tandem_tools.paths import PROJECT
 from tandem_tools.project.skeleton import DISTRIBUTIONS, pack
 
 _NO_SOURCES = shutil.ignore_patterns("__pycache__", ".*")
@@ -23,16 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments:
         print("usage: python -m tandem_tools package", file=sys.stderr)
         return 2
-    if CHECKOUT is None:
-        print("\nThe wheels are made in Tandem's own repository.", file=sys.stderr)
-        return 1
     try:
-        made = make_wheels(CHECKOUT, CHECKOUT / "dist")
+        made = make_wheels(PROJECT, PROJECT / "dist")
     except ToolError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print(
-        *(f"{path.relative_to(CHECKOUT)}  {path.stat().st_size:,} bytes" for path in made), sep="\n"
+        *(f"{path.relative_to(PROJECT)}  {path.stat().st_size:,} bytes" for path in made), sep="\n"
     )
     return 0
 
