@@ -12,9 +12,9 @@ from urllib.parse import unquote
 from tandem.files.blobs import UploadForm
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
-from tandem.lambda_events import LambdaContextStub, http_event, sqs_record
+from tandem.lambda_events import LambdaContextStub, http_event
 from tandem.testing import MemoryBlobStore, MemoryWiring
-from tandem.worker.batch import run_batch
+from tandem.testing.app import run_queued
 
 CLIENTS = {
     "machine": ("s3cret:+%", ("tasks:read", "tasks:write")),
@@ -67,12 +67,7 @@ class Service:
 
     def work(self) -> None:
         """Run what is queued."""
-        records = [
-            sqs_record(message.body, message_id=message.message_id)
-            for message in self.wiring.queue.receive()
-        ]
-        until = self.wiring.clock.now() + timedelta(minutes=1)
-        run_batch({"Records": records}, self.wiring, until=until)
+        run_queued(self.wiring)
 
     def requests(self, path: str) -> list[Seen]:
         """Return the requests to a path."""

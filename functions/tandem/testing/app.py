@@ -38,6 +38,15 @@ class Answer:
         return kind
 
 
+def run_queued(wiring: MemoryWiring) -> None:
+    """Run what is queued, as the worker does."""
+    records = [
+        sqs_record(message.body, message_id=message.message_id)
+        for message in wiring.queue.receive()
+    ]
+    run_batch({"Records": records}, wiring, until=wiring.clock.now() + timedelta(minutes=1))
+
+
 class MemoryApp:
     """The deployed handler and worker over doubles: nothing leaves the process.
 
@@ -66,12 +75,7 @@ class MemoryApp:
 
     def work(self) -> None:
         """Run what is queued, as the worker does."""
-        records = [
-            sqs_record(message.body, message_id=message.message_id)
-            for message in self.wiring.queue.receive()
-        ]
-        until = self.wiring.clock.now() + timedelta(minutes=1)
-        run_batch({"Records": records}, self.wiring, until=until)
+        run_queued(self.wiring)
 
     def close(self) -> None:
         """End the application's lifespan."""
