@@ -44,7 +44,7 @@ def up(port: int, stack_port: int) -> None:
     settings = dotenv.read()
     for line in missing(settings):
         say(began, line)
-    say(began, "Building for this machine (10 s when something has changed) …")
+    say(began, "Building for this machine (10 to 40 s when something has changed) …")
     changed = artifact.build(artifact.machine_architecture())
     say(began, "Built." if changed else "Unchanged since the last build.")
     say(began, "Starting the emulator and deploying template.yaml (15 s) …")
