@@ -90,6 +90,38 @@ def test_what_was_changed_in_it_stays_and_nothing_else_differs(
     assert files(project) == files(fresh)
 
 
+def test_dependencies_of_ones_own_stay_beside_the_new_pins(
+    tandem: Path, project: Path, next_wheels: Path
+) -> None:
+    edit(
+        project / "pyproject.toml",
+        '    "tandem-lambda==1.0.0",\n',
+        '    "pillow>=12",\n    "tandem-lambda==1.0.0",\n    "xlrd>=2",\n',
+    )
+    pillow = "pillow==12.0.0 \\\n    --hash=sha256:1\n"
+    for lock in ("requirements.txt", "requirements-dev.txt"):
+        edit(project / lock, "pydantic==", f"{pillow}    # via orders\npydantic==")
+        edit(project / lock, "--find-links", "# by uv\n--find-links")
+    commit(project)
+    pin = next(
+        line
+        for line in (tandem / "requirements.txt").read_text().splitlines()
+        if line.startswith("pydantic==")
+    )
+    edit(tandem / "requirements.txt", pin, "pydantic==9.9.9 \\")
+    done = upgrade(project, next_wheels)
+    assert done.conflicts == []
+    declared = (project / "pyproject.toml").read_text()
+    assert '    "pillow>=12",\n    "tandem-lambda==1.1.0",\n    "xlrd>=2",\n' in declared
+    assert '"tandem-lambda-tools==1.1.0"' in declared
+    shipped = (project / "requirements.txt").read_text()
+    assert pillow in shipped
+    assert "pydantic==9.9.9" in shipped
+    assert shipped.count("\ntandem-lambda==") == 1
+    assert "\ntandem-lambda==1.1.0 " in shipped
+    assert "1.0.0 " not in (project / "requirements-dev.txt").read_text().partition("tandem-l")[2]
+
+
 def test_lines_that_both_changed_are_both_there_with_gits_marks(
     tandem: Path, project: Path, next_wheels: Path
 ) -> None:

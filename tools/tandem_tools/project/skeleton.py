@@ -17,6 +17,7 @@ LONGEST_NAME = 30
 OWN_FOLDER = ".tandem"
 PRISTINE = f"{OWN_FOLDER}/pristine"
 WHEELS = f"{OWN_FOLDER}/wheels"
+LOCKS = ("requirements.txt", "requirements-dev.txt")
 LIBRARY, TOOLS, CLIENT = "tandem-lambda", "tandem-lambda-tools", "tandem-lambda-client"
 DISTRIBUTIONS = (LIBRARY, TOOLS, CLIENT)
 
@@ -119,6 +120,21 @@ def _pin(distribution: str, version: str, wheels: Mapping[str, bytes]) -> str:
     file = f"{distribution.replace('-', '_')}-{version}-py3-none-any.whl"
     digest = hashlib.sha256(wheels[file]).hexdigest()
     return f"{distribution}=={version} \\\n    --hash=sha256:{digest}\n"
+
+
+def merge_locks(mine: str, before: str, now: str) -> str:
+    """Return a lock file with the pins of a new version, and those that its project added.
+
+    A pin is merged whole, and the new version's wins: `make lock` resolves all of them again.
+
+    Args:
+        mine: the project's.
+        before: what the project was made with.
+        now: what the new version makes a project with.
+    """
+    old, new = _blocks(before), _blocks(now)
+    added = {name: pin for name, pin in _blocks(mine).items() if name not in old}
+    return _requirements(added | new)
 
 
 def _blocks(requirements: str) -> dict[str, str]:

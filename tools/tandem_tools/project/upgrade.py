@@ -1,5 +1,6 @@
 """`tandem upgrade`: a project moves to another version of Tandem, and keeps what it changed."""
 
+import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,16 @@ from tempfile import TemporaryDirectory
 
 from tandem_tools.errors import ToolError
 from tandem_tools.project.new import with_pristine
-from tandem_tools.project.skeleton import OWN_FOLDER, PRISTINE, WHEELS, read_wheels, skeleton
+from tandem_tools.project.skeleton import (
+    LIBRARY,
+    LOCKS,
+    OWN_FOLDER,
+    PRISTINE,
+    WHEELS,
+    merge_locks,
+    read_wheels,
+    skeleton,
+)
 
 _LABELS = ("yours", "Tandem before", "Tandem now")
 _CONFLICTS = range(1, 128)
@@ -99,26 +109,39 @@ def _merged(project: Path, path: str, new: bytes, done: Upgraded) -> bytes | Non
     if mine.read_bytes() in {before, new}:
         done.changed.append(path)
         return new
-    merged, conflicts = _three_way(mine, pristine if before is not None else None, new)
+    if path in LOCKS and before is not None:
+        done.changed.append(path)
+        return merge_locks(mine.read_text("utf-8"), before.decode(), new.decode()).encode()
+    ours, base = (_pinned(text, done) for text in (mine.read_bytes(), before or b""))
+    merged, conflicts = _three_way(path, ours, base, new)
     (done.conflicts if conflicts else done.changed).append(path)
     return merged
 
 
-def _three_way(mine: Path, pristine: Path | None, new: bytes) -> tuple[bytes, bool]:
+def _pinned(text: bytes, done: Upgraded) -> bytes:
+    """Return a file with the new version in its pins of Tandem.
+
+    Each upgrade changes these lines. A dependency that stands beside one is then no conflict.
+    """
+    pins = rf"({LIBRARY}(?:-tools|-client)?==){re.escape(done.before)}(?![\w.+])"
+    return re.sub(pins.encode(), rf"\g<1>{done.now}".encode(), text)
+
+
+def _three_way(path: str, mine: bytes, before: bytes, new: bytes) -> tuple[bytes, bool]:
     """Return a file merged as `git merge-file --diff3` does it, and whether it has conflicts."""
     with TemporaryDirectory() as scratch:
-        base, other = Path(scratch, "base"), Path(scratch, "other")
-        base.write_bytes(pristine.read_bytes() if pristine is not None else b"")
-        other.write_bytes(new)
+        sides = [Path(scratch, side) for side in ("mine", "before", "new")]
+        for side, content in zip(sides, (mine, before, new), strict=True):
+            side.write_bytes(content)
         labels = [word for label in _LABELS for word in ("-L", label)]
         merged = subprocess.run(
-            ["git", "merge-file", "-p", "--diff3", *labels, str(mine), str(base), str(other)],
+            ["git", "merge-file", "-p", "--diff3", *labels, *map(str, sides)],
             capture_output=True,
             check=False,
         )
     if merged.returncode and merged.returncode not in _CONFLICTS:
         raise ToolError(
-            f"git could not merge {mine.name}: {merged.stderr.decode().strip()}",
+            f"git could not merge {path}: {merged.stderr.decode().strip()}",
             "Nothing was changed.",
         )
     return merged.stdout, bool(merged.returncode)
