@@ -1,6 +1,7 @@
 """The whole application in memory, called with API Gateway's events."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -55,8 +56,13 @@ class MemoryApp:
         assert answer.status == 200
     """
 
-    def __init__(self) -> None:
-        self.wiring = MemoryWiring()
+    def __init__(self, processor_settings: Mapping[str, str] | None = None) -> None:
+        """Make the application.
+
+        Args:
+            processor_settings: what `ctx.settings` is made of, by names in capitals.
+        """
+        self.wiring = MemoryWiring(processor_settings=processor_settings)
         self.handler = LambdaHandler(create_app(self.wiring))
         self.context = LambdaContextStub()
 

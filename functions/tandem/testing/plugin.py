@@ -18,11 +18,20 @@ def fake_context() -> "FakeContext":
     return FakeContext()
 
 
+@pytest.fixture(scope="session")
+def processor_settings() -> dict[str, str]:
+    """Return what processors are given as settings, by their names in capitals: none.
+
+    A project says its own by a fixture of this name in its conftest.py. `stack` takes them, too.
+    """
+    return {}
+
+
 @pytest.fixture
-def memory_app() -> "Iterator[MemoryApp]":
+def memory_app(processor_settings: dict[str, str]) -> "Iterator[MemoryApp]":
     """Return the whole application in memory, with the project's processors."""
     from tandem.testing.app import MemoryApp
 
-    app = MemoryApp()
+    app = MemoryApp(processor_settings)
     yield app
     app.close()
