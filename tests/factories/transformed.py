@@ -1,5 +1,6 @@
 """What SAM makes of the template: run in the SAM CLI's own environment, which has the transform."""
 
+import copy
 import json
 import subprocess
 from typing import Any
@@ -25,9 +26,14 @@ json.dump(
 """
 
 
-def transformed(*parameters: dict[str, str]) -> list[Node]:
-    """Return the deployed template for each set of parameters, defaults filled in."""
-    template = load_template()
+def transformed(*parameters: dict[str, str], template: Node | None = None) -> list[Node]:
+    """Return a template as it is deployed for each set of parameters, defaults filled in.
+
+    Args:
+        parameters: values, by their names.
+        template: with its intrinsic functions written out. By default Tandem's own.
+    """
+    template = copy.deepcopy(template or load_template())
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/code.zip"
     declared = template["Parameters"].items()
     defaults = {name: one["Default"] for name, one in declared if "Default" in one}

@@ -22,6 +22,8 @@ RUN_BY = {
     ("docs/how-to/use-the-client.md", "python"): "tests/client/test_client.py",
     ("docs/how-to/write-a-processor.md", "python"): "tests/unit/test_docs.py",
     ("docs/security.md", "toml"): "tests/unit/test_pages.py",
+    ("docs/how-to/own-resources.md", "python"): "tests/factories/own_resources.py",
+    ("docs/how-to/own-resources.md", "yaml"): "tests/factories/own_resources.py",
     ("docs/how-to/use-your-own-domain.md", "yaml"): "tests/unit/test_pages.py",
 }
 """For the blocks of a page in a language, the test that runs them."""
@@ -75,7 +77,8 @@ def test_an_exception_for_a_vulnerability_is_read_as_it_is_shown(tmp_path: Path)
 
 
 def test_a_domain_of_ones_own_is_a_template_of_cloudformation() -> None:
-    (block,) = (one for one in BLOCKS if one.language == "yaml")
+    page = "docs/how-to/use-your-own-domain.md"
+    (block,) = (one for one in BLOCKS if (one.page, one.language) == (page, "yaml"))
     text = "Resources:\n" + "".join(f"  {line}\n" for line in block.text.splitlines())
     assert yaml.compose(text) is not None
     assert [str(match) for match in lint_all(text)] == []

@@ -1,6 +1,7 @@
 """A project from an empty folder with only the wheels: made, run, tested, changed, upgraded."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,45 +12,15 @@ import pytest
 
 from tandem_tools.paths import PROJECT
 from tandem_tools.project.packaging import make_wheels
+from tests.factories import own_resources
 
 VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
 NEXT = f"{VERSION}.post1"
 LATER = "# As it is from the next version on.\nParameters:\n"
 
-COUNT_WORDS = '''"""Words, counted."""
-
-from pydantic import BaseModel
-from tandem.processing import TaskContext, processor
-
-
-class Input(BaseModel):
-    text: str
-
-
-class Output(BaseModel):
-    words: int
-
-
-@processor("count-words")
-async def count_words(data: Input, ctx: TaskContext) -> Output:
-    """Count words."""
-    return Output(words=len(data.text.split()))
-'''
-ITS_TEST = """import asyncio
-
-from tandem.testing import FakeContext
-from tandem.testing.app import MemoryApp
-
-from processors.count_words import Input, count_words
-
-
-def test_it_counts(fake_context: FakeContext, memory_app: MemoryApp) -> None:
-    async def run() -> int:
-        return (await count_words.run(Input(text="a b"), fake_context)).words
-
-    assert asyncio.run(run()) == 2
-    task = {"processor": "count-words", "input": {"text": "a b c"}}
-    assert memory_app("POST", "/process-online", task).json["output"] == {"words": 3}
+FIRST_DAY = Path(__file__).parent / "first_day"
+DEPENDENCIES = """    "httpx2>=2",
+    "pillow>=12",
 """
 
 
@@ -121,13 +92,12 @@ def test_a_project_is_made_tested_changed_and_upgraded(machine: Machine, tmp_pat
     assert "  deploy " in commands
     assert not {"stored", "package", "bench"} & {line.split()[0] for line in commands.split("\n  ")}
 
-    (project / "functions/processors/count_words.py").write_text(COUNT_WORDS)
-    (project / "tests/test_count_words.py").write_text(ITS_TEST)
     template = project / "template.yaml"
-    own = "  OwnQueue:\n    Type: AWS::SQS::Queue\n\nOutputs:\n"
-    template.write_text(template.read_text().replace("\nOutputs:\n", f"\n{own}", 1))
+    spend_the_first_day(project)
+    machine.run("make", "lock", at="orders")
     machine.run("make", "check", at="orders")
-    assert "5 passed" in machine.run("make", "test-unit", at="orders")
+    assert "15 passed" in machine.run("make", "test", at="orders")
+    own = template.read_text()
     machine.commit()
 
     after = tmp_path / "after"
@@ -135,11 +105,25 @@ def test_a_project_is_made_tested_changed_and_upgraded(machine: Machine, tmp_pat
     machine.install(after, NEXT)
     said = machine.tandem("upgrade", "--wheels", str(after), at="orders")
     assert f"Tandem {VERSION} → {NEXT}" in said
-    assert own in template.read_text()
-    assert LATER in template.read_text()
-    assert "5 passed" in machine.run("make", "test-unit", at="orders")
+    assert template.read_text() == own.replace("Parameters:\n", LATER, 1)
+    assert "8 passed" in machine.run("make", "test-unit", at="orders")
     installed = machine.run(".venv/bin/pip", "list", at="orders")
     assert installed.count(NEXT) == 3
+
+
+def spend_the_first_day(project: Path) -> None:
+    """Add what a team adds: processors, their tests, dependencies, a bucket and what may use it."""
+    for module in sorted(FIRST_DAY.glob("*/*.py")):
+        folder = "tests" if module.parent.name == "tests" else "functions/processors"
+        shutil.copy(module, project / folder)
+    (project / "functions/processors/archive_order.py").write_text(own_resources.processor())
+    template = project / "template.yaml"
+    template.write_text(own_resources.with_own_resources(template.read_text()))
+    pyproject = project / "pyproject.toml"
+    declared = pyproject.read_text()
+    pyproject.write_text(
+        declared.replace("dependencies = [\n", f"dependencies = [\n{DEPENDENCIES}", 1)
+    )
 
 
 def later(checkout: Path) -> None:
