@@ -10,7 +10,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tandem import trace
 from tandem.http import problems
-from tandem.http.problems import headed
 from tandem.limits import BODY_BYTES
 from tandem.telemetry import logger
 from tandem.text import storable
@@ -55,7 +54,7 @@ class _Exchange:
         self._send = send
         self._status = 0
         self._method = scope["method"]
-        self._head = headed(self._method, scope["path"])
+        self._head = self._method == "HEAD" and scope["path"] not in problems.MAKES_SOMETHING
         if self._head:
             scope["method"] = "GET"
         self._received_bytes = 0

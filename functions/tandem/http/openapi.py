@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from tandem.http.identity import RESOURCE_SERVER, SCOPES
+from tandem.http.dependencies import RESOURCE_SERVER, SCOPES
 from tandem.http.problems import MEDIA_TYPE
 from tandem.http.routes.callbacks import webhooks
 from tandem.processing.catalogue import installed

@@ -19,11 +19,6 @@ MAKES_SOMETHING = frozenset({"/heavy-task"})
 """Paths whose GET is not safe, so that HEAD is not a GET without the body."""
 
 
-def headed(method: str, path: str) -> bool:
-    """Return whether a request is answered as GET is, but for the body."""
-    return method == "HEAD" and path not in MAKES_SOMETHING
-
-
 def allowed(app: FastAPI, path: str) -> str:
     """Return the methods of a path as the Allow header lists them. Empty when it has none."""
     methods: set[str] = set()

@@ -25,9 +25,8 @@ from tandem.callbacks.url import URL_CHARACTERS, InvalidCallbackUrl, parse_callb
 from tandem.contended import Contended
 from tandem.files.blobs import BlobMissing, upload_key
 from tandem.http import responses
-from tandem.http.identity import Caller, Writer
+from tandem.http.dependencies import Caller, Services, Writer, within_time_left
 from tandem.http.problems import Problem, invalid
-from tandem.http.services import Services, within_time_left
 from tandem.http.strict_json import Instant
 from tandem.ids import TaskId, TenantId, UploadId, moment_of, parse_uuid
 from tandem.limits import (

@@ -41,8 +41,7 @@ class AttemptFiles:
             check_cancelled: raises Abandoned when the work should not go on.
             in_api: whether the API runs it: the worker may have the disk that this process has not.
         """
-        self._tenant = task.tenant
-        self._kept_under = f"{task_prefix(task.task_id)}{task.attempts}/files/"
+        self._task = task
         self._blobs = blobs
         self._check_size = check_size
         self._check_cancelled = check_cancelled
@@ -79,7 +78,7 @@ class AttemptFiles:
             safe = saved_name(name)
         except InvalidFilename as error:
             raise Permanent(str(error)) from None
-        key = f"{self._kept_under}{safe}"
+        key = f"{task_prefix(self._task.task_id)}{self._task.attempts}/files/{safe}"
         size = self._blobs.put(key, content, content_type=content_type)
         self.saved = StoredPayload(key, size)
         return SavedFile(name=safe, content_type=content_type, size_bytes=size)
@@ -89,7 +88,7 @@ class AttemptFiles:
         known = parse_uuid(upload_id)
         if known is None:
             raise _no_upload(upload_id)
-        key = upload_key(self._tenant, UploadId(known))
+        key = upload_key(self._task.tenant, UploadId(known))
         with ExitStack() as stack:
             try:
                 blob = stack.enter_context(self._blobs.open(key))

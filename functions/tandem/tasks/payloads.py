@@ -18,7 +18,7 @@ class Payloads:
 
     def keep_input(self, task_id: TaskId, document: bytes) -> Payload:
         """Keep a task's input."""
-        return self._keep(f"{task_prefix(task_id)}input.json", document, INLINE_BYTES)
+        return self._keep(task_id, "input.json", document, INLINE_BYTES)
 
     def keep_output(
         self, task_id: TaskId, attempt: int, document: bytes, *, beside: Payload
@@ -29,7 +29,7 @@ class Payloads:
         """
         taken = len(beside.text.encode()) if isinstance(beside, InlinePayload) else 0
         room = min(INLINE_BYTES, _ITEM_BYTES - taken)
-        return self._keep(f"{task_prefix(task_id)}{attempt}/output.json", document, room)
+        return self._keep(task_id, f"{attempt}/output.json", document, room)
 
     def copied(self, task_id: TaskId, payload: Payload) -> Payload:
         """Return another task's document, or file, as one of this task's own.
@@ -56,8 +56,9 @@ class Payloads:
             return payload.text.encode()
         return self._blobs.get(payload.key)
 
-    def _keep(self, key: str, document: bytes, room: int) -> Payload:
+    def _keep(self, task_id: TaskId, place: str, document: bytes, room: int) -> Payload:
         if len(document) <= room:
             return InlinePayload(document.decode())
+        key = task_prefix(task_id) + place
         size = self._blobs.put(key, document, content_type="application/json")
         return StoredPayload(key, size)

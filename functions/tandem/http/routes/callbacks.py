@@ -7,10 +7,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from tandem.callbacks.signing import key_text
+from tandem.http.dependencies import Services, Writer
 from tandem.http.headers import JSON_SPOKEN
-from tandem.http.identity import Writer
 from tandem.http.problems import Problem
-from tandem.http.services import Services
 from tandem.secrets import SecretsError
 from tandem.tasks.views import TaskEvent
 from tandem.telemetry import logger

@@ -10,10 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tandem.cursor import CURSOR_CHARACTERS, CursorInvalid
 from tandem.dead_letters.letters import Letter, LetterFilter, Redrive, Redriven
 from tandem.dead_letters.letters import Request as RedriveHow
+from tandem.http.dependencies import Administrator, Services, within_time_left
 from tandem.http.headers import JSON_SPOKEN
-from tandem.http.identity import Administrator
 from tandem.http.problems import invalid
-from tandem.http.services import Services, within_time_left
 from tandem.http.strict_json import StrictJsonRoute
 from tandem.ids import TaskId, TenantId, parse_uuid
 from tandem.limits import PAGE_LETTERS, REDRIVE_SECONDS

@@ -5,11 +5,10 @@ from typing import Literal
 
 from fastapi import APIRouter
 
+from tandem.http.dependencies import Reader, Services
 from tandem.http.headers import JSON_SPOKEN
-from tandem.http.identity import Reader
 from tandem.http.problems import Problem
 from tandem.http.routes.health import HealthView
-from tandem.http.services import Services
 
 router = APIRouter(tags=["health"], dependencies=[JSON_SPOKEN])
 

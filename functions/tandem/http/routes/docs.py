@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Path, Request, Response
 
+from tandem.http.dependencies import Services
 from tandem.http.headers import IfNoneMatch, tagged
 from tandem.http.problems import not_found
-from tandem.http.services import Services
 from tandem.settings import Settings
 from tandem.tasks.views import BASE_PATH
 

@@ -5,11 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from tandem.http.dependencies import Services, Writer
 from tandem.http.headers import JSON_SPOKEN
-from tandem.http.identity import Writer
 from tandem.http.models import Accepted
 from tandem.http.problems import not_found
-from tandem.http.services import Services
 from tandem.http.submission import enqueue
 from tandem.tasks.submit import NewTask
 

@@ -2,8 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from tandem.http.identity import Operator
-from tandem.http.services import Services
+from tandem.http.dependencies import Operator, Services
 from tandem.reports.report import Report
 from tandem.telemetry import logger
 from tandem.trace import described

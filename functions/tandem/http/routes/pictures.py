@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
+from tandem.http.dependencies import Operator, Services
 from tandem.http.headers import NOT_MODIFIED, IfNoneMatch, spoken, tagged
-from tandem.http.identity import Operator
 from tandem.http.problems import not_found
 from tandem.http.routes.reports import NONE_YET
-from tandem.http.services import Services
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 

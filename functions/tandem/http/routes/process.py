@@ -8,11 +8,10 @@ from fastapi import APIRouter, Request, Response
 
 from tandem.contended import Contended
 from tandem.http import responses
+from tandem.http.dependencies import Services, Writer, within_time_left
 from tandem.http.headers import JSON_SPOKEN
-from tandem.http.identity import Writer
 from tandem.http.models import Accepted, ProcessedOnline
 from tandem.http.problems import invalid
-from tandem.http.services import Services, within_time_left
 from tandem.http.strict_json import StrictJsonRoute
 from tandem.http.submission import (
     REPLAYED,

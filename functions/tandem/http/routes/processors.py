@@ -8,9 +8,8 @@ from pydantic import BaseModel, Field
 
 from tandem import limits
 from tandem.files.capacity import Capacity
+from tandem.http.dependencies import Reader, Services
 from tandem.http.headers import JSON_SPOKEN, NOT_MODIFIED, IfNoneMatch, tagged
-from tandem.http.identity import Reader
-from tandem.http.services import Services
 from tandem.processing.processor import AnyProcessor, OnlineMode
 
 

@@ -6,10 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from tandem.http.dependencies import Operator, Services
 from tandem.http.headers import JSON_SPOKEN
-from tandem.http.identity import Operator
 from tandem.http.problems import not_found
-from tandem.http.services import Services
 from tandem.http.strict_json import Instant
 from tandem.limits import ANSWER_SERIES, PAGE_REPORTS
 from tandem.reports.report import Report

@@ -6,12 +6,10 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from tandem.http.dependencies import Reader, Services, TaskIdPath, owned_task
 from tandem.http.headers import json_spoken
-from tandem.http.identity import Reader
-from tandem.http.ownership import TaskIdPath, owned_task
 from tandem.http.problems import Problem
 from tandem.http.responses import worth_asking
-from tandem.http.services import Services
 from tandem.limits import DOWNLOAD_LIFETIME
 from tandem.tasks.task import State, StoredPayload, Task
 

@@ -8,12 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from tandem.contended import Contended
 from tandem.cursor import CURSOR_CHARACTERS, CursorInvalid
 from tandem.http import responses
+from tandem.http.dependencies import Reader, Services, TaskIdPath, Writer, owned_task
 from tandem.http.headers import JSON_SPOKEN, NOT_MODIFIED, IfNoneMatch, tagged
-from tandem.http.identity import Reader, Writer
 from tandem.http.models import Accepted, TaskDetail, TaskList
-from tandem.http.ownership import TaskIdPath, owned_task
 from tandem.http.problems import Problem, invalid, not_found
-from tandem.http.services import Services
 from tandem.http.submission import (
     REPLAYED,
     IdempotencyHeader,

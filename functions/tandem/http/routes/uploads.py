@@ -10,11 +10,9 @@ from pydantic import AfterValidator, BaseModel, Field
 from tandem.contended import Contended
 from tandem.files.blobs import BlobInfo, upload_key
 from tandem.files.filename import FILENAME_CHARACTERS, check_filename
+from tandem.http.dependencies import Reader, Services, UploadIdPath, Writer, owned_upload
 from tandem.http.headers import JSON_SPOKEN
-from tandem.http.identity import Reader, Writer
-from tandem.http.ownership import UploadIdPath, owned_upload
 from tandem.http.problems import invalid
-from tandem.http.services import Services
 from tandem.http.strict_json import StrictJsonRoute
 from tandem.http.submission import (
     REPLAYED,

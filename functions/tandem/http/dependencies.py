@@ -1,7 +1,8 @@
-"""The caller, from the claims that API Gateway's JWT authorizer verified.
+"""The services, the caller, and the caller's own tasks and uploads, which routes depend on.
 
-The function holds no keys and verifies no signature: API Gateway refuses a token that is not
-valid before the function runs. It hands over each claim as text: a list as its parts in brackets.
+The caller is made of the claims that API Gateway's JWT authorizer verified. The function holds no
+keys and verifies no signature: API Gateway refuses a token that is not valid before the function
+runs. It hands over each claim as text: a list as its parts in brackets.
 """
 
 from dataclasses import dataclass
@@ -9,12 +10,34 @@ from http import HTTPStatus
 from itertools import chain
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Path, Request, Security
 from fastapi.security import OAuth2, SecurityScopes
 
-from tandem.http.problems import Problem
-from tandem.http.services import Services
-from tandem.ids import InvalidTenant, TenantId, parse_tenant
+from tandem.aws.wiring import Wiring
+from tandem.files.blobs import BlobInfo, BlobMissing, upload_key
+from tandem.http.problems import Problem, not_found
+from tandem.ids import InvalidTenant, TaskId, TenantId, UploadId, parse_tenant, parse_uuid
+from tandem.limits import SETTLE_SECONDS
+from tandem.tasks.actions import NoSuchTask
+from tandem.tasks.task import Task
+
+
+def within_time_left(request: Request, seconds: float) -> float:
+    """Return so many seconds, or what is left of the function's time to answer in."""
+    context = request.scope.get("aws.context")
+    if context is None:
+        return seconds
+    remaining: float = context.get_remaining_time_in_millis() / 1000
+    return max(min(seconds, remaining - SETTLE_SECONDS), 0.0)
+
+
+async def _wiring(request: Request) -> Wiring:
+    wiring: Wiring = request.app.state.wiring
+    return wiring
+
+
+Services = Annotated[Wiring, Depends(_wiring)]
+
 
 RESOURCE_SERVER = "tandem"
 """What Cognito puts before each scope: the identifier of the template's resource server."""
@@ -109,3 +132,39 @@ Reader = Annotated[Caller, Security(caller, scopes=["tasks:read"])]
 Writer = Annotated[Caller, Security(caller, scopes=["tasks:write"])]
 Operator = Annotated[Caller, Security(caller, scopes=["reports:read"])]
 Administrator = Annotated[Caller, Security(caller, scopes=["admin"])]
+
+
+_EXAMPLE = "019ab1e0-7c1d-7a52-8d3e-0b5a4c1f2e3d"
+
+TaskIdPath = Annotated[
+    str,
+    Path(description="A task's id.", max_length=64, openapi_examples={"id": {"value": _EXAMPLE}}),
+]
+UploadIdPath = Annotated[
+    str,
+    Path(
+        description="An upload's id.", max_length=64, openapi_examples={"id": {"value": _EXAMPLE}}
+    ),
+]
+
+
+def owned_task(task_id: str, caller: Caller, services: Services) -> Task:
+    """Return the caller's task. Another tenant's is as if it were not there: 404."""
+    known = parse_uuid(task_id)
+    if known is None:
+        raise not_found("task")
+    try:
+        return services.tasks.get(caller.tenant, TaskId(known))
+    except NoSuchTask:
+        raise not_found("task") from None
+
+
+def owned_upload(upload_id: str, caller: Caller, services: Services) -> BlobInfo:
+    """Return what is known of the caller's upload, or answer 404."""
+    known = parse_uuid(upload_id)
+    if known is None:
+        raise not_found("upload")
+    try:
+        return services.blobs.info(upload_key(caller.tenant, UploadId(known)))
+    except BlobMissing:
+        raise not_found("upload") from None
