@@ -1,6 +1,7 @@
 """The processors there are: the library's own, and those in the application's packages."""
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache, cached_property
 from importlib import import_module
@@ -18,7 +19,7 @@ class Catalogue(dict[str, AnyProcessor]):
         self,
         processors: Iterable[AnyProcessor],
         *,
-        not_loaded: Mapping[str, Exception] | None = None,
+        not_loaded: Mapping[str, BaseException] | None = None,
     ) -> None:
         """Put processors together.
 
@@ -53,14 +54,15 @@ class Catalogue(dict[str, AnyProcessor]):
         return [one for one in heavy if (one.run.__module__ != BUILT_IN) is own]
 
 
+type NotLoaded = dict[str, BaseException]
+"""Why modules of processors could not be imported, by their names."""
+
 BUILT_IN = "tandem.processing.builtin"
 ON_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime"""
 
 
-def discover(
-    package: ModuleType, not_loaded: dict[str, Exception] | None = None
-) -> list[AnyProcessor]:
+def discover(package: ModuleType, not_loaded: NotLoaded | None = None) -> list[AnyProcessor]:
     """Return the processors in a package's modules. Those that start with `_` are passed over.
 
     Where a module is a package itself, its processors are in the modules that its `__all__` names.
@@ -80,19 +82,17 @@ def discover(
     return found
 
 
-def _imported(name: str, not_loaded: dict[str, Exception] | None) -> ModuleType | None:
+def _imported(name: str, not_loaded: NotLoaded | None) -> ModuleType | None:
     try:
         return import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a library may end the process at its import
         if not_loaded is None:
             raise
         not_loaded[name] = error
         return None
 
 
-def _modules_in(
-    module: ModuleType | None, not_loaded: dict[str, Exception] | None
-) -> list[ModuleType]:
+def _modules_in(module: ModuleType | None, not_loaded: NotLoaded | None) -> list[ModuleType]:
     """Return a module itself, or the ones that it names if it is a package."""
     if module is None or not hasattr(module, "__path__"):
         return [] if module is None else [module]
@@ -113,10 +113,38 @@ def installed() -> Catalogue:
     """Return the library's processors and those of the packages in PROCESSORS, imported once.
 
     On Lambda a module that cannot be imported takes itself out, and no other: `not_loaded` has why.
-    Everywhere else, the build among them, its error is raised.
+    So do modules whose processors have one name, or of which several have `heavy_task`: which of
+    them was meant is unknown. Everywhere else, the build among them, the error is raised.
     """
-    packages = map(import_module, settings().processors)
     own = _in(import_module(BUILT_IN))
-    not_loaded: dict[str, Exception] | None = {} if ON_LAMBDA in os.environ else None
-    found = [one for package in packages for one in discover(package, not_loaded)]
+    not_loaded: NotLoaded | None = {} if ON_LAMBDA in os.environ else None
+    packages = [_imported(name, not_loaded) for name in settings().processors]
+    found = [one for package in packages if package for one in discover(package, not_loaded)]
+    if not_loaded is not None:
+        found = _without_rivals(own, found, not_loaded)
     return Catalogue([*own, *found], not_loaded=not_loaded)
+
+
+def _without_rivals(
+    own: list[AnyProcessor], found: list[AnyProcessor], not_loaded: NotLoaded
+) -> list[AnyProcessor]:
+    """Return the application's processors without those that a catalogue refuses together.
+
+    Args:
+        own: the library's.
+        found: the application's.
+        not_loaded: gets why the others are left out, by their modules' names.
+    """
+    kept = found.copy()
+    names = Counter(one.name for one in (*own, *kept))
+    heavy = [one for one in kept if one.heavy_task is not None]
+    for one in found:
+        if names[one.name] > 1:
+            message = f"two processors are named {one.name!r}"
+        elif one.heavy_task is not None and len(heavy) > 1:
+            message = f"heavy_task is for one processor, and {one.name} is not the only one"
+        else:
+            continue
+        not_loaded[one.run.__module__] = NotAProcessor(message)
+        kept.remove(one)
+    return kept

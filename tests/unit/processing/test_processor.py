@@ -1,7 +1,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -168,6 +168,10 @@ BROKEN = {
     "part/__init__.py": '__all__ = ["fails", "works"]',
     "part/fails.py": "1 / 0",
     "part/works.py": MODULE.format(name="works"),
+    "ends.py": "raise SystemExit(3)",
+    "same.py": MODULE.format(name="same"),
+    "again.py": MODULE.format(name="same"),
+    "taken.py": MODULE.format(name="echo"),
 }
 
 
@@ -193,6 +197,10 @@ def test_on_lambda_a_module_that_cannot_be_imported_takes_only_itself_out(
         "broken": ModuleNotFoundError,
         "refused": NotAProcessor,
         "part.fails": ZeroDivisionError,
+        "ends": SystemExit,
+        "same": NotAProcessor,
+        "again": NotAProcessor,
+        "taken": NotAProcessor,
     }
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     said = [line for line in lines if line["message"] == "processor not loaded"]
@@ -200,8 +208,46 @@ def test_on_lambda_a_module_that_cannot_be_imported_takes_only_itself_out(
     assert {line["error_type"] for line in said} == {
         "ModuleNotFoundError",
         "NotAProcessor",
+        "SystemExit",
         "ZeroDivisionError",
     }
+
+
+@pytest.fixture
+def on_lambda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Catalogue]]:
+    """Return the catalogue of packages, as a function of theirs has it."""
+
+    def loaded(*packages: str) -> Catalogue:
+        monkeypatch.setattr(catalogue, "settings", lambda: Settings(processors=packages))
+        return installed()
+
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "api")
+    installed.cache_clear()
+    yield loaded
+    installed.cache_clear()
+
+
+def test_on_lambda_processors_that_both_want_the_heavy_task_are_out_and_the_rest_stays(
+    package: ModuleType, on_lambda: Callable[..., Catalogue]
+) -> None:
+    marked = MODULE.replace('("{name}")', '("{name}", heavy_task=lambda blocks, block_mb: None)')
+    assert marked != MODULE
+    for name in ("alpha", "beta"):
+        drop(package, f"{name}.py", marked.format(name=name))
+    drop(package, "gamma.py", MODULE.format(name="gamma"))
+    found = on_lambda(package.__name__)
+    assert list(found) == ["echo", "gamma", "hash-blocks"]
+    assert found.heavy_task is hash_blocks
+    assert len(found.not_loaded) == 2
+
+
+def test_on_lambda_a_package_that_cannot_be_imported_leaves_the_others(
+    package: ModuleType, on_lambda: Callable[..., Catalogue]
+) -> None:
+    drop(package, "alpha.py", MODULE.format(name="alpha"))
+    found = on_lambda("nowhere", package.__name__)
+    assert list(found) == ["alpha", "echo", "hash-blocks"]
+    assert list(found.not_loaded) == ["nowhere"]
 
 
 def test_elsewhere_a_module_that_cannot_be_imported_is_an_error(
