@@ -57,6 +57,13 @@ def declared_in(project: Path) -> dict[str, Any]:
 
 
 def test_no_placeholder_is_left(project: Path) -> None:
+def test_every_link_of_its_readme_leads_to_a_file(project: Path) -> None:
+    text = (project / "README.md").read_text()
+    named = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
+    assert "functions/processors/hello.py" in named
+    assert [name for name in named if not list(project.glob(name))] == []
+
+
     for name in own_files(project):
         text = (project / name).read_text()
         assert not re.search(r"(?<![A-Z_])(PROJECT|VERSION)(?![A-Z_])", text), name
