@@ -1,5 +1,6 @@
 """The places of a project: of a checkout of Tandem, or of a project of one's own."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 from tandem_tools.errors import ToolError
@@ -8,6 +9,11 @@ TOOLS = Path(__file__).resolve().parents[1]
 """Where this package is: in a checkout's tools/, or among the packages of an environment."""
 CHECKOUT = TOOLS.parent if (TOOLS.parent / "template.yaml").is_file() else None
 """Tandem's own repository, where the tools run from it."""
+
+
+def tools_version() -> str | None:
+    """Return the version of the tools' wheel. None in a checkout, which is of no one version."""
+    return version("tandem-lambda-tools") if CHECKOUT is None else None
 
 
 def _project() -> Path:

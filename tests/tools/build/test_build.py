@@ -45,6 +45,16 @@ def test_each_processor_has_a_fingerprint_of_its_own(project: Path) -> None:
 
 
 def test_what_running_leaves_behind_does_not_change_the_fingerprint(project: Path) -> None:
+def test_another_version_of_the_tools_builds_anew(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = set()
+    for version in ("0.1.0", "0.2.0", None):
+        monkeypatch.setattr(sam, "tools_version", lambda version=version: version)
+        found.add(fingerprint(project, "arm64"))
+    assert len(found) == 3
+
+
     before = fingerprint(project, "arm64")
     cache = project / "functions" / "__pycache__"
     cache.mkdir()

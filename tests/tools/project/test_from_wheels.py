@@ -50,6 +50,15 @@ class Machine:
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def refused(self, program: str, *arguments: str, at: str) -> str:
+        command = [f"{self.bin}/{program}", *arguments]
+        folder = self.folder / at
+        done = subprocess.run(  # noqa: S603
+            command, cwd=folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1, done.stdout
+        return done.stderr
+
     def install(self, wheels: Path, version: str) -> None:
         arguments = ("--quiet", "--disable-pip-version-check", "--find-links", str(wheels))
         self.run(f"{self.bin}/pip", "install", *arguments, f"tandem-lambda-tools=={version}")
@@ -102,6 +111,8 @@ def test_a_project_is_made_tested_changed_and_upgraded(machine: Machine, tmp_pat
 
     after = tmp_path / "after"
     make_wheels(PROJECT, after, version=NEXT, edit=later)
+    assert "are of" in machine.refused("tandem", "upgrade", "--wheels", str(after), at="orders")
+    assert template.read_text() == own
     machine.install(after, NEXT)
     said = machine.tandem("upgrade", "--wheels", str(after), at="orders")
     assert f"Tandem {VERSION} → {NEXT}" in said

@@ -12,6 +12,7 @@ import yaml
 from tandem_tools.build.dependencies import pins
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import PROJECT
+from tandem_tools.project import skeleton
 from tandem_tools.project.new import make_project
 from tandem_tools.project.skeleton import DISTRIBUTIONS, OF_TABLES, pack, read_wheels
 from tests.tools.project.conftest import put_wheels
@@ -56,7 +57,6 @@ def declared_in(project: Path) -> dict[str, Any]:
     return tomllib.loads((project / "pyproject.toml").read_text())
 
 
-def test_no_placeholder_is_left(project: Path) -> None:
 def test_every_link_of_its_readme_leads_to_a_file(project: Path) -> None:
     text = (project / "README.md").read_text()
     named = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
@@ -64,6 +64,7 @@ def test_every_link_of_its_readme_leads_to_a_file(project: Path) -> None:
     assert [name for name in named if not list(project.glob(name))] == []
 
 
+def test_no_placeholder_is_left(project: Path) -> None:
     for name in own_files(project):
         text = (project / name).read_text()
         assert not re.search(r"(?<![A-Z_])(PROJECT|VERSION)(?![A-Z_])", text), name
@@ -120,9 +121,24 @@ def test_wheels_of_one_version_are_needed(tmp_path: Path, wheels: Path) -> None:
     put_wheels(wheels, "1.1.0")
     with pytest.raises(ToolError, match="in one version"):
         read_wheels(wheels)
-    assert read_wheels(wheels, "1.1.0")[0] == "1.1.0"
     (wheels / "tandem_lambda_client-1.1.0-py3-none-any.whl").unlink()
     assert read_wheels(wheels)[0] == "1.0.0"
+
+
+def test_installed_tools_take_the_wheels_of_their_own_version_alone(
+    tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_wheels(wheels, "1.1.0")
+    for own in ("1.1.0", "1.0.0"):
+        monkeypatch.setattr(skeleton, "tools_version", lambda own=own: own)
+        assert read_wheels(wheels)[0] == own
+    monkeypatch.setattr(skeleton, "tools_version", lambda: "0.9.0")
+    with pytest.raises(
+        ToolError, match=r"in version 0\.9\.0, .*It has: 1\.0\.0, 1\.1\.0\."
+    ) as told:
+        make_project(tmp_path / "orders", wheels)
+    assert "pip install --find-links" in str(told.value)
+    assert not (tmp_path / "orders").exists()
 
 
 def test_the_three_distributions_have_the_repositorys_version_and_needs() -> None:

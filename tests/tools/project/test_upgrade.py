@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tandem_tools.errors import ToolError
+from tandem_tools.project import skeleton
 from tandem_tools.project.new import make_project
 from tandem_tools.project.upgrade import upgrade
 from tests.tools.project.conftest import put_wheels
@@ -183,6 +184,17 @@ def test_changes_that_are_not_committed_are_not_touched(project: Path, next_whee
 def test_a_folder_that_is_no_project_is_not_touched(tmp_path: Path, next_wheels: Path) -> None:
     with pytest.raises(ToolError, match="is no project of Tandem"):
         upgrade(tmp_path, next_wheels)
+
+
+def test_tools_of_another_version_than_the_wheels_change_nothing(
+    project: Path, next_wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would write this version's files under the next one's number."""
+    monkeypatch.setattr(skeleton, "tools_version", lambda: "1.0.0")
+    before = files(project)
+    with pytest.raises(ToolError, match=r"in version 1\.0\.0, which these tools are of"):
+        upgrade(project, next_wheels)
+    assert files(project) == before
 
 
 def test_wheels_that_are_missing_change_nothing(tmp_path: Path, project: Path) -> None:

@@ -19,7 +19,7 @@ from tandem_tools.build.tree import files, machine_architecture
 from tandem_tools.deploy.environments import longest_worker_seconds
 from tandem_tools.environment import for_sam
 from tandem_tools.errors import ToolError
-from tandem_tools.paths import APP_BIN, BUILD, PROJECT, SAM_BIN, program
+from tandem_tools.paths import APP_BIN, BUILD, PROJECT, SAM_BIN, program, tools_version
 
 __all__ = ["FUNCTIONS", "build", "fingerprint", "machine_architecture", "sizes_table"]
 
@@ -87,8 +87,9 @@ def _alone() -> Iterator[None]:
 
 def fingerprint(project: Path, architecture: str) -> str:
     """Return a hash of everything that the artifact is made of."""
-    digest = hashlib.sha256(architecture.encode())
-    for path in files(Path(__file__).parent):  # another version of the tools makes another artifact
+    # Another version of the tools makes, and refuses, what this one does not.
+    digest = hashlib.sha256(f"{architecture} {tools_version()}".encode())
+    for path in files(Path(__file__).parent):
         if path.suffix == ".py":
             digest.update(path.read_bytes())
     for path in sorted(_inputs(project)):

@@ -25,6 +25,7 @@ from tandem_tools.build.sizes import Size, measure, require_small, source_of
 from tandem_tools.build.tree import copy_source, copy_tree, files, tree_hash
 from tandem_tools.build.trim import trim
 from tandem_tools.errors import ToolError
+from tandem_tools.paths import tools_version
 
 APPLICATION = "application"
 NOT_DEPLOYED = frozenset({Path("tandem", "testing"), Path("pyproject.toml")})
@@ -78,6 +79,7 @@ class Store:
         requirements = self._project / REQUIREMENTS
         told = [
             self._architecture,
+            str(tools_version()),
             self._settings.name,
             self._settings.version,
             *sorted(self._settings.aws_services),

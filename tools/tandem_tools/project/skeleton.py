@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from tandem_tools.errors import ToolError
-from tandem_tools.paths import CHECKOUT
+from tandem_tools.paths import CHECKOUT, tools_version
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 30
@@ -90,16 +90,19 @@ def skeleton(name: str, version: str, wheels: Mapping[str, bytes]) -> dict[str, 
     return made | {f"{WHEELS}/{file}": content for file, content in wheels.items()}
 
 
-def read_wheels(folder: Path, version: str | None = None) -> tuple[str, dict[str, bytes]]:
+def read_wheels(folder: Path) -> tuple[str, dict[str, bytes]]:
     """Return the version and the wheels of the three distributions in a folder.
+
+    Installed tools take those of their own version: the files that they make are of that one. A
+    checkout takes the only version that is there.
 
     Args:
         folder: which `make package` made, or that holds such wheels.
-        version: which. By default the only one that is there.
 
     Raises:
         ToolError: they are not there, or not of one version.
     """
+    version = tools_version()
     found = {
         (one, file.name.split("-")[1]): file
         for one in DISTRIBUTIONS
@@ -108,9 +111,19 @@ def read_wheels(folder: Path, version: str | None = None) -> tuple[str, dict[str
     versions = {made for one, made in found if version in {None, made}}
     whole = [made for made in versions if all((one, made) in found for one in DISTRIBUTIONS)]
     if len(whole) != 1:
+        named = ", ".join(DISTRIBUTIONS)
+        if version is None or not found:
+            raise ToolError(
+                f"{folder} has not the wheels of {named} in one version.",
+                "Name the folder that they are in: --wheels FOLDER. Tandem's make package fills "
+                "dist/.",
+            )
+        others = ", ".join(sorted({made for _, made in found}))
         raise ToolError(
-            f"{folder} has not the wheels of {', '.join(DISTRIBUTIONS)} in one version.",
-            "Name the folder that they are in: --wheels FOLDER. Tandem's make package fills dist/.",
+            f"{folder} has not the wheels of {named} in version {version}, which these tools are "
+            f"of. It has: {others}.",
+            "Install the tools of the version that you want, then run it again: pip install "
+            f"--find-links {folder} {TOOLS}==VERSION",
         )
     paths = [found[one, whole[0]] for one in DISTRIBUTIONS]
     return whole[0], {path.name: path.read_bytes() for path in paths}
