@@ -6,8 +6,9 @@ import pytest
 
 import tandem
 from tandem_tools.build import sam
-from tandem_tools.build.sam import INPUTS, fingerprint
+from tandem_tools.build.sam import INPUTS, fingerprint, only_for
 from tandem_tools.errors import ToolError
+from tandem_tools.template import TEMPLATE_FILE, load_template
 
 
 @pytest.fixture
@@ -44,7 +45,6 @@ def test_each_processor_has_a_fingerprint_of_its_own(project: Path) -> None:
     assert fingerprint(project, "arm64") != fingerprint(project, "x86_64")
 
 
-def test_what_running_leaves_behind_does_not_change_the_fingerprint(project: Path) -> None:
 def test_another_version_of_the_tools_builds_anew(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,11 +55,52 @@ def test_another_version_of_the_tools_builds_anew(
     assert len(found) == 3
 
 
+def test_what_running_leaves_behind_does_not_change_the_fingerprint(project: Path) -> None:
     before = fingerprint(project, "arm64")
     cache = project / "functions" / "__pycache__"
     cache.mkdir()
     (cache / "app.cpython-313.pyc").write_bytes(b"")
     assert fingerprint(project, "arm64") == before
+
+
+BUILT = """
+Parameters:
+  Architecture:
+    Description: The processor.
+    Type: String
+    Default: arm64
+    AllowedValues:
+    - arm64
+    - x86_64
+  Other:
+    Default: a
+    AllowedValues:
+    - a
+    - b
+"""
+"""As `sam build` writes it."""
+
+
+@pytest.mark.parametrize("template", [TEMPLATE_FILE.read_text(), BUILT])
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_what_was_built_for_a_processor_is_deployed_for_no_other(
+    tmp_path: Path, template: str, architecture: str
+) -> None:
+    (tmp_path / "before.yaml").write_text(template)
+    (tmp_path / "after.yaml").write_text(only_for(architecture, template))
+    before, after = (load_template(tmp_path / f"{name}.yaml") for name in ("before", "after"))
+    parameter = after["Parameters"]["Architecture"]
+    assert (parameter["Default"], parameter["AllowedValues"]) == (architecture, [architecture])
+    before["Parameters"]["Architecture"] |= {
+        "Default": architecture,
+        "AllowedValues": [architecture],
+    }
+    assert before == after
+
+
+def test_a_template_without_the_parameter_is_refused() -> None:
+    with pytest.raises(ToolError, match="Architecture is not as"):
+        only_for("arm64", "Parameters: {}\n")
 
 
 def test_processors_that_cannot_be_imported_are_not_built(

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tandem_tools.build.tree import machine_architecture
 from tandem_tools.paths import PROJECT
 from tandem_tools.project.packaging import make_wheels
+from tandem_tools.template import load_template
 from tests.factories import own_resources
 
 VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
@@ -89,6 +91,8 @@ def test_a_project_is_made_tested_changed_and_upgraded(machine: Machine, tmp_pat
     machine.run("make", "check", at="orders")
     assert "5 passed" in machine.run("make", "test", at="orders")
     assert zipped_bytes(project) < 12_000_000
+    built = load_template(project / ".aws-sam/build/template.yaml")["Parameters"]["Architecture"]
+    assert built["AllowedValues"] == [built["Default"]] == [machine_architecture()]
     assert not list((project / ".aws-sam/build/ApiFunction").glob("*duckdb*"))
 
     modules = (

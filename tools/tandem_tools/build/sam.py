@@ -5,6 +5,7 @@ What it makes is made by tandem_tools.build, whose Makefile the template names.
 
 import fcntl
 import hashlib
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,13 @@ INPUTS = (
 )
 STAMP = ".tandem"
 
+_ARCHITECTURE = re.compile(
+    r"^(  Architecture:\n(?:    (?!Default:).*\n)*)"
+    r"    Default: .*\n    AllowedValues:(?: \[.*\]\n|\n(?:    - .*\n)+)",
+    re.MULTILINE,
+)
+"""The parameter, as the template has it and as `sam build` writes it."""
+
 
 def build(architecture: str, *, worker_seconds: float | None = None) -> bool:
     """Build for a processor, unless the artifact is already that of these very sources.
@@ -64,11 +72,29 @@ def build(architecture: str, *, worker_seconds: float | None = None) -> bool:
             return False
         require_processors(PROJECT / "functions", worker_seconds or longest_worker_seconds())
         run_sam_build(architecture)
+        built = BUILD / "template.yaml"
+        built.write_text(only_for(architecture, built.read_text()))
         requirements = (PROJECT / REQUIREMENTS).read_text()
         for name in FUNCTIONS:
             require_complete(BUILD / name, requirements)
         stamp.write_text(wanted)
         return True
+
+
+def only_for(architecture: str, template: str) -> str:
+    """Return a template that deploys code of one processor, and refuses to deploy it for another.
+
+    What `make run` built for this machine would else be deployed by a plain `sam deploy` with the
+    parameter's default, or as an earlier deployment had it.
+    """
+    narrowed = f"\\g<1>    Default: {architecture}\n    AllowedValues: [{architecture}]\n"
+    changed, count = _ARCHITECTURE.subn(narrowed, template)
+    if count != 1:
+        raise ToolError(
+            "The template's parameter Architecture is not as Tandem's template has it.",
+            "Give it a Default and AllowedValues, in this order, at the end.",
+        )
+    return changed
 
 
 def sizes_table(architecture: str) -> str:
