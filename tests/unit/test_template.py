@@ -254,6 +254,23 @@ def test_secrets_are_read_by_those_that_sign_show_keys_or_run_processors() -> No
     }
 
 
+def test_who_runs_processors_has_their_policy_and_their_settings_and_nobody_else() -> None:
+    runs = {
+        name
+        for name, one in RESOURCES.items()
+        if one["Type"] == "AWS::Serverless::Function"
+        and "PROCESSOR_SETTINGS_SECRET" in one["Properties"]["Environment"]["Variables"]
+    }
+    assert runs == {"ApiFunction", "WorkerFunction"}
+    for name in runs:
+        variables = RESOURCES[name]["Properties"]["Environment"]["Variables"]
+        assert variables["PROCESSOR_SETTINGS_SECRET"] == {"Fn::GetAtt": "ProcessorSettings.Id"}
+        assert variables["SETTINGS_MAX_AGE_SECONDS"] == {"Ref": "SettingsMaxAgeSeconds"}
+    roles = {RESOURCES[name]["Properties"]["Role"]["Fn::GetAtt"].partition(".")[0] for name in runs}
+    policy = RESOURCES["ProcessorPolicy"]["Properties"]
+    assert {role["Ref"] for role in policy["Roles"]} == roles
+
+
 def test_no_deployment_sets_the_settings_of_processors() -> None:
     secret = RESOURCES["ProcessorSettings"]
     assert not secret["Properties"].keys() & {"SecretString", "GenerateSecretString"}

@@ -55,6 +55,19 @@ def test_another_version_of_the_tools_builds_anew(
     assert len(found) == 3
 
 
+def test_a_changed_source_of_the_build_itself_changes_the_fingerprint(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own" / "sam.py"
+    own.parent.mkdir()
+    monkeypatch.setattr(sam, "__file__", str(own))
+    found = set()
+    for text in ("one", "two"):
+        own.write_text(text)
+        found.add(fingerprint(project, "arm64"))
+    assert len(found) == 2
+
+
 def test_what_running_leaves_behind_does_not_change_the_fingerprint(project: Path) -> None:
     before = fingerprint(project, "arm64")
     cache = project / "functions" / "__pycache__"

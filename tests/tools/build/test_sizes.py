@@ -57,6 +57,20 @@ def test_an_artifact_that_is_too_large_is_refused_duckdb_aside() -> None:
         require_small(SIZES, 0.8)
 
 
+LAMBDA = 250 * 1024 * 1024
+
+
+def test_code_that_lambda_does_not_take_is_refused_with_its_largest_parts() -> None:
+    parts = {f"part{number}": Size(number * 1_000_000, 1) for number in range(1, 8)}
+    rest = LAMBDA - total(parts).unpacked
+    require_small(parts | {"rest": Size(rest, 1)}, None)
+    with pytest.raises(ToolError) as told:
+        require_small(parts | {"rest": Size(rest + 1_000_000, 1)}, None)
+    assert "The code has 263.1 MB unpacked, and Lambda takes 262.1" in str(told.value)
+    largest = "rest (235.1 MB), part7 (7.0 MB), part6 (6.0 MB), part5 (5.0 MB), part4 (4.0 MB)."
+    assert str(told.value).endswith(f"Largest: {largest}")
+
+
 def test_the_table_names_what_is_large_and_sums_up_the_rest() -> None:
     lines = table(SIZES, "arm64").splitlines()
     assert lines[2:5] == [

@@ -4,9 +4,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from tandem_tools.errors import ToolError
-from tandem_tools.project import skeleton
+from tandem_tools.project import commands, skeleton
 from tandem_tools.project.new import make_project
 from tandem_tools.project.upgrade import upgrade
 from tests.tools.project.conftest import put_wheels
@@ -123,6 +125,17 @@ def test_dependencies_of_ones_own_stay_beside_the_new_pins(
     assert "1.0.0 " not in (project / "requirements-dev.txt").read_text().partition("tandem-l")[2]
 
 
+def test_a_file_that_was_deleted_stays_deleted_though_tandem_changed_it(
+    tandem: Path, project: Path, next_wheels: Path
+) -> None:
+    (project / "events/sqs-batch.json").unlink()
+    commit(project)
+    edit(tandem / "events/sqs-batch.json", "{", "{\n")
+    done = upgrade(project, next_wheels)
+    assert not (project / "events/sqs-batch.json").exists()
+    assert "events/sqs-batch.json" not in {*done.changed, *done.conflicts}
+
+
 def test_lines_that_both_changed_are_both_there_with_gits_marks(
     tandem: Path, project: Path, next_wheels: Path
 ) -> None:
@@ -136,6 +149,33 @@ def test_lines_that_both_changed_are_both_there_with_gits_marks(
     assert marks == ["<<<<<<< yours", "||||||| Tandem before", "=======", ">>>>>>> Tandem now"]
     for days in (3, 7, 14):
         assert f'"LogRetentionDays={days}"' in text
+
+
+def test_the_command_says_what_both_changed_and_ends_with_1(
+    tandem: Path, project: Path, next_wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = typer.Typer()
+    command.command()(commands.upgrade)
+    edit(project / "samconfig.toml", '"LogRetentionDays=7"', '"LogRetentionDays=3"')
+    commit(project)
+    edit(tandem / "samconfig.toml", '"LogRetentionDays=7"', '"LogRetentionDays=14"')
+    monkeypatch.chdir(project)
+    done = CliRunner().invoke(command, ["--wheels", str(next_wheels)])
+    assert (done.exit_code, "samconfig.toml was changed on both sides" in done.output) == (1, True)
+    commit(project)
+    assert CliRunner().invoke(command, ["--wheels", str(next_wheels)]).exit_code == 0
+
+
+def test_a_file_that_git_cannot_merge_changes_nothing(
+    tandem: Path, project: Path, next_wheels: Path
+) -> None:
+    (project / "samconfig.toml").write_bytes(b"mine\0")
+    commit(project)
+    edit(tandem / "samconfig.toml", '"LogRetentionDays=7"', '"LogRetentionDays=14"')
+    before = files(project)
+    with pytest.raises(ToolError, match=r"git could not merge samconfig\.toml"):
+        upgrade(project, next_wheels)
+    assert files(project) == before
 
 
 def test_a_file_of_ones_own_where_tandem_now_has_one_is_not_lost(

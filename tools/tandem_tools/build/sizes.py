@@ -86,7 +86,7 @@ def require_small(sizes: Sizes, most_mb: float | None) -> None:
     if unpacked > UNPACKED_BYTES:
         raise ToolError(
             f"The code has {unpacked / 1e6:.1f} MB unpacked, and Lambda takes "
-            f"{UNPACKED_BYTES / 1e6:.1f}.",
+            f"{UNPACKED_BYTES / 1e6:.1f}, its 250 MB of 1,048,576 bytes.",
             f"Take a dependency out of pyproject.toml. Largest: {named}.",
         )
     zipped = without_duckdb(sizes).zipped / 1e6
