@@ -3,6 +3,7 @@
 import hashlib
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,14 @@ def test_what_ships_is_pinned_as_tandem_tests_it_and_the_library_by_its_hash(
     wheel = wheels / "tandem_lambda-1.0.0-py3-none-any.whl"
     assert hashlib.sha256(wheel.read_bytes()).hexdigest() in text
     assert (project / ".tandem/wheels" / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_the_tools_add_their_commands_to_the_clients() -> None:
+    own = declared("tools/pyproject.toml")["project"]["entry-points"]["tandem.commands"]
+    assert {"new", "upgrade", "settings"} <= own.keys()
+    for name, place in own.items():
+        module, function = place.split(":")
+        assert callable(getattr(import_module(module), function)), name
 
 
 def test_what_develops_it_has_all_that_ships(project: Path) -> None:
