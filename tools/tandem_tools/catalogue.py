@@ -5,11 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tandem_tools.paths import APP_BIN, CHECKOUT
+
 
 def run_with_processors(
     program: str, *arguments: str, functions: Path, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a program that imports processors as a function does, and writes nothing beside them.
+
+    In a project it runs in the project's own environment, which has what the processors need: the
+    `tandem` command may be another one's.
 
     Args:
         program: Python.
@@ -19,7 +24,7 @@ def run_with_processors(
     """
     more = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
+        [_python(), "-c", program, *arguments],
         cwd=functions,
         env={
             **os.environ,
@@ -31,6 +36,11 @@ def run_with_processors(
         text=True,
         check=False,
     )
+
+
+def _python() -> str:
+    own = APP_BIN / "python"
+    return str(own) if CHECKOUT is None and own.exists() else sys.executable
 
 
 def last_words(done: subprocess.CompletedProcess[str]) -> str:

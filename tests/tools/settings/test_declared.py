@@ -1,11 +1,13 @@
 """What processors declare of settings, and what `make run` says of it."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from tandem_tools import catalogue
 from tandem_tools.run.aws import Aws
 from tandem_tools.settings.declared import CannotImport, declared
 from tandem_tools.settings.local import EnvFile, missing
@@ -28,6 +30,25 @@ def test_what_is_wrong_is_told_without_its_value() -> None:
         "  charge: BANK_KEY is wrong (value_error); BANK_SECONDS is wrong (int_parsing)"
     ]
     assert SECRET not in repr(found)
+
+
+@pytest.mark.usefixtures("bank")
+def test_a_projects_processors_are_imported_by_the_projects_own_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tools may be in another environment, without the packages that processors import."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\ntouch {tmp_path}/asked\nexec "{sys.executable}" "$@"\n')
+    monkeypatch.setattr(catalogue, "APP_BIN", python.parent)
+    declared({})
+    assert not (tmp_path / "asked").exists()  # a checkout's tools are in its own environment
+    monkeypatch.setattr(catalogue, "CHECKOUT", None)
+    python.chmod(0o755)
+    assert declared({}).users("BANK_KEY") == ["charge"]
+    assert (tmp_path / "asked").exists()
+    python.unlink()  # before make setup
+    assert declared({}).users("BANK_KEY") == ["charge"]
 
 
 def test_an_application_without_settings_declares_none() -> None:

@@ -15,7 +15,7 @@ from tandem_tools.deploy.environments import NAMES, Environment
 from tandem_tools.deploy.refusals import told
 from tandem_tools.errors import ToolError
 from tandem_tools.settings.declared import declared
-from tandem_tools.settings.stack import Body, refuse, secret_of
+from tandem_tools.settings.stack import COMMAND, Body, refuse, secret_of
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
 
@@ -51,7 +51,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m tandem_tools settings", description=__doc__)
+    parser = _Parser(prog=f"{COMMAND} settings", description=__doc__)
     commands = parser.add_subparsers(required=True)
     put = commands.add_parser(
         "set", help="set settings; NAME alone asks for its value, or reads it"

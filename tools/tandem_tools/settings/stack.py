@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tandem_tools.deploy.aws import Account
 from tandem_tools.deploy.environments import Environment
 from tandem_tools.errors import ToolError
+from tandem_tools.paths import CHECKOUT
 from tandem_tools.settings.declared import CannotImport, declared
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ SECRET_BYTES = 65_536
 """The most that Secrets Manager keeps."""
 
 TRIES = 5
+
+COMMAND = "tandem" if CHECKOUT is None else "python -m tandem_tools"
+"""How a person calls the tools."""
 
 type Body = dict[str, Any]
 
@@ -186,5 +190,5 @@ def refuse(lines: list[str], environment: Environment) -> None:
     if lines:
         raise ToolError(
             "\n".join([f"Settings of {environment.stack_name} are missing or wrong:", *lines]),
-            f"Set them: python -m tandem_tools settings set NAME --env {environment.name}",
+            f"Set them: {COMMAND} settings set NAME --env {environment.name}",
         )
