@@ -6,13 +6,16 @@ value: what Pydantic says of a wrong value may quote it.
 
 import json
 import re
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, get_args
+from urllib.parse import quote, quote_plus
 
-from pydantic import BaseModel, RootModel, SecretStr, ValidationError
+from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr, ValidationError
 
 from tandem.tasks.retry import OwnFault
+from tandem.text import storable
 
 NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
 """The name of a setting."""
@@ -21,6 +24,8 @@ _FIELD = re.compile(r"[a-z][a-z0-9_]{0,127}")
 _MASK = "**********"
 _LEAST_CHARACTERS = 4
 """A shorter secret is in many texts by chance: masking it would tell what it is."""
+_LEAST_OF_A_LINE = 8
+"""Lines of a key in PEM have 64. A shorter one may be a bracket, or a word."""
 
 
 class BadSettings(OwnFault):
@@ -86,13 +91,63 @@ def read_texts(body: str) -> dict[str, str]:
 
 
 def masked(text: str, settings: BaseModel) -> str:
-    """Return a text without the values of the model's fields of the type `SecretStr`."""
-    secrets = [one for one in dict(settings).values() if isinstance(one, SecretStr)]
+    """Return a text without the model's secrets, wherever in the model they are.
+
+    A secret is what Pydantic keeps as one: `SecretStr`, `SecretBytes` and `Secret`. It is found as
+    it is and as an address, JSON, Python or Base64 writes it, and so is each of its lines.
+    """
+    forms = {
+        form
+        for secret in _secrets_in(settings)
+        for plain in (secret, secret.strip(), *_lines(secret))
+        if len(plain) >= _LEAST_CHARACTERS
+        for form in _forms(plain)
+    }
     # The longest first: another may be a part of it.
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _LEAST_CHARACTERS:
-            text = text.replace(secret.get_secret_value(), _MASK)
+    for form in sorted(forms, key=lambda one: (-len(one), one)):
+        text = text.replace(form, _MASK)
     return text
+
+
+def _secrets_in(value: Any) -> Iterator[str]:
+    if isinstance(value, Secret | SecretStr | SecretBytes):
+        plain = value.get_secret_value()
+        if isinstance(plain, bytes):
+            yield plain.decode(errors="replace")
+        elif isinstance(plain, str):
+            yield plain
+        else:
+            yield str(plain)
+    elif isinstance(value, BaseModel):
+        for one in dict(value).values():
+            yield from _secrets_in(one)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _secrets_in(one)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for one in value:
+            yield from _secrets_in(one)
+
+
+def _lines(secret: str) -> list[str]:
+    """Return the lines of a secret that are long enough to be in no other text by chance."""
+    lines = (line.strip() for line in secret.splitlines())
+    return [line for line in lines if len(line) >= _LEAST_OF_A_LINE]
+
+
+def _forms(plain: str) -> Iterator[str]:
+    """Return how a value may stand in the text of an error."""
+    encoded = plain.encode(errors="surrogatepass")
+    yield plain
+    yield storable(plain, len(plain))
+    for safe in ("/", ""):
+        yield quote(encoded, safe=safe)
+        yield quote_plus(encoded, safe=safe)
+    for written in (json.dumps(plain), json.dumps(plain, ensure_ascii=False), repr(plain)):
+        yield written[1:-1]
+    yield repr(encoded)[2:-1]
+    for code in (b64encode(encoded), urlsafe_b64encode(encoded)):
+        yield code.decode().rstrip("=")
 
 
 def _faults(model: type[BaseModel], error: ValidationError) -> Iterator[str]:

@@ -1,5 +1,8 @@
 import json
+import re
+from base64 import b64encode, urlsafe_b64encode
 from typing import Annotated, Any, Literal
+from urllib.parse import quote, quote_plus
 
 import pytest
 from pydantic import (
@@ -10,6 +13,8 @@ from pydantic import (
     Field,
     Json,
     RootModel,
+    Secret,
+    SecretBytes,
     SecretStr,
     model_validator,
 )
@@ -18,6 +23,7 @@ from pydantic_core import PydanticCustomError
 from tandem.processing import TaskContext, processor
 from tandem.processing.processor import NotAProcessor
 from tandem.processing.settings import BadSettings, make, masked, read_texts
+from tandem.text import error_text
 
 VALUE = "s3cr3t-v4lue"
 """Every value of these tests: it is in nothing that is told."""
@@ -162,6 +168,62 @@ def test_secrets_are_masked_in_a_text() -> None:
         == "GET /?key=**********: 401 **********"
     )
     assert masked("a b c", Bank(bank_key=SecretStr("b"))) == "a b c"
+
+
+ODD = 'k3y a/b+c&é="q\\\x1b'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        quote(ODD),
+        quote(ODD, safe=""),
+        quote_plus(ODD),
+        json.dumps(ODD),
+        json.dumps(ODD, ensure_ascii=False),
+        repr(ODD),
+        repr(ODD.encode()),
+        b64encode(ODD.encode()).decode(),
+        urlsafe_b64encode(ODD.encode()).decode(),
+        error_text(ValueError(ODD), 1000),
+    ],
+)
+def test_a_secret_is_masked_as_addresses_and_documents_write_it(written: str) -> None:
+    shown = masked(f"401: {written}!", Bank(bank_key=SecretStr(ODD)))
+    assert re.fullmatch(r"""401: b?['"]?\*{10}=*['"]?!""", shown)
+
+
+def test_a_secret_of_several_lines_is_masked_as_a_whole_and_by_line() -> None:
+    pem = "-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n-----END KEY-----\n"
+    settings = Bank(bank_key=SecretStr(pem))
+    for text in (pem, str(KeyError(pem)), "bad line: MIIEvQIBADANBg", pem.replace("\n", "\r\n")):
+        assert "MIIE" not in masked(text, settings)
+    assert masked("{\n}", Bank(bank_key=SecretStr("{\n}\nabcdefgh"))) == "{\n}"
+
+
+class Account(BaseModel):
+    key: SecretStr
+
+
+class Deep(BaseModel):
+    account: Json[Account]
+    accounts: Json[dict[str, list[Account]]]
+    raw: SecretBytes
+    pin: Secret[int]
+    none: SecretStr | None = None
+
+
+def test_secrets_of_every_kind_are_masked_wherever_they_are_in_a_model() -> None:
+    texts = {
+        "ACCOUNT": '{"key": "the-first"}',
+        "ACCOUNTS": '{"eu": [{"key": "the-second"}]}',
+        "RAW": "the-third",
+        "PIN": "471147",
+    }
+    settings = make(Deep, texts)
+    assert isinstance(settings, Deep)
+    said = masked("the-first the-second the-third 471147", settings)
+    assert said == " ".join(["**********"] * 4)
 
 
 def test_a_secret_that_is_a_part_of_another_leaves_no_part_of_that() -> None:
