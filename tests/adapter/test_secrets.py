@@ -172,3 +172,49 @@ def test_a_current_value_that_cannot_be_read_says_why_and_is_asked_for_again() -
     assert client.calls == ["AWSCURRENT"] * 2
     with pytest.raises(SecretsError, match="binary"):
         store_over(BinaryClient()).current("key", max_age_seconds=60)
+
+
+def test_threads_that_wait_while_a_secret_cannot_be_read_do_not_ask_in_turn() -> None:
+    client = SlowClient("InternalServiceError")
+    store, together = store_over(client), Barrier(8)
+
+    def ask(_: int) -> str:
+        together.wait()
+        with pytest.raises(SecretsError) as raised:
+            store.current("key", max_age_seconds=60)
+        return str(raised.value)
+
+    with ThreadPoolExecutor(8) as threads:
+        said = set(threads.map(ask, range(8)))
+    assert said == {"the secret key cannot be read: InternalServiceError"}
+    assert len(client.calls) < 3
+    with pytest.raises(SecretsError):
+        store.current("other", max_age_seconds=60)
+
+
+def test_a_kept_value_is_read_again_for_whom_it_is_too_old(on_moto: Ports) -> None:
+    name = on_moto.vault.create("first")
+    current = on_moto.secrets.current
+    assert current(name, max_age_seconds=300) == "first"
+    on_moto.vault.rotate(name, "second")
+    time.sleep(1.1)
+    assert current(name, max_age_seconds=300) == "first"
+    assert current(name, max_age_seconds=1) == "second"
+    assert current(name, max_age_seconds=300) == "second"
+
+
+def test_a_value_that_was_read_in_another_time_zone_is_not_kept_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = SlowClient()
+    store = store_over(client)
+    try:
+        monkeypatch.setenv("TZ", "Asia/Tokyo")  # as a processor may beside another's attempt
+        time.tzset()
+        store.current("key", max_age_seconds=1)
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+    time.sleep(1.1)
+    store.current("key", max_age_seconds=1)
+    assert len(client.calls) == 2

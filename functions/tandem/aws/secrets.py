@@ -1,5 +1,7 @@
 """Secrets in Secrets Manager, through Powertools Parameters."""
 
+import time
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,28 +31,38 @@ class ParametersSecretStore:
         self._provider = _Versions(boto3_client=client)
         self._current = _Current(boto3_client=client)
         self._one_at_a_time = Lock()
+        self._failures: dict[str, tuple[float, str]] = {}
+        """When a secret could last not be read, and why."""
 
     def versions(self, name: str) -> tuple[str, ...]:
         """Return a secret's current value and the one before, or raise SecretsError."""
-        with self._one_at_a_time:
-            try:
-                found = cast("dict[str, str]", self._provider.get(name))
-            except GetParameterError as error:
-                raise SecretsError(f"the secret {name} cannot be read: {_why(error)}") from None
+        found = cast("dict[str, str]", self._read(name, lambda: self._provider.get(name)))
         if not all(isinstance(value, str) for value in found.values()):
             raise SecretsError(f"the secret {name} is binary: keep it as text")
         return tuple(found.values())
 
     def current(self, name: str, *, max_age_seconds: int) -> str:
         """Return a secret's current value, at most so old. Empty where it was never given one."""
-        with self._one_at_a_time:
-            try:
-                value: Any = self._current.get(name, max_age=max_age_seconds)
-            except GetParameterError as error:
-                raise SecretsError(f"the secret {name} cannot be read: {_why(error)}") from None
+        value: Any = self._read(name, lambda: self._current.of_age(name, max_age_seconds))
         if not isinstance(value, str):
             raise SecretsError(f"the secret {name} is binary: keep it as text")
         return value
+
+    def _read[T](self, name: str, read: Callable[[], T]) -> T:
+        """Return what is read, or what became of it while this thread waited for its turn.
+
+        Threads that would each ask a service that does not answer would wait for minutes in all.
+        """
+        asked_at = time.monotonic()
+        with self._one_at_a_time:
+            failed_at, why = self._failures.get(name, (0.0, ""))
+            if failed_at < asked_at:
+                try:
+                    return read()
+                except GetParameterError as error:
+                    why = _why(error)
+                    self._failures[name] = (time.monotonic(), why)
+        raise SecretsError(f"the secret {name} cannot be read: {why}")
 
 
 class _Versions(SecretsProvider):
@@ -68,11 +80,26 @@ class _Versions(SecretsProvider):
 class _Current(SecretsProvider):
     """Gets an empty text for a secret that has no value yet, and keeps that too."""
 
+    def __init__(self, boto3_client: "SecretsManagerClient") -> None:
+        super().__init__(boto3_client=boto3_client)
+        self._read_at: dict[str, float] = {}
+
+    def of_age(self, name: str, max_age_seconds: int) -> Any:
+        """Return a value that was read at most so long ago.
+
+        Powertools reckons an end when it reads, in local time: a processor may have set that.
+        """
+        age = time.time() - self._read_at.get(name, 0)
+        return self.get(name, max_age=max_age_seconds, force_fetch=not 0 <= age < max_age_seconds)
+
     def _get(self, name: str, **sdk_options: Any) -> Any:
+        asked_at = time.time()
         try:
-            return super()._get(name, **sdk_options)
+            value = super()._get(name, **sdk_options)
         except self.client.exceptions.ResourceNotFoundException:
-            return ""
+            value = ""
+        self._read_at[name] = asked_at
+        return value
 
 
 def _why(error: GetParameterError) -> str:
