@@ -76,6 +76,8 @@ class Attempt:
         """Whether the API runs it: the worker may have what this process has not."""
         self.given_settings: BaseModel | None = None
         """The settings that its processor declares, made before it starts."""
+        self.begun = False
+        """Whether its processor has started: before, its input and settings are read."""
         self.time_taken: Callable[[], timedelta] = timedelta
         """For how long its process stood still since it started."""
         self.files = AttemptFiles(

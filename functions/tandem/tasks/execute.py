@@ -220,6 +220,7 @@ class Execution:
                 data = processor.input.model_validate_json(self._input_of(task))
             if processor.settings is not None:
                 attempt.given_settings = self._settings_of(task.processor, processor.settings)
+            attempt.begun = True
             output = self._surroundings.run(attempt, partial(_call, processor, data, attempt))
             return Succeeded(dump_output(processor.name, output, processor.output))
         except BaseException as error:  # noqa: BLE001 - a Rust extension's panic, `sys.exit`, …: it
@@ -287,11 +288,12 @@ class Execution:
         if processor is not None:
             # The deadline counts from when the processor started, a moment after the claim.
             allowed = min(allowed, timedelta(seconds=processor.time_limit_seconds))
-        message = f"the attempt took longer than its {allowed.total_seconds():.3g} s"
+        work = "the attempt" if attempt.begun else "to read its input and settings"
+        message = f"{work} took longer than its {allowed.total_seconds():.3g} s"
         error = TaskError(TIMED_OUT, message)
         if attempt.crowded_out:
             return CrowdedOut(error)
-        if not retry.timeouts:
+        if attempt.begun and not retry.timeouts:
             return Failed(replace(error, permanent=True, own=True), None, timed_out=True)
         return Failed(error, retry.delay(_counted(attempt)), timed_out=True)
 
@@ -310,7 +312,9 @@ class Execution:
             error = DiskTooSmall(size_bytes)
         return self._failed(processor, attempt, error)
 
-    def _failed(self, processor: AnyProcessor, attempt: Attempt, error: BaseException) -> Failed:
+    def _failed(
+        self, processor: AnyProcessor, attempt: Attempt, error: BaseException
+    ) -> Failed | Postponed:
         asked_wait = None
         if isinstance(error, RetryAfter) and not isinstance(error, Permanent):
             try:
@@ -320,6 +324,10 @@ class Execution:
         permanent = not _may_try_again(processor, error)
         if isinstance(error, NotBegun):
             error = error.why
+            if attempt.in_api:  # its service may answer the worker: no caller is at fault for it
+                self._logger.warning("not begun", **described(error))
+                why = TaskError(error_type(error), error_text(error, ERROR_CHARACTERS))
+                return Postponed(why, timedelta(0))
         self._logger.warning(
             "attempt failed",
             **described(error),

@@ -95,7 +95,7 @@ class Online:
         attempt = self._execution.begin(task, until=until, in_api=True)
         outcome = await self._run(attempt, data)
         try:
-            if _out_of_time(outcome) and attempt.deadline == until:
+            if _out_of_time(outcome) and (attempt.deadline == until or not attempt.begun):
                 return self._promoted(attempt, OUT_OF_BUDGET)
             if isinstance(outcome, Postponed):
                 return self._promoted(attempt, outcome.why)

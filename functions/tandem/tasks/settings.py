@@ -6,6 +6,9 @@ from tandem.processing.context import Logger
 from tandem.processing.settings import BadSettings, make, read_texts
 from tandem.secrets import SecretsError, SecretStore
 
+ANEW_SECONDS = 5
+"""A kept body that leaves a setting out is read anew, at most so often: it was set meanwhile."""
+
 
 class ProcessorSettings:
     """Makes the settings of a processor from that secret, which is kept for a while."""
@@ -25,13 +28,26 @@ class ProcessorSettings:
             BadSettings: one is missing or wrong.
             SecretsError: they cannot be read.
         """
-        try:
-            body = self._secrets.current(self._secret, max_age_seconds=self._max_age_seconds)
-        except SecretsError as error:
-            self._logger.error("settings not read", reason=str(error))
-            raise
-        settings = make(model, read_texts(body))
+        settings = self._made(model, self._max_age_seconds)
+        if not isinstance(settings, BaseModel) and self._max_age_seconds > ANEW_SECONDS:
+            # Its task would fail for good, and so would its redrive after the setting was set.
+            settings = self._made(model, ANEW_SECONDS)
+        if isinstance(settings, BadSettings):
+            raise settings
         if isinstance(settings, list):
             message = f"settings of {processor}: {'; '.join(settings)}"
             raise BadSettings(message)
         return settings
+
+    def _made(
+        self, model: type[BaseModel], max_age_seconds: int
+    ) -> BaseModel | list[str] | BadSettings:
+        """Return the settings of a model, or what is wrong with them."""
+        try:
+            body = self._secrets.current(self._secret, max_age_seconds=max_age_seconds)
+            return make(model, read_texts(body))
+        except SecretsError as error:
+            self._logger.error("settings not read", reason=str(error))
+            raise
+        except BadSettings as error:
+            return error

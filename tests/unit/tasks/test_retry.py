@@ -143,11 +143,12 @@ def throttled(*_: object, **__: object) -> Any:
     raise ConnectionError
 
 
-def timed_out(retry: Retry) -> Failed:
+def timed_out(retry: Retry, *, begun: bool = True) -> Failed:
     wiring = make_wiring(double, retry=retry)
     task = wiring.submissions.offline(new_work(wiring))
     until = wiring.clock.now() + timedelta(minutes=1)
     attempt: Attempt = wiring.execution.claim(task.task_id, until=until)
+    attempt.begun = begun
     outcome = wiring.execution.timed_out(attempt)
     assert isinstance(outcome, Failed)
     return outcome
@@ -160,3 +161,10 @@ def test_a_time_out_is_tried_again_unless_the_policy_says_that_it_is_not() -> No
     ended = timed_out(Retry(timeouts=False))
     assert ended.retry_in is None
     assert (ended.error.permanent, ended.error.callers) == (True, False)
+
+
+def test_a_processor_that_had_not_begun_has_not_taken_too_long() -> None:
+    ended = timed_out(Retry(timeouts=False), begun=False)
+    assert ended.retry_in is not None
+    assert not ended.error.permanent
+    assert ended.error.message == "to read its input and settings took longer than its 60 s"

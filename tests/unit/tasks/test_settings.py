@@ -1,5 +1,6 @@
 """What a task gets of its processor's settings, and how it ends without them."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,10 +11,13 @@ from tandem.processing import TaskContext
 from tandem.processing.catalogue import Catalogue
 from tandem.processing.settings import BadSettings
 from tandem.secrets import SecretsError
+from tandem.tasks.online import Promoted
 from tandem.tasks.outcomes import Failed, Outcome, Succeeded
 from tandem.tasks.retry import OwnFault
-from tandem.testing import FakeContext, MemoryWiring
+from tandem.tasks.task import State
+from tandem.testing import FakeContext, MemorySecretStore, MemoryWiring
 from tandem.testing.wiring import PROCESSOR_SETTINGS
+from tests.factories.deliveries import deliver_all
 from tests.factories.processors import Number, make_processor, new_work
 
 KEY = "s3cr3t-v4lue"
@@ -73,6 +77,43 @@ def test_a_missing_or_wrong_setting_fails_the_task_for_good_and_is_named() -> No
     assert (outcome.error.permanent, outcome.error.own) == (True, True)
 
 
+class Kept(MemorySecretStore):
+    """A store that keeps what it read, and has it read again where that must be younger."""
+
+    def __init__(self, **secrets: str) -> None:
+        super().__init__(**secrets)
+        self.kept = secrets[PROCESSOR_SETTINGS]
+        self.age_seconds = 200
+        self.reads = 0
+
+    def current(self, name: str, *, max_age_seconds: int) -> str:
+        if self.age_seconds > max_age_seconds:
+            self.kept, self.age_seconds = super().current(name, max_age_seconds=0), 0
+            self.reads += 1
+        return self.kept
+
+
+@pytest.mark.parametrize(
+    "kept", ["", "no JSON", json.dumps({"BANK_KEY": KEY, "BANK_SECONDS": "x"})]
+)
+def test_a_setting_that_was_set_meanwhile_does_not_fail_a_task_for_good(kept: str) -> None:
+    wiring = wiring_of()
+    store = Kept(**{PROCESSOR_SETTINGS: kept})
+    vars(wiring)["secrets"] = store
+    store.rotate(PROCESSOR_SETTINGS, json.dumps({"BANK_KEY": KEY}))
+    assert isinstance(run(wiring), Succeeded)
+    assert store.reads == 1
+
+
+def test_a_setting_that_stays_wrong_is_not_asked_for_again_and_again() -> None:
+    wiring = wiring_of()
+    store = Kept(**{PROCESSOR_SETTINGS: "{}"})
+    vars(wiring)["secrets"] = store
+    for _ in range(3):
+        assert failure(run(wiring)).error.type == "BadSettings"
+    assert store.reads == 1
+
+
 def test_the_processor_does_not_start_without_its_settings() -> None:
     calls: list[Number] = []
 
@@ -105,6 +146,20 @@ def test_settings_that_cannot_be_read_are_read_again_by_the_next_attempt(
     assert (outcome.error.type, outcome.error.message) == ("SecretsError", "SecretsError")
     reasons = [vars(one)["reason"] for one in caplog.records if one.msg == "settings not read"]
     assert reasons == [f"the secret {PROCESSOR_SETTINGS} cannot be read: ThrottlingException"]
+
+
+def test_an_online_task_whose_settings_cannot_be_read_goes_on_offline() -> None:
+    wiring = wiring_of()
+    vars(wiring)["secrets"] = Unreadable()
+    answer = asyncio.run(wiring.online.process(new_work(wiring), Number(), budget_seconds=5))
+    assert isinstance(answer, Promoted)
+    assert answer.task.state is State.QUEUED
+    body = json.dumps({"BANK_KEY": KEY})
+    vars(wiring)["secrets"] = MemorySecretStore(**{PROCESSOR_SETTINGS: body})
+    del vars(wiring)["processor_settings"]
+    deliver_all(wiring)
+    (task,) = wiring.store.tasks.values()
+    assert task.state is State.SUCCEEDED
 
 
 def test_an_error_that_quotes_a_secret_is_shown_without_it() -> None:
