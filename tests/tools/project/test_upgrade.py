@@ -1,6 +1,8 @@
 """An upgrade brings what is new in Tandem into a project, and keeps what was changed in it."""
 
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 
 from tandem_tools.errors import ToolError
 from tandem_tools.project import commands, skeleton
+from tandem_tools.project import upgrade as upgrading
 from tandem_tools.project.new import make_project
 from tandem_tools.project.upgrade import upgrade
 from tests.tools.project.conftest import put_wheels
@@ -242,3 +245,139 @@ def test_wheels_that_are_missing_change_nothing(tmp_path: Path, project: Path) -
     with pytest.raises(ToolError, match="has not the wheels"):
         upgrade(project, tmp_path / "nowhere")
     assert files(project) == before
+
+
+def test_a_wheel_of_the_projects_own_stays(project: Path, next_wheels: Path) -> None:
+    own = project / ".tandem/wheels/acme_rates-2.0-py3-none-any.whl"
+    own.write_bytes(b"ours")
+    commit(project)
+    upgrade(project, next_wheels)
+    names = sorted(path.name for path in own.parent.iterdir())
+    assert (names[0], len(names)) == (own.name, 4)
+    assert all("-1.1.0-" in name for name in names[1:])
+
+
+def linked_file(project: Path) -> None:
+    (project / "samconfig.toml").rename(project.parent / "shared.toml")
+    (project / "samconfig.toml").symlink_to("../shared.toml")
+
+
+def linked_folder(project: Path) -> None:
+    (project / "events").rename(project.parent / "shared")
+    (project / "events").symlink_to("../shared")
+
+
+def folder_for_file(project: Path) -> None:
+    (project / ".tandem/pristine/Makefile").unlink()  # as if the version before had none
+    (project / "Makefile").unlink()
+    (project / "Makefile").mkdir()
+    (project / "Makefile/common.mk").touch()
+
+
+def file_for_folder(project: Path) -> None:
+    for folder in (project / "events", project / ".tandem/pristine/events"):
+        shutil.rmtree(folder)
+    (project / "events").touch()
+
+
+def no_text(project: Path) -> None:
+    (project / "samconfig.toml").write_bytes(b"\0\xff")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (linked_file, "samconfig.toml is a link out of the project"),
+        (linked_folder, "events/sqs-batch.json is a link out of the project"),
+        (folder_for_file, "a file Makefile, and Makefile is in its place"),
+        (file_for_folder, "a file events/api-process-online.json, and events is in its place"),
+        (no_text, "could not merge samconfig.toml"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_anything_is(
+    tandem: Path, project: Path, next_wheels: Path, change: Callable[[Path], None], said: str
+) -> None:
+    change(project)
+    commit(project)
+    edit(tandem / "samconfig.toml", '"LogRetentionDays=7"', '"LogRetentionDays=14"')
+    edit(tandem / "events/sqs-batch.json", "{", "{ ")
+    before = files(project.parent)
+    with pytest.raises(ToolError, match=said) as raised:
+        upgrade(project, next_wheels)
+    assert raised.value.advice.startswith("Nothing was changed.")
+    assert files(project.parent) == before
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3, 9, 20])
+def test_an_upgrade_that_was_cut_short_is_said_and_can_be_taken_back(
+    tmp_path: Path, project: Path, next_wheels: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    write, written = Path.write_bytes, [0]
+
+    def cut(path: Path, content: bytes) -> int:
+        if written[0] == kept and path.is_relative_to(project):
+            write(path, content[:5])
+            raise Killed
+        written[0] += path.is_relative_to(project)
+        return write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", cut)
+        with pytest.raises(Killed):
+            upgrade(project, next_wheels)
+    with pytest.raises(ToolError, match="was stopped half-way"):
+        upgrade(project, next_wheels)
+    git(project, "restore", ".")
+    git(project, "clean", "-f", "-d", ".")
+    upgrade(project, next_wheels)
+    fresh = tmp_path / "fresh" / "orders"
+    make_project(fresh, next_wheels)
+    assert files(project) == files(fresh)
+
+
+def test_half_an_upgrade_that_was_committed_is_found(project: Path, next_wheels: Path) -> None:
+    (project / ".tandem/upgrade-under-way").touch()
+    commit(project)
+    with pytest.raises(ToolError, match=r"rm \.tandem/upgrade-under-way"):
+        upgrade(project, next_wheels)
+
+
+def test_a_file_that_cannot_be_written_ends_with_how_to_take_it_back(
+    project: Path, next_wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, _content: bytes) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upgrading, "_merged", lambda *_: b"new")  # it writes files of its own
+        patch.setattr(Path, "write_bytes", refuse)
+        with pytest.raises(ToolError, match=r"stopped half-way: .*Permission denied") as raised:
+            upgrade(project, next_wheels)
+    assert "git restore" in raised.value.advice
+
+
+def test_line_ends_of_another_kind_are_no_change(
+    tandem: Path, project: Path, next_wheels: Path
+) -> None:
+    path = project / "samconfig.toml"
+    edit(path, "WorkerMaximumConcurrency=20", "WorkerMaximumConcurrency=9")
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    commit(project)
+    edit(tandem / "samconfig.toml", '"LogRetentionDays=7"', '"LogRetentionDays=14"')
+    assert upgrade(project, next_wheels).conflicts == []
+    content = path.read_bytes()
+    assert b"WorkerMaximumConcurrency=9" in content
+    assert b'"LogRetentionDays=14"' in content
+    assert content.count(b"\n") == content.count(b"\r\n")
+
+
+def test_a_machine_without_git_is_told_of(
+    tmp_path: Path, project: Path, next_wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match="There is no git"):
+        upgrade(project, next_wheels)

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from tandem_tools.errors import ToolError
 from tandem_tools.project.new import with_pristine
 from tandem_tools.project.skeleton import (
+    DISTRIBUTIONS,
     LIBRARY,
     LOCKS,
     OWN_FOLDER,
@@ -22,6 +23,9 @@ from tandem_tools.project.skeleton import (
 _LABELS = ("yours", "Tandem before", "Tandem now")
 _CONFLICTS = range(1, 128)
 """The exit codes of git merge-file that count conflicts. Above, it failed."""
+_UNDER_WAY = f"{OWN_FOLDER}/upgrade-under-way"
+"""A file that is there while the others are written: where it stayed, some of them were not."""
+_TAKE_BACK = "Take it back (git restore . && git clean -f -d .), then run it again."
 
 
 @dataclass
@@ -47,9 +51,10 @@ def upgrade(project: Path, wheels: Path) -> Upgraded:
         wheels: where the new version's wheels are.
 
     Raises:
-        ToolError: there is no project, it has changes that are not committed, or wheels are
-            missing. Nothing was changed.
+        ToolError: there is no project, it has changes that are not committed, a file cannot be
+            merged or written, or wheels are missing. Nothing was changed, unless it says so.
     """
+    _require_whole(project)
     name, before = _made_as(project)
     _require_committed(project)
     now, found = read_wheels(wheels)
@@ -60,17 +65,65 @@ def upgrade(project: Path, wheels: Path) -> Upgraded:
         content = _merged(project, path, new[path], done)
         if content is not None:
             writes[path] = content
-    gone = _gone(project, new, done)
-    for wheel in (project / WHEELS).glob("*.whl"):
-        wheel.unlink()
-    for path in gone:
-        (project / path).unlink(missing_ok=True)
+    gone = [*_gone(project, new, done), *_old_wheels(project, new)]
     pristine = {path: text for path, text in with_pristine(new).items() if path not in new}
-    for path, content in (writes | pristine).items():
-        target = project / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+    _require_writable(project, [*writes, *pristine, *gone])
+    _write(project, writes | pristine, gone)
     return done
+
+
+def _write(project: Path, files: dict[str, bytes], gone: list[str]) -> None:
+    mark = project / _UNDER_WAY
+    try:
+        mark.touch()
+        for path in gone:
+            (project / path).unlink(missing_ok=True)
+        for path, content in files.items():
+            target = project / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        mark.unlink()
+    except OSError as error:
+        raise ToolError(f"The upgrade stopped half-way: {error}.", _TAKE_BACK) from None
+
+
+def _require_whole(project: Path) -> None:
+    """Refuse a project with half an upgrade in it, committed or not."""
+    if (project / _UNDER_WAY).exists():
+        raise ToolError(
+            "An upgrade was stopped half-way.",
+            f"{_TAKE_BACK} If you have seen to its files by hand: rm {_UNDER_WAY}",
+        )
+
+
+def _require_writable(project: Path, paths: list[str]) -> None:
+    """Refuse to write where git could not take it back, or where there is no file to write."""
+    root = project.resolve()
+    for path in paths:
+        target = project / path
+        if not target.resolve().is_relative_to(root):
+            raise ToolError(
+                f"{path} is a link out of the project, and the upgrade would change it there.",
+                "Nothing was changed. Put a file in its place, or bring in the change by hand.",
+            )
+        inside = [project / part for part in Path(path).parents]
+        in_the_way = [one for one in inside if one.exists() and not one.is_dir()]
+        if target.is_dir() or in_the_way:
+            stands = (in_the_way or [target])[0].relative_to(project)
+            raise ToolError(
+                f"Tandem has a file {path}, and {stands} is in its place.",
+                "Nothing was changed. Move it away, and commit that.",
+            )
+
+
+def _old_wheels(project: Path, new: dict[str, bytes]) -> list[str]:
+    """Return Tandem's own wheels that the project needs no more. Others may be the project's."""
+    found = [
+        f"{WHEELS}/{wheel.name}"
+        for distribution in DISTRIBUTIONS
+        for wheel in sorted((project / WHEELS).glob(f"{distribution.replace('-', '_')}-*.whl"))
+    ]
+    return [path for path in found if path not in new]
 
 
 def _made_as(project: Path) -> tuple[str, str]:
@@ -85,9 +138,11 @@ def _made_as(project: Path) -> tuple[str, str]:
 
 
 def _require_committed(project: Path) -> None:
-    status = subprocess.run(
-        ["git", "status", "--porcelain"], cwd=project, capture_output=True, text=True, check=False
-    )
+    command = ["git", "status", "--porcelain", "--untracked-files=normal"]
+    try:
+        status = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise ToolError("There is no git, which merges an upgrade.", "Install git.") from None
     if status.returncode or status.stdout.strip():
         raise ToolError(
             "The project has changes that are not committed, or is in no git repository.",
@@ -129,10 +184,12 @@ def _pinned(text: bytes, done: Upgraded) -> bytes:
 
 def _three_way(path: str, mine: bytes, before: bytes, new: bytes) -> tuple[bytes, bool]:
     """Return a file merged as `git merge-file --diff3` does it, and whether it has conflicts."""
+    # An editor that ends lines otherwise has changed each line, and means none.
+    crlf = mine.count(b"\n") == mine.count(b"\r\n") > 0
     with TemporaryDirectory() as scratch:
         sides = [Path(scratch, side) for side in ("mine", "before", "new")]
         for side, content in zip(sides, (mine, before, new), strict=True):
-            side.write_bytes(content)
+            side.write_bytes(content.replace(b"\r\n", b"\n") if crlf else content)
         labels = [word for label in _LABELS for word in ("-L", label)]
         merged = subprocess.run(
             ["git", "merge-file", "-p", "--diff3", *labels, *map(str, sides)],
@@ -141,10 +198,11 @@ def _three_way(path: str, mine: bytes, before: bytes, new: bytes) -> tuple[bytes
         )
     if merged.returncode and merged.returncode not in _CONFLICTS:
         raise ToolError(
-            f"git could not merge {path}: {merged.stderr.decode().strip()}",
-            "Nothing was changed.",
+            f"git could not merge {path}: it is no text, or git has failed.",
+            "Nothing was changed. Delete it and commit that, upgrade, then put yours back.",
         )
-    return merged.stdout, bool(merged.returncode)
+    text = merged.stdout.replace(b"\n", b"\r\n") if crlf else merged.stdout
+    return text, bool(merged.returncode)
 
 
 def _gone(project: Path, new: dict[str, bytes], done: Upgraded) -> list[str]:
