@@ -57,6 +57,22 @@ def settings(
     raise typer.Exit(main([*words, "--env", env]))
 
 
+def listen(
+    port: Annotated[int, typer.Option(help="To listen on.")] = 8765,
+    answer: Annotated[str, typer.Option(help="Answers, in turn: 500,500,204.")] = "",
+    forward: Annotated[str, typer.Option(help="A URL that they are handed on to.")] = "",
+    key: Annotated[str, typer.Option(help="To verify with. By default the stack's.")] = "",
+    *,
+    body: Annotated[bool, typer.Option("--body", help="Show each body.")] = False,
+) -> None:
+    """Receive the callbacks of make run on this machine, and verify them."""
+    from tandem_tools.run.listen import main
+
+    given = {"--answer": answer, "--forward": forward, "--key": key}
+    words = [f"{name}={value}" for name, value in given.items() if value]
+    raise typer.Exit(main([f"--port={port}", *words, *(["--body"] if body else [])]))
+
+
 def _folder(wheels: Path | None) -> Path:
     if wheels is not None:
         return wheels

@@ -16,7 +16,7 @@ import httpx2
 from tandem_tools.build import sam as artifact
 from tandem_tools.deploy.environments import WORKER_TIMEOUT, longest_worker_seconds
 from tandem_tools.errors import ToolError
-from tandem_tools.paths import STACK_FILE, STATE
+from tandem_tools.paths import CHECKOUT, STACK_FILE, STATE
 from tandem_tools.ports import require_free
 from tandem_tools.run import sample
 from tandem_tools.run.emulator import end_session
@@ -54,6 +54,7 @@ def up(port: int, stack_port: int) -> None:
         stack_port=stack_port,
         parameters=longest_worker(),
         settings=settings,
+        listens=True,
     ) as stack:
         say(began, "Deployed.")
         logs = FunctionLogs(stack.aws, stack.description.log_groups)
@@ -153,6 +154,8 @@ curl {stack.url}/health
 curl -H "Authorization: Bearer $TOKEN" {stack.url}/processors
 curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
   -d '{body}' {stack.url}/process-online
+
+Callbacks to this machine: {"tandem" if CHECKOUT is None else "python -m tandem_tools"} listen
 
 What you save under functions/, and in .env, is used in seconds. Ctrl-C stops everything, and
 nothing is kept: tasks, files and clients are in memory. .local/ holds stack.json and the emulator's

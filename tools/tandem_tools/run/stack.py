@@ -13,6 +13,7 @@ from tandem_tools.build.sam import machine_architecture
 from tandem_tools.environment import REGION
 from tandem_tools.paths import BUILD, STACK_FILE
 from tandem_tools.ports import LOOPBACK, free_port
+from tandem_tools.run.authority import AUTHORITY, make_authority
 from tandem_tools.run.aws import Aws
 from tandem_tools.run.deployment import deploy
 from tandem_tools.run.emulator import Emulator
@@ -85,6 +86,7 @@ class LocalStack:
         parameters: Mapping[str, str] | None = None,
         functions_endpoint_url: str = "",
         settings: Mapping[str, str] | None = None,
+        listens: bool = False,
     ) -> None:
         """Prepare a stack. Nothing runs until the block is entered.
 
@@ -97,14 +99,19 @@ class LocalStack:
             parameters: values for the template's parameters.
             functions_endpoint_url: where functions call AWS. By default the emulator itself.
             settings: those of processors, by name.
+            listens: whether callbacks may go to receivers on this machine (`tandem listen`).
         """
         self._folder = folder
         self._build_dir = build_dir
         self._extra_processors = extra_processors
         self._port = port
         self._settings = dict(settings or {})
+        self._listens = listens
         self._parameters = (
-            LOCAL_PARAMETERS | {"Architecture": machine_architecture()} | dict(parameters or {})
+            LOCAL_PARAMETERS
+            | {"Architecture": machine_architecture()}
+            | ({"CallbackAllowedNetworks": f"{LOOPBACK}/32"} if listens else {})
+            | dict(parameters or {})
         )
         self._emulator = Emulator(
             folder, stack_port or free_port(), functions_endpoint_url=functions_endpoint_url
@@ -149,12 +156,22 @@ class LocalStack:
             self._parameters | self._addresses(port),
             self._extra_processors,
         )
+        if self._listens:
+            self._trust(outputs["CallbackFunctionName"], make_authority(self._folder / AUTHORITY))
         if self._settings:
             put(self.aws, outputs["ProcessorSettingsName"], self._settings)
         self._proxy = Proxy(port, self._emulator.port, outputs["ApiId"])
         self._proxy.start()
         self.description = self._describe(outputs, self._proxy.url)
         self.description.write(self._folder / STACK_FILE.name)
+
+    def _trust(self, function: str, authorities: Path) -> None:
+        """Have a function trust the authorities in a file, and no others."""
+        found = self.aws.functions.get_function_configuration(FunctionName=function)
+        variables = found["Environment"]["Variables"] | {"SSL_CERT_FILE": str(authorities)}
+        self.aws.functions.update_function_configuration(
+            FunctionName=function, Environment={"Variables": variables}
+        )
 
     def _addresses(self, port: int) -> dict[str, str]:
         """Return where this machine has what on AWS has host names."""
@@ -213,5 +230,5 @@ def remove_traces(folder: Path) -> None:
     """Remove what a stack leaves in its folder, but for the emulator's log."""
     (folder / STACK_FILE.name).unlink(missing_ok=True)
     remove_scratch(folder)
-    for left in ("package", "reload"):
+    for left in ("package", "reload", AUTHORITY):
         shutil.rmtree(folder / left, ignore_errors=True)

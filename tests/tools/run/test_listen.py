@@ -1,0 +1,153 @@
+"""The receiver for a developer's machine verifies, says and answers what arrives."""
+
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http.client import HTTPSConnection
+from pathlib import Path
+from threading import Thread
+
+import httpx2
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from tandem_tools.errors import ToolError
+from tandem_tools.harness.receiver import Receiver, answer_with
+from tandem_tools.run import listen
+from tandem_tools.run.authority import certificate, make_authority
+from tandem_tools.run.listen import MOST_BYTES, FixedKeys, Listener, Server, main
+
+KEY, OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_TWluZSBpcyBhbm90aGVyIG9uZQ=="
+BODY = b'{"type":"task.succeeded","data":{"task_id":"t"}}'
+
+
+def signed(body: bytes = BODY, key: str = KEY) -> dict[str, str]:
+    now = datetime.now(UTC)
+    return {
+        "webhook-id": "t",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(key).sign("t", now, body.decode()),
+    }
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+def test_what_is_signed_is_answered_in_turn_and_counted(said: list[str]) -> None:
+    listener = Listener(FixedKeys(KEY), said.append, answers=(500, 204))
+    assert [listener.receive(BODY, signed()) for _ in range(3)] == [500, 204, 204]
+    assert [line.split("  ", 1)[1] for line in said] == [
+        "task.succeeded  t  attempt 1, signed → 500",
+        "task.succeeded  t  attempt 2, signed → 204",
+        "task.succeeded  t  attempt 3, signed → 204",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (BODY, {}),
+        (BODY, signed(key=OTHER)),
+        (BODY + b" ", signed()),
+        (BODY, signed() | {"webhook-timestamp": "1"}),
+        (BODY, signed() | {"webhook-signature": "v1"}),
+        (b"\xff", signed()),
+        (b"[" * 100_000, signed(b"[" * 100_000)),
+        (b"[]", signed(b"[]")),
+    ],
+)
+def test_what_is_not_signed_is_refused_and_goes_nowhere(
+    said: list[str], body: bytes, headers: dict[str, str]
+) -> None:
+    listener = Listener(FixedKeys(KEY), said.append, forward="http://127.0.0.1:9/")
+    assert listener.receive(body, headers) == 401
+    assert [line.split("  ", 1)[1] for line in said] == [
+        "not signed with a key of this stack's client → 401"
+    ]
+
+
+def test_a_key_that_was_changed_is_asked_for(said: list[str]) -> None:
+    class Rotated(FixedKeys):
+        def renew(self) -> Sequence[str]:
+            self.known = [OTHER]
+            return self.known
+
+    listener = Listener(Rotated(KEY), said.append)
+    assert listener.receive(BODY, signed(key=OTHER)) == 204
+    assert listener.receive(BODY, signed(key=KEY)) == 401
+
+
+def test_a_body_is_shown_with_its_control_characters_escaped(said: list[str]) -> None:
+    body = b'{"type":"\\u001b[2J"}'
+    Listener(FixedKeys(KEY), said.append, shows_body=True).receive(body, signed(body))
+    assert "\x1b" not in "".join(said)
+    assert '"type": "\\u001b[2J"' in said[1]
+
+
+def test_a_service_gets_the_very_bytes_and_its_answer_counts(said: list[str]) -> None:
+    with Receiver("127.0.0.1", secure=False) as service:
+        service.answer = answer_with(503)
+        listener = Listener(FixedKeys(KEY), said.append, forward=f"{service.url}/hooks")
+        headers = signed()
+        assert listener.receive(BODY, headers) == 503
+        (request,) = service.requests
+    assert (request.path, request.body) == ("/hooks", BODY)
+    assert headers.items() <= request.headers.items()
+    assert f"answer of {service.url}/hooks → 503" in said[0]
+
+
+def test_a_service_that_is_not_there_is_said(said: list[str]) -> None:
+    listener = Listener(FixedKeys(KEY), said.append, forward="http://127.0.0.1:9/")
+    assert listener.receive(BODY, signed()) == 502
+    assert "http://127.0.0.1:9/ gave no answer: ConnectError → 502" in said[0]
+
+
+def test_it_speaks_tls_and_bounds_what_it_reads(tmp_path: Path, said: list[str]) -> None:
+    trusted = make_authority(tmp_path / "listen")
+    assert (tmp_path / "listen").stat().st_mode & 0o077 == 0
+    context = ssl.create_default_context(cafile=str(trusted))
+    listener = Listener(FixedKeys(KEY), said.append)
+    with Server(0, listener, certificate(tmp_path / "listen")) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"https://127.0.0.1:{server.server_port}/"
+        with httpx2.Client(verify=context, trust_env=False) as client:
+            assert client.post(url, content=BODY, headers=signed()).status_code == 204
+            assert client.get(url).status_code == 501
+        for name, value in (
+            ("Content-Length", str(MOST_BYTES + 1)),
+            ("Content-Length", "-1"),
+            ("Transfer-Encoding", "chunked"),
+        ):
+            raw = HTTPSConnection("127.0.0.1", server.server_port, context=context)
+            raw.putrequest("POST", "/")
+            raw.putheader(name, value)
+            raw.endheaders()
+            assert raw.getresponse().status == 413
+            raw.close()
+        server.shutdown()
+
+
+def test_a_stack_of_another_kind_has_no_authority(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="trusts no receiver"):
+        certificate(tmp_path)
+
+
+def test_without_a_stack_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(listen, "STACK_FILE", tmp_path / "stack.json")
+    assert main([]) == 1
+    assert "make run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--answer", "x"], ["--answer", "99"], ["--port", "x"]])
+def test_a_wrong_word_is_refused(words: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+
+
+def test_a_word_that_is_no_key_is_refused() -> None:
+    with pytest.raises(ToolError, match="is none"):
+        FixedKeys("whsec_a?")

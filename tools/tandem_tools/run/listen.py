@@ -1,0 +1,283 @@
+"""`tandem listen`: a receiver on this machine for the callbacks of `make run`."""
+
+import argparse
+import json
+import ssl
+import sys
+import time
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock
+from typing import Any
+
+import httpx2
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from tandem_tools.errors import ToolError
+from tandem_tools.paths import STACK_FILE
+from tandem_tools.ports import LOOPBACK
+from tandem_tools.run.authority import AUTHORITY, certificate
+from tandem_tools.run.stack import StackDescription
+from tandem_tools.run.tokens import request_token
+
+PORT = 8765
+MOST_BYTES = 1 << 20
+"""Of a body. A callback has no input and no output in it, and is far smaller."""
+RENEW_SECONDS = 5
+FORWARD_SECONDS = 14
+"""Less than what the stack waits for an answer."""
+_SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+class Keys:
+    """The keys that verify the callbacks of a stack's own client."""
+
+    def __init__(self, stack: StackDescription) -> None:
+        """Ask the stack for them.
+
+        Raises:
+            ToolError: it does not answer, or takes another issuer's tokens.
+        """
+        if not stack.token_url:
+            raise ToolError(
+                "The stack takes another issuer's tokens, so its keys cannot be asked for.",
+                "Name one: --key whsec_… (from GET /callback-keys)",
+            )
+        self._stack = stack
+        self.known = self._ask()
+
+    def renew(self) -> Sequence[str]:
+        """Return them as they are now: the secret may have been changed.
+
+        Whoever reaches the port can have them asked for, so they are asked for now and then.
+        """
+        if time.monotonic() - self._asked > RENEW_SECONDS:
+            with suppress(ToolError):
+                self.known = self._ask()
+        return self.known
+
+    def _ask(self) -> Sequence[str]:
+        stack = self._stack
+        self._asked = time.monotonic()
+        try:
+            token = request_token(stack.token_url, stack.client_id, stack.client_secret)
+            answer = httpx2.get(
+                f"{stack.url}/callback-keys",
+                headers={"Authorization": f"Bearer {token.value}"},
+                timeout=30,
+            )
+            answer.raise_for_status()
+        except httpx2.HTTPError as error:
+            raise ToolError(
+                f"The stack gives no keys: {type(error).__name__}.",
+                "Start it again: make down, then make run",
+            ) from None
+        return [key["key"] for key in answer.json()["keys"]]
+
+
+class FixedKeys:
+    """A key that was named."""
+
+    def __init__(self, key: str) -> None:
+        """Take a key as GET /callback-keys shows it.
+
+        Raises:
+            ToolError: it is none.
+        """
+        try:
+            b64decode(key.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            raise ToolError("The key is none.", "GET /callback-keys shows it: whsec_…") from None
+        self.known: Sequence[str] = [key]
+
+    def renew(self) -> Sequence[str]:
+        """Return it again."""
+        return self.known
+
+
+@dataclass
+class Listener:
+    """Verifies what arrives, says it in one line, and answers."""
+
+    keys: Keys | FixedKeys
+    say: Callable[[str], None]
+    answers: Sequence[int] = (HTTPStatus.NO_CONTENT,)
+    """What verified callbacks are answered with, one after another. The last one stays."""
+    forward: str = ""
+    """Where they are handed on, if anywhere. The answer is then that one's."""
+    shows_body: bool = False
+    _seen: Counter[str] = field(default_factory=Counter)
+    _answered: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def receive(self, body: bytes, headers: dict[str, str]) -> int:
+        """Return the status that a POST is answered with.
+
+        Args:
+            body: as it came.
+            headers: their names in small letters.
+        """
+        with self._lock:
+            event = self._verified(body, headers, self.keys.known)
+            if event is None:
+                event = self._verified(body, headers, self.keys.renew())
+            if event is None:
+                self._tell("not signed with a key of this stack's client", HTTPStatus.UNAUTHORIZED)
+                return HTTPStatus.UNAUTHORIZED
+            task_id = headers["webhook-id"]
+            self._seen[task_id] += 1
+            attempt = self._seen[task_id]
+            status = self._status() if not self.forward else 0
+        why = ""
+        if self.forward:
+            status, why = self._forwarded(body, headers)
+        with self._lock:
+            self._tell(f"{event.get('type')}  {task_id}  attempt {attempt}, signed{why}", status)
+            if self.shows_body:
+                self.say(json.dumps(event, indent=2))
+        return status
+
+    def _verified(
+        self, body: bytes, headers: dict[str, str], keys: Sequence[str]
+    ) -> dict[str, Any] | None:
+        for key in keys:
+            try:
+                event = Webhook(key).verify(body, headers)
+            except (WebhookVerificationError, ValueError, RecursionError):
+                continue
+            if isinstance(event, dict):
+                return event
+        return None
+
+    def _status(self) -> int:
+        status = self.answers[min(self._answered, len(self.answers) - 1)]
+        self._answered += 1
+        return status
+
+    def _forwarded(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+        passed = {name: headers[name] for name in (*_SIGNED, "content-type") if name in headers}
+        try:
+            answer = httpx2.post(
+                self.forward, content=body, headers=passed, timeout=FORWARD_SECONDS
+            )
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            return (
+                HTTPStatus.BAD_GATEWAY,
+                f", {self.forward} gave no answer: {type(error).__name__}",
+            )
+        return answer.status_code, f", answer of {self.forward}"
+
+    def _tell(self, what: str, status: int) -> None:
+        plain = "".join(character if character.isprintable() else "?" for character in what)
+        self.say(f"{datetime.now().astimezone():%H:%M:%S}  {plain} → {int(status)}")
+
+
+class Server(ThreadingHTTPServer):
+    """Serves a listener over TLS."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, listener: Listener, tls: ssl.SSLContext) -> None:
+        super().__init__((LOOPBACK, port), _handler(listener))
+        self._tls = tls
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection."""
+        request.settimeout(30)
+        with self._tls.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of a client that hangs up, or that does not trust the certificate."""
+
+
+def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            if not (length.isascii() and length.isdecimal()) or int(length) > MOST_BYTES:
+                listener.say(f"A POST with more than {MOST_BYTES:,} bytes, or no length → 413")
+                status: int = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            else:
+                body = self.rfile.read(int(length))
+                named = {name.lower(): value for name, value in self.headers.items()}
+                status = listener.receive(body, named)
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing: the listener does."""
+
+    return Handler
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Listen until interrupted, and return the exit code."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        _listen(chosen)
+    except ToolError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tandem listen", description=__doc__)
+    parser.add_argument("--port", type=int, default=PORT, help=f"to listen on ({PORT})")
+    parser.add_argument("--body", action="store_true", help="show each callback's body")
+    parser.add_argument("--key", default="", help="verify with this key (by default the stack's)")
+    answers = parser.add_mutually_exclusive_group()
+    answers.add_argument(
+        "--answer", type=_statuses, default=(HTTPStatus.NO_CONTENT,), help="500,500,204: in turn"
+    )
+    answers.add_argument("--forward", default="", metavar="URL", help="hand them on to a service")
+    return parser
+
+
+def _statuses(text: str) -> tuple[int, ...]:
+    statuses = tuple(int(part) for part in text.split(","))
+    if not all(200 <= status <= 599 for status in statuses):
+        raise ValueError
+    return statuses
+
+
+def _listen(chosen: argparse.Namespace) -> None:
+    if not STACK_FILE.exists():
+        raise ToolError("No stack is running.", "Start one: make run")
+    stack = StackDescription.read(STACK_FILE)
+    tls = certificate(STACK_FILE.parent / AUTHORITY)
+    listener = Listener(
+        FixedKeys(chosen.key) if chosen.key else Keys(stack),
+        lambda line: print(line, flush=True),
+        chosen.answer,
+        chosen.forward,
+        chosen.body,
+    )
+    try:
+        server = Server(chosen.port, listener, tls)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or "no port has this number"
+        raise ToolError(
+            f"Port {chosen.port} on {LOOPBACK} cannot be used: {reason}.", "Choose another: --port"
+        ) from None
+    with server:
+        print(
+            f'Listening: submit tasks with "callback_url": "https://{LOOPBACK}:{server.server_port}/"\n'
+            "Signatures are verified with the keys of GET /callback-keys. Ctrl-C ends it.",
+            flush=True,
+        )
+        server.serve_forever(0.1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
