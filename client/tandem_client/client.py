@@ -109,7 +109,7 @@ class Tandem(Operations):
     def submit_many(
         self, submissions: Iterable[Submission], *, idempotency_key: str | None = None
     ) -> BatchAnswer:
-        """Queue up to 100 tasks in one call."""
+        """Queue up to 1,000 tasks in one call."""
         return self.process_offline_batch(submissions, idempotency_key=idempotency_key)
 
     def run(

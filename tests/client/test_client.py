@@ -3,6 +3,7 @@
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -318,3 +319,27 @@ def test_the_how_tos_snippet_runs_as_it_is_written(working: Service) -> None:
     exec(compile(written, page.name, "exec"), names)  # noqa: S102 - our own page
     secret = CLIENTS["machine"][0]
     assert names["word_of"](working.url, working.token_url, "machine", secret) == "hello"
+
+
+def test_the_how_tos_lambda_submits_each_message_once(
+    service: Service, tandem: Tandem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "call-from-another-lambda.md"
+    (written,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    for name, value in {
+        "TANDEM_URL": service.url,
+        "TANDEM_TOKEN_URL": service.token_url,
+        "TANDEM_CLIENT_ID": "machine",
+        "TANDEM_SECRET": "key-of-machine",
+    }.items():
+        monkeypatch.setenv(name, value)
+    held = {"key-of-machine": {"SecretString": CLIENTS["machine"][0]}}
+    asked = SimpleNamespace(get_secret_value=lambda SecretId: held[SecretId])  # noqa: N803
+    monkeypatch.setattr("boto3.client", lambda _: asked)
+    names: dict[str, Any] = {}
+    exec(compile(written, page.name, "exec"), names)  # noqa: S102 - our own page
+    records = [{"messageId": f"m{number}", "body": str(number)} for number in range(2)]
+    for _ in range(2):  # Lambda tries again
+        names["handler"]({"Records": records}, None)
+    names["tandem"].close()
+    assert len(list(tandem.tasks())) == 2
