@@ -105,7 +105,8 @@ def table(sizes: Sizes, architecture: str) -> str:
     shown = sorted(large.items(), key=lambda item: -item[1].zipped)
     shown.append((f"{len(small)} others", sum(small, Size())))
     shown.append(("**all**", total(sizes)))
-    shown.append(("**all but DuckDB**", without_duckdb(sizes)))
+    if DUCKDB in sizes:
+        shown.append(("**all but DuckDB**", without_duckdb(sizes)))
     return "\n".join(
         [
             f"| artifact for {architecture} | unpacked MB | zip MB |",
