@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import subprocess
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -98,6 +99,24 @@ def test_what_develops_it_has_all_that_ships(project: Path) -> None:
     )
     assert ships.items() <= develops.items()
     assert {*DISTRIBUTIONS, "pytest", "ruff", "mypy", "uv", "pip"} <= develops.keys()
+
+
+def test_git_takes_the_example_of_settings_and_never_the_settings(project: Path) -> None:
+    made = own_files(project)
+    for name in (".env", ".local/stack.json", ".venv/bin/python", ".aws-sam/build/.tandem"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    for command in ("init", "add --all", "ls-files"):
+        done = subprocess.run(  # noqa: S603
+            ["git", *command.split()],  # noqa: S607
+            cwd=project,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    taken = set(done.stdout.splitlines())
+    assert {name for name in taken if not name.startswith(".tandem/")} == made
+    assert sum(name.endswith(".whl") for name in taken) == 3
 
 
 def test_the_workflow_is_yaml_that_checks_and_tests(project: Path) -> None:
