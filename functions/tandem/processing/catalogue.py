@@ -85,7 +85,7 @@ def discover(package: ModuleType, not_loaded: NotLoaded | None = None) -> list[A
 def _imported(name: str, not_loaded: NotLoaded | None) -> ModuleType | None:
     try:
         return import_module(name)
-    except (Exception, SystemExit) as error:  # a library may end the process at its import
+    except BaseException as error:  # `sys.exit`, or what a Rust extension panics with
         if not_loaded is None:
             raise
         not_loaded[name] = error

@@ -66,6 +66,22 @@ def test_what_keeps_a_module_from_being_imported_is_said(
     assert said in (imported(functions).error or "")
 
 
+def test_a_model_that_callers_could_not_be_shown_is_said(functions: Path) -> None:
+    write(functions, "odd", 60)
+    path = functions / "processors" / "odd.py"
+    path.write_text(
+        path.read_text().replace(
+            "    pass", "    call: __import__('typing').Callable | None = None"
+        )
+    )
+    said = imported(functions).error or ""
+    assert (
+        "NotAProcessor: odd (processors.odd): Model has no JSON Schema, which callers are shown"
+        in said
+    )
+    assert "\n" not in said
+
+
 @pytest.mark.parametrize(("limit", "refused"), [(117, False), (117.5, True), (840, True)])
 def test_a_time_limit_above_what_the_worker_gives_is_refused_with_both_figures(
     limit: float, *, refused: bool

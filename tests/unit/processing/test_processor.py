@@ -164,6 +164,8 @@ def test_two_processors_of_one_name_are_refused(package: ModuleType) -> None:
 
 BROKEN = {
     "broken.py": "import nowhere",
+    "leaves.py": "raise SystemExit",
+    "panics.py": "class Panic(BaseException): ...\nraise Panic",
     "refused.py": MODULE.format(name="Not A Name"),
     "part/__init__.py": '__all__ = ["fails", "works"]',
     "part/fails.py": "1 / 0",
@@ -193,8 +195,10 @@ def test_on_lambda_a_module_that_cannot_be_imported_takes_only_itself_out(
     found = MemoryWiring().catalogue
     assert list(found) == ["echo", "hash-blocks", "works"]
     why = {name.partition(".")[2]: type(error) for name, error in found.not_loaded.items()}
+    assert why.pop("panics").__name__ == "Panic"
     assert why == {
         "broken": ModuleNotFoundError,
+        "leaves": SystemExit,
         "refused": NotAProcessor,
         "part.fails": ZeroDivisionError,
         "ends": SystemExit,
@@ -208,6 +212,7 @@ def test_on_lambda_a_module_that_cannot_be_imported_takes_only_itself_out(
     assert {line["error_type"] for line in said} == {
         "ModuleNotFoundError",
         "NotAProcessor",
+        "Panic",
         "SystemExit",
         "ZeroDivisionError",
     }

@@ -13,10 +13,23 @@ _IMPORT = """
 import json, pathlib, sys, traceback
 from tandem.limits import SETTLE_SECONDS
 from tandem.processing.catalogue import BUILT_IN, installed
+from tandem.processing.processor import NotAProcessor
 from tandem.settings import settings
 packages = settings().processors
+
+def described(processor, model, mode):
+    try:
+        model.model_json_schema(mode=mode)
+    except Exception as error:
+        why = f"{model.__name__} has no JSON Schema, which callers are shown"
+        told = " ".join(str(error).split())
+        raise NotAProcessor(f"{processor.name} ({processor.run.__module__}): {why}: {told}")
+
 try:
     own = [one for one in installed().values() if one.run.__module__ != BUILT_IN]
+    for one in own:
+        described(one, one.input, "validation")
+        described(one, one.output, "serialization")
     limits = {one.name: float(one.time_limit_seconds) for one in own}
     answer = {"time_limits": limits, "settle_seconds": SETTLE_SECONDS}
 except (Exception, SystemExit) as error:
