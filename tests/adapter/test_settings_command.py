@@ -4,11 +4,12 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import boto3
 import pytest
 import typer
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from typer.testing import CliRunner
 
 from tandem_tools.deploy import deploy as deploying
@@ -228,3 +229,76 @@ def test_a_deployment_of_another_template_leaves_what_was_set(account: Account) 
         StackName=STACK, WaiterConfig={"Delay": 1}
     )
     assert body(account) == {"BANK_KEY": SECRET}
+
+
+class Cut:
+    """Secrets Manager's client, cut short at one of its calls, before or after it took effect."""
+
+    def __init__(self, client: Any, call: str, end: BaseException, *, after: bool) -> None:
+        self._client = client
+        self._cut = (call, end, after)
+
+    def __getattr__(self, name: str) -> Any:
+        call, end, after = self._cut
+        real = getattr(self._client, name)
+        if name != call:
+            return real
+
+        def cut(**given: Any) -> None:
+            if after:
+                real(**given)
+            raise end
+
+        return cut
+
+
+LOST = ReadTimeoutError(endpoint_url="https://secretsmanager.example.com")
+BUSY = ClientError(
+    {"Error": {"Code": "InternalServiceError"}, "ResponseMetadata": {"HTTPStatusCode": 500}},  # type: ignore[typeddict-item]
+    "UpdateSecretVersionStage",
+)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), LOST, BUSY])
+def test_a_change_that_is_cut_short_is_never_said_not_to_be_made(
+    account: Account,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    end: BaseException,
+    *,
+    after: bool,
+) -> None:
+    cli.main(["set", "OTHER=1", *STAGING])
+    name = account.outputs(STACK)[OUTPUT]
+    client = Cut(account.secrets_manager, "update_secret_version_stage", end, after=after)
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "secret_of", lambda *_: SettingsSecret(cast("Any", client), name))
+        assert cli.main(["set", f"BANK_KEY={SECRET}", *STAGING]) == 1
+    said = capsys.readouterr().err
+    assert "Whether it was set is not known.\n  → Run it again" in said
+    assert SECRET not in said
+    assert cli.main(["set", f"BANK_KEY={SECRET}", *STAGING]) == 0
+    assert body(account) == {"OTHER": "1", "BANK_KEY": SECRET}
+
+
+def test_a_change_that_was_interrupted_before_it_was_made_is_said_not_to_be(
+    account: Account, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli.main(["set", "OTHER=1", *STAGING])
+    name = account.outputs(STACK)[OUTPUT]
+    client = Cut(account.secrets_manager, "put_secret_value", KeyboardInterrupt(), after=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "secret_of", lambda *_: SettingsSecret(cast("Any", client), name))
+        assert cli.main(["set", f"BANK_KEY={SECRET}", *STAGING]) == 130
+    assert "Interrupted: nothing was set." in capsys.readouterr().err
+    assert body(account) == {"OTHER": "1"}
+
+
+def test_a_value_that_is_no_text_is_told_of(
+    account: Account, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"k\xff"), "utf-8"))
+    assert cli.main(["set", "BANK_KEY", *STAGING]) == 1
+    assert "What is given for BANK_KEY is no text in UTF-8." in capsys.readouterr().err
+    assert body(account) == {}

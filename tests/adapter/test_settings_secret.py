@@ -138,12 +138,21 @@ def test_a_body_that_is_too_large_is_refused_and_nothing_is_set(made: Made) -> N
     assert made.secret.read().body == {"A": "1"}
 
 
-@pytest.mark.parametrize("body", ["s3cr3t", '["s3cr3t"]'])
+@pytest.mark.parametrize("body", ["s3cr3t", '["s3cr3t"]', '{"s3cr3t":' * 9_000])
 def test_a_body_that_is_no_object_is_told_of_without_a_word_of_it(made: Made, body: str) -> None:
     made.client.put_secret_value(SecretId=made.name, SecretString=body)
     with pytest.raises(ToolError, match="holds no JSON object") as raised:
         made.secret.change(adding(A="1"))
     assert "s3cr3t" not in str(raised.value)
+
+
+def test_a_body_of_bytes_is_told_of_and_is_not_lost(on_moto: Ports) -> None:
+    made = Made(on_moto)
+    made.client.put_secret_value(SecretId=made.name, SecretBinary=b'{"A": "1"}')
+    with pytest.raises(ToolError, match="holds no JSON object"):
+        made.secret.change(adding(B="2"))
+    kept = made.client.get_secret_value(SecretId=made.name)
+    assert kept["SecretBinary"] == b'{"A": "1"}'
 
 
 class Refusing:

@@ -5,7 +5,8 @@ import getpass
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,7 +16,7 @@ from tandem_tools.deploy.environments import NAMES, Environment
 from tandem_tools.deploy.refusals import told
 from tandem_tools.errors import ToolError
 from tandem_tools.settings.declared import declared
-from tandem_tools.settings.stack import COMMAND, Body, refuse, secret_of
+from tandem_tools.settings.stack import COMMAND, Body, SettingsSecret, refuse, secret_of
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
 
@@ -87,10 +88,32 @@ def _set(chosen: argparse.Namespace) -> None:
     def update(body: Body) -> Body:
         return {name: value for name, value in (body | values).items() if value != ""}
 
-    secret.change(update)
+    with _truth_of(secret):
+        secret.change(update)
     for name, value in values.items():
         print(f"{name} is {'set' if value else 'taken away'}.")
     print("Functions use it within SettingsMaxAgeSeconds, 5 minutes by default.")
+
+
+@contextmanager
+def _truth_of(secret: SettingsSecret) -> Iterator[None]:
+    """Say of a change that was cut short that nobody knows what became of it, where that is so."""
+    try:
+        yield
+    except (KeyboardInterrupt, BotoCoreError, ClientError) as error:
+        if not secret.unsure or (isinstance(error, ClientError) and _is_refusal(error)):
+            raise
+        why = "Interrupted." if isinstance(error, KeyboardInterrupt) else told(error).problem
+        raise ToolError(
+            f"{why} Whether it was set is not known.",
+            "Run it again: it changes nothing if it was.",
+        ) from None
+
+
+def _is_refusal(error: ClientError) -> bool:
+    """Return whether AWS has not done what it answered with this error."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return 400 <= status < 500
 
 
 def _asked(name: str, *, alone: bool) -> str:
@@ -99,12 +122,17 @@ def _asked(name: str, *, alone: bool) -> str:
     Raises:
         ToolError: there is none.
     """
-    if sys.stdin.isatty():
-        value = getpass.getpass(f"{name}: ")
-    elif alone:
-        value = sys.stdin.read().removesuffix("\n")
-    else:
-        value = sys.stdin.readline().removesuffix("\n")
+    try:
+        if sys.stdin.isatty():
+            value = getpass.getpass(f"{name}: ")
+        elif alone:
+            value = sys.stdin.read().removesuffix("\n")
+        else:
+            value = sys.stdin.readline().removesuffix("\n")
+    except UnicodeDecodeError:
+        raise ToolError(
+            f"What is given for {name} is no text in UTF-8.", "Encode it, such as in Base64."
+        ) from None
     if not value:
         raise ToolError(f"There is no value for {name}.", f"To take it away, write {name}=")
     return value

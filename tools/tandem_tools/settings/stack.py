@@ -45,6 +45,8 @@ class SettingsSecret:
     def __init__(self, client: "SecretsManagerClient", secret: str) -> None:
         self._client = client
         self._secret = secret
+        self.unsure = False
+        """Whether a change is under way: who is cut short then does not know what became of it."""
 
     def read(self) -> Version:
         """Return what processors are given now.
@@ -57,8 +59,10 @@ class SettingsSecret:
         except self._client.exceptions.ResourceNotFoundException:
             return Version({}, None)
         try:
-            body = json.loads(found.get("SecretString") or "{}")
-        except ValueError:
+            body = json.loads(found.get("SecretString", "") or "{}")
+        except (ValueError, RecursionError):
+            body = None
+        if "SecretBinary" in found:  # which a change would replace by an object of its own
             body = None
         if not isinstance(body, dict):
             raise ToolError(
@@ -106,6 +110,7 @@ class SettingsSecret:
                 "Nothing was set. Keep files in a bucket, and their names here.",
             )
         label = f"tandem-{uuid4().hex}"
+        self.unsure = before.version_id is None  # Secrets Manager makes that one current at once
         made = self._client.put_secret_value(
             SecretId=self._secret,
             ClientRequestToken=str(uuid4()),
@@ -126,6 +131,7 @@ class SettingsSecret:
 
     def _move(self, version_id: str, before: Version) -> bool:
         removed: Any = {"RemoveFromVersionId": before.version_id} if before.version_id else {}
+        self.unsure = True
         try:
             self._client.update_secret_version_stage(
                 SecretId=self._secret,
@@ -134,6 +140,7 @@ class SettingsSecret:
                 **removed,
             )
         except self._client.exceptions.InvalidParameterException:
+            self.unsure = False
             return False
         return True
 
