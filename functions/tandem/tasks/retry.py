@@ -219,3 +219,6 @@ def _check_types(name: str, types: Any) -> None:
     ):
         message = f"{name} must be a tuple of exception classes: {name}=(ConnectionError,)"
         raise ValueError(message)
+    if any(issubclass(one, BaseExceptionGroup) for one in types):
+        message = f"{name} must not name a group of errors: one of the errors in it decides"
+        raise ValueError(message)
