@@ -18,7 +18,7 @@ from tandem_tools.build.dependencies import pins
 from tandem_tools.build.settings import Settings
 from tandem_tools.build.sizes import total
 from tandem_tools.build.store import SBOM, Store
-from tandem_tools.build.tree import files, machine_architecture, tree_hash
+from tandem_tools.build.tree import copy_source, files, machine_architecture, tree_hash
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import PROJECT
 
@@ -136,3 +136,12 @@ def test_every_kept_client_talks_to_the_endpoints_of_an_untrimmed_one(store: Sto
             untrimmed = session.client(service, region).meta.endpoint_url
             assert found.pop(f"{service} {region}") == untrimmed
     assert not found
+
+
+def test_nothing_hidden_is_shipped(tmp_path: Path) -> None:
+    source, tree = tmp_path / "functions", tmp_path / "tree"
+    for name in (".env", "processors/.env.local", ".git/config", "processors/hello.py"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("A = 1\n")
+    copy_source(source, tree, frozenset())
+    assert [path.relative_to(tree).as_posix() for path in files(tree)] == ["processors/hello.py"]

@@ -32,10 +32,14 @@ def tree_hash(tree: Path) -> str:
 
 
 def copy_source(source: Path, tree: Path, left_out: frozenset[Path]) -> None:
-    """Copy what a person wrote: no `__pycache__`, no part that is left out, modes for any user."""
+    """Copy what a person wrote: no `__pycache__`, no part that is left out, modes for any user.
+
+    Nothing hidden either: `.env` has secrets, and the rest is what editors and tools keep.
+    """
     for path in files(source):
         name = path.relative_to(source)
-        if "__pycache__" in name.parts or left_out & {name, *name.parents}:
+        hidden = any(part.startswith(".") for part in name.parts)
+        if hidden or "__pycache__" in name.parts or left_out & {name, *name.parents}:
             continue
         target = tree / name
         target.parent.mkdir(parents=True, exist_ok=True)
