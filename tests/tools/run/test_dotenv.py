@@ -74,3 +74,14 @@ def test_a_file_of_another_editor_is_read(tmp_path: Path) -> None:
     path.write_bytes(b"KEY=\xff")
     with pytest.raises(ToolError, match="no text in UTF-8"):
         read(path)
+
+
+def test_a_file_that_may_not_be_read_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(ToolError, match="cannot be read: Permission denied"):
+        read(tmp_path / ".env")

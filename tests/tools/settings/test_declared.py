@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from tandem_tools import catalogue
 from tandem_tools.run.aws import Aws
@@ -99,3 +100,28 @@ def test_what_is_saved_in_the_file_reaches_the_stack(tmp_path: Path) -> None:
     said, _, line = following.follow()
     assert (said, line) == (".env: updated", "  charge: BANK_KEY is missing")
     assert aws.put == [{"BANK_KEY": SECRET}, {"BANK_SECONDS": "5"}]
+
+
+@pytest.mark.usefixtures("bank")
+def test_a_stack_that_does_not_answer_gets_what_was_saved_when_it_does(tmp_path: Path) -> None:
+    class Busy(FakeAws):
+        busy = True
+
+        def put_secret_value(self, **given: str) -> None:
+            if self.busy:
+                raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
+            super().put_secret_value(**given)
+
+    path, aws = tmp_path / ".env", Busy()
+    following = EnvFile(cast("Aws", aws), "secret", {}, path)
+    path.write_text(f"BANK_KEY={SECRET}\n")
+    assert following.follow() == [".env: not updated yet (ReadTimeoutError)"]
+    assert following.follow() == []
+    aws.busy = False
+    assert following.follow() == [".env: updated"]
+    assert aws.put == [{"BANK_KEY": SECRET}]
+
+
+def test_what_a_module_leaves_on_a_line_of_the_output_is_no_error(bank: Path) -> None:
+    bank.write_text(bank.read_text().replace('print("imported")', 'print("loading", end="")'))
+    assert declared({}).lines() == ["  charge: BANK_KEY is missing"]

@@ -24,7 +24,7 @@ for name, processor in installed().items():
         declared[name] = {{names[one]: fields[one].is_required() for one in fields}}
         made = make(processor.settings, texts)
         faults[name] = made if isinstance(made, list) else []
-print("{_MARK}" + json.dumps([declared, faults]))
+print("\\n{_MARK}" + json.dumps([declared, faults]))
 """
 """Prints names and faults, and no value, after whatever the processors print at their import."""
 

@@ -30,7 +30,7 @@ def read(path: Path = FILE) -> dict[str, str]:
     """Return the settings that a file has. None when it is not there.
 
     Raises:
-        ToolError: a line of it is no setting.
+        ToolError: a line of it is no setting, or it cannot be read.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -38,6 +38,8 @@ def read(path: Path = FILE) -> dict[str, str]:
         return {}
     except UnicodeDecodeError:
         raise ToolError(f"{path} is no text in UTF-8.", "Save it as one.") from None
+    except OSError as error:
+        raise ToolError(f"{path} cannot be read: {error.strerror}.", "Let it be read.") from None
     return parse(text, path)
 
 

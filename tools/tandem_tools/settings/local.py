@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from tandem_tools.errors import ToolError
 from tandem_tools.run.aws import Aws
 from tandem_tools.settings import dotenv
@@ -47,9 +49,14 @@ class EnvFile:
         except ToolError as error:
             fault, self._fault = self._fault, str(error)
             return [] if fault == self._fault else [f"{error.problem} The stack keeps the others."]
-        self._fault = ""
         if texts == self._texts:
+            self._fault = ""
             return []
+        try:
+            put(self._aws, self._secret, texts)
+        except (BotoCoreError, ClientError) as error:
+            kind, said, self._fault = type(error).__name__, self._fault, type(error).__name__
+            return [] if said == kind else [f"{self._path.name}: not updated yet ({kind})"]
+        self._fault = ""
         self._texts = texts
-        put(self._aws, self._secret, texts)
         return [f"{self._path.name}: updated", *missing(texts)]
