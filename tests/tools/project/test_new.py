@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
 from tandem_tools.build.dependencies import pins
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import PROJECT
-from tandem_tools.project import skeleton
+from tandem_tools.project import commands, skeleton
 from tandem_tools.project.new import make_project
 from tandem_tools.project.skeleton import DISTRIBUTIONS, OF_TABLES, pack, read_wheels
 from tests.tools.project.conftest import put_wheels
@@ -190,3 +191,12 @@ def test_the_tools_wheel_gets_every_file_that_a_project_is_made_of(tmp_path: Pat
     assert (tmp_path / "tandem/template.yaml").read_bytes() == (
         PROJECT / "template.yaml"
     ).read_bytes()
+
+
+def test_a_folder_that_cannot_be_written_is_told_of_in_one_line(
+    tmp_path: Path, wheels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(typer.Exit):
+        commands.new(tmp_path / "file" / "orders", wheels)
+    assert "Not a directory" in capsys.readouterr().err

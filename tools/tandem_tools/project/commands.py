@@ -90,3 +90,7 @@ def _told() -> Iterator[None]:
     except ToolError as error:
         print(f"\n{error}", file=sys.stderr)
         raise typer.Exit(1) from None
+    except OSError as error:
+        advice = "Let it be read and written, or name another folder."
+        print(f"\n{ToolError(f'{error.strerror}: {error.filename}.', advice)}", file=sys.stderr)
+        raise typer.Exit(1) from None
