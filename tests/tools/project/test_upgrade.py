@@ -1,7 +1,9 @@
 """An upgrade brings what is new in Tandem into a project, and keeps what was changed in it."""
 
+import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tandem_tools.build.dependencies import pins
 from tandem_tools.errors import ToolError
 from tandem_tools.project import commands, skeleton
 from tandem_tools.project import upgrade as upgrading
@@ -94,38 +97,6 @@ def test_what_was_changed_in_it_stays_and_nothing_else_differs(
     (fresh / "functions/processors/hello.py").unlink()
     (fresh / "functions/processors/own.py").write_text("A = 1\n")
     assert files(project) == files(fresh)
-
-
-def test_dependencies_of_ones_own_stay_beside_the_new_pins(
-    tandem: Path, project: Path, next_wheels: Path
-) -> None:
-    edit(
-        project / "pyproject.toml",
-        '    "tandem-lambda==1.0.0",\n',
-        '    "pillow>=12",\n    "tandem-lambda==1.0.0",\n    "xlrd>=2",\n',
-    )
-    pillow = "pillow==12.0.0 \\\n    --hash=sha256:1\n"
-    for lock in ("requirements.txt", "requirements-dev.txt"):
-        edit(project / lock, "pydantic==", f"{pillow}    # via orders\npydantic==")
-        edit(project / lock, "--find-links", "# by uv\n--find-links")
-    commit(project)
-    pin = next(
-        line
-        for line in (tandem / "requirements.txt").read_text().splitlines()
-        if line.startswith("pydantic==")
-    )
-    edit(tandem / "requirements.txt", pin, "pydantic==9.9.9 \\")
-    done = upgrade(project, next_wheels)
-    assert done.conflicts == []
-    declared = (project / "pyproject.toml").read_text()
-    assert '    "pillow>=12",\n    "tandem-lambda==1.1.0",\n    "xlrd>=2",\n' in declared
-    assert '"tandem-lambda-tools==1.1.0"' in declared
-    shipped = (project / "requirements.txt").read_text()
-    assert pillow in shipped
-    assert "pydantic==9.9.9" in shipped
-    assert shipped.count("\ntandem-lambda==") == 1
-    assert "\ntandem-lambda==1.1.0 " in shipped
-    assert "1.0.0 " not in (project / "requirements-dev.txt").read_text().partition("tandem-l")[2]
 
 
 def test_a_file_that_was_deleted_stays_deleted_though_tandem_changed_it(
@@ -381,3 +352,80 @@ def test_a_machine_without_git_is_told_of(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match="There is no git"):
         upgrade(project, next_wheels)
+
+
+PILLOW = "pillow==11.0.0 \\\n    --hash=sha256:%s\n    # via orders (pyproject.toml)\n" % ("1" * 64)
+
+
+def locked_by_uv(path: Path) -> None:
+    """Write a lock file as `make lock` does, with a dependency more."""
+    header, _, pins = path.read_text().partition("\n\n")
+    blocks = re.split(r"(?m)^(?=[a-z])", pins)[1:]
+    commented = [f"{block}    # via\n    #   fastapi\n" for block in blocks]
+    text = "".join(sorted([*commented, PILLOW]))
+    path.write_text(f"{header}\n--extra-index-url https://pypi.example.com\n\n{text}")
+
+
+def pin(name: str, version: str) -> str:
+    return f"{name}=={version} \\\n    --hash=sha256:{'2' * 64}\n"
+
+
+def repin(path: Path, name: str, version: str) -> None:
+    """Pin another version of a distribution in a lock file."""
+    whole = rf"(?m)^{name}==.*\n(    .*\n)+"
+    path.write_text(re.sub(whole, lambda _: pin(name, version), path.read_text()))
+
+
+def test_a_dependency_of_ones_own_is_no_conflict(
+    tandem: Path, project: Path, next_wheels: Path
+) -> None:
+    ships = project / "requirements.txt"
+    locked_by_uv(ships)
+    repin(ships, "jmespath", "2099.1")
+    repin(ships, "idna", "99.0")
+    edit(
+        project / "pyproject.toml",
+        '    "tandem-lambda==1.0.0",\n',
+        '    "pillow>=11",\n    "tandem-lambda==1.0.0",\n    "zstandard>=0.23",\n',
+    )
+    commit(project)
+    repin(tandem / "requirements.txt", "idna", "98.0")
+    repin(tandem / "requirements.txt", "anyio", "97.0")
+    done = upgrade(project, next_wheels)
+    assert done.conflicts == []
+    text = ships.read_text()
+    found = pins(text)
+    assert found["pillow"] == "11.0.0"
+    assert (found["jmespath"], found["idna"], found["anyio"]) == ("2099.1", "98.0", "97.0")
+    assert found["tandem-lambda"] == "1.1.0"
+    assert "--extra-index-url https://pypi.example.com\n" in text
+    declared = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    assert declared["dependencies"] == ["pillow>=11", "tandem-lambda==1.1.0", "zstandard>=0.23"]
+
+
+def test_what_tandem_ships_no_more_goes_from_the_lock_and_what_was_taken_out_stays_out(
+    tandem: Path, project: Path, next_wheels: Path
+) -> None:
+    locked_by_uv(project / "requirements.txt")
+    repin(project / "requirements.txt", "idna", "0")
+    edit(project / "requirements.txt", pin("idna", "0"), "")
+    commit(project)
+    shipped = tandem / "requirements.txt"
+    repin(shipped, "jmespath", "0")
+    edit(shipped, pin("jmespath", "0"), "")
+    upgrade(project, next_wheels)
+    found = pins((project / "requirements.txt").read_text())
+    assert not {"jmespath", "idna"} & found.keys()
+    assert {"pillow", "fastapi"} <= found.keys()
+
+
+def test_a_lock_with_more_than_pins_is_merged_as_a_text(
+    tandem: Path, project: Path, next_wheels: Path
+) -> None:
+    ships = project / "requirements.txt"
+    ships.write_text(f"<<<<<<< mine\n{ships.read_text()}>>>>>>> theirs\n")
+    commit(project)
+    repin(tandem / "requirements.txt", "anyio", "97.0")
+    upgrade(project, next_wheels)
+    assert ships.read_text().startswith("<<<<<<< mine\n")
+    assert pins(ships.read_text())["anyio"] == "97.0"

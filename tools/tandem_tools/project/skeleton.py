@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,6 +19,8 @@ PRISTINE = f"{OWN_FOLDER}/pristine"
 WHEELS = f"{OWN_FOLDER}/wheels"
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 LIBRARY, TOOLS, CLIENT = "tandem-lambda", "tandem-lambda-tools", "tandem-lambda-client"
+_FIND_LINKS = f"--find-links {WHEELS}"
+_OF_A_LOCK = re.compile(r"\s*|\s*#.*|-.*|[A-Za-z0-9].*|\s+--hash=.*")
 DISTRIBUTIONS = (LIBRARY, TOOLS, CLIENT)
 
 ENVIRONMENTS = ("dev", "prove", "staging", "prod")
@@ -135,21 +137,6 @@ def _pin(distribution: str, version: str, wheels: Mapping[str, bytes]) -> str:
     return f"{distribution}=={version} \\\n    --hash=sha256:{digest}\n"
 
 
-def merge_locks(mine: str, before: str, now: str) -> str:
-    """Return a lock file with the pins of a new version, and those that its project added.
-
-    A pin is merged whole, and the new version's wins: `make lock` resolves all of them again.
-
-    Args:
-        mine: the project's.
-        before: what the project was made with.
-        now: what the new version makes a project with.
-    """
-    old, new = _blocks(before), _blocks(now)
-    added = {name: pin for name, pin in _blocks(mine).items() if name not in old}
-    return _requirements(added | new)
-
-
 def _blocks(requirements: str) -> dict[str, str]:
     """Return a lock file's pins with their hashes, by the names of the distributions."""
     blocks: dict[str, str] = {}
@@ -163,11 +150,41 @@ def _blocks(requirements: str) -> dict[str, str]:
     return blocks
 
 
-def _requirements(blocks: Mapping[str, str]) -> str:
+def _requirements(blocks: Mapping[str, str], options: Iterable[str] = ()) -> str:
     return (
         "# This file is made by make lock from pyproject.toml.\n"
-        f"--find-links {WHEELS}\n\n" + "".join(blocks[name] for name in sorted(blocks))
+        + "".join(f"{option}\n" for option in dict.fromkeys([_FIND_LINKS, *options]))
+        + "\n"
+        + "".join(blocks[name] for name in sorted(blocks))
     )
+
+
+def is_lock(text: str) -> bool:
+    """Return whether a text has what `make lock` writes, and no more."""
+    return all(_OF_A_LOCK.fullmatch(line) for line in text.splitlines())
+
+
+def merged_lock(mine: str, before: str, new: str) -> str:
+    """Return a lock file with what changed in Tandem, and what else a project has.
+
+    Each distribution is merged by itself. Where both sides changed one, Tandem's is what its own
+    tests ran with, and `make lock` resolves all of them again.
+
+    Args:
+        mine: the project's, for which `is_lock` holds.
+        before: its pristine copy.
+        new: that of the new version.
+    """
+    own, old, now = (_blocks(text) for text in (mine, before, new))
+    merged = {}
+    for name in own | now:
+        theirs_changed = old.get(name) != now.get(name)
+        mine_changed = old.get(name) != own.get(name)
+        takes_own = mine_changed and not (theirs_changed and name in own and name in now)
+        if block := (own if takes_own else now).get(name):
+            merged[name] = block
+    options = [line for line in mine.splitlines() if line.startswith("-")]
+    return _requirements(merged, options)
 
 
 def _samconfig(name: str) -> str:

@@ -10,12 +10,12 @@ from tandem_tools.errors import ToolError
 from tandem_tools.project.new import with_pristine
 from tandem_tools.project.skeleton import (
     DISTRIBUTIONS,
-    LIBRARY,
     LOCKS,
     OWN_FOLDER,
     PRISTINE,
     WHEELS,
-    merge_locks,
+    is_lock,
+    merged_lock,
     read_wheels,
     skeleton,
 )
@@ -38,6 +38,12 @@ class Upgraded:
     conflicts: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     """Which Tandem has no more, and were changed: they are still there."""
+
+    def pinned(self, content: bytes) -> bytes:
+        """Return a file with the new version in its pins of Tandem's distributions."""
+        names = "|".join(DISTRIBUTIONS)
+        old = rf"\b({names})=={re.escape(self.before)}(?![\w.+-])".encode()
+        return re.sub(old, rb"\g<1>==" + self.now.encode(), content)
 
 
 def upgrade(project: Path, wheels: Path) -> Upgraded:
@@ -161,25 +167,18 @@ def _merged(project: Path, path: str, new: bytes, done: Upgraded) -> bytes | Non
             return None
         done.changed.append(path)
         return new
-    if mine.read_bytes() in {before, new}:
+    own = mine.read_bytes()
+    if own in {before, new}:
         done.changed.append(path)
         return new
-    if path in LOCKS and before is not None:
+    text = own.decode(errors="replace").replace("\r\n", "\n")
+    if before is not None and path in LOCKS and is_lock(text):
         done.changed.append(path)
-        return merge_locks(mine.read_text("utf-8"), before.decode(), new.decode()).encode()
-    ours, base = (_pinned(text, done) for text in (mine.read_bytes(), before or b""))
-    merged, conflicts = _three_way(path, ours, base, new)
+        return merged_lock(text, before.decode(), new.decode()).encode()
+    # A dependency beside Tandem's pin is no change of that line.
+    merged, conflicts = _three_way(path, done.pinned(own), done.pinned(before or b""), new)
     (done.conflicts if conflicts else done.changed).append(path)
     return merged
-
-
-def _pinned(text: bytes, done: Upgraded) -> bytes:
-    """Return a file with the new version in its pins of Tandem.
-
-    Each upgrade changes these lines. A dependency that stands beside one is then no conflict.
-    """
-    pins = rf"({LIBRARY}(?:-tools|-client)?==){re.escape(done.before)}(?![\w.+])"
-    return re.sub(pins.encode(), rf"\g<1>{done.now}".encode(), text)
 
 
 def _three_way(path: str, mine: bytes, before: bytes, new: bytes) -> tuple[bytes, bool]:
