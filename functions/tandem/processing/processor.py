@@ -119,6 +119,9 @@ def processor[I: BaseModel, R: BaseModel | Awaitable[BaseModel]](
         def count_words(data: Input, ctx: TaskContext) -> Output:
             return Output(words=len(data.text.split()))
     """
+    if not isinstance(name, str):
+        message = 'a processor needs a name: write @processor("count-words") above its function'
+        raise NotAProcessor(message)
 
     def decorate(function: Callable[[I, TaskContext], R]) -> Processor[I, R]:
         _check(name, time_limit, cache_for, online)
@@ -153,6 +156,10 @@ def _check(name: str, time_limit: float, cache_for: float, online: str) -> None:
     if len(name) > 64 or not all(w.isascii() and w.isalnum() and w == w.lower() for w in words):
         message = f"{name!r} must be lower-case words joined by hyphens, 64 characters at most"
         raise NotAProcessor(message)
+    for option, seconds in {"time_limit": time_limit, "cache_for": cache_for}.items():
+        if not isinstance(seconds, int | float):
+            message = f"{name}: {option} must be a number of seconds, such as {option}=60"
+            raise NotAProcessor(message)
     if not 0 < time_limit <= MAX_TIME_LIMIT_SECONDS:
         message = f"{name}: time_limit must be above 0 and at most {MAX_TIME_LIMIT_SECONDS} s"
         raise NotAProcessor(message)

@@ -51,6 +51,25 @@ def test_a_name_that_would_not_read_well_everywhere_is_refused(name: str) -> Non
         processor(name)(work)
 
 
+def test_the_decorator_without_a_name_is_refused_and_hides_no_function() -> None:
+    def work(data: Input, ctx: TaskContext) -> Output:
+        return Output(words=0)
+
+    bare: Any = processor
+    with pytest.raises(NotAProcessor, match="needs a name"):
+        bare(work)
+
+
+@pytest.mark.parametrize("option", ["time_limit", "cache_for"])
+@pytest.mark.parametrize("seconds", ["10", None])
+def test_a_limit_that_is_no_number_is_refused_by_its_name(option: str, seconds: Any) -> None:
+    def work(data: Input, ctx: TaskContext) -> Output:
+        return Output(words=0)
+
+    with pytest.raises(NotAProcessor, match=f"work: {option} must be a number of seconds"):
+        processor("work", **{option: seconds})(work)
+
+
 @pytest.mark.parametrize("seconds", [0, -1, 841])
 def test_a_time_limit_that_lambda_could_not_keep_is_refused(seconds: float) -> None:
     def work(data: Input, ctx: TaskContext) -> Output:
