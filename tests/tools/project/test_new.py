@@ -14,7 +14,7 @@ import yaml
 
 from tandem_tools.build.dependencies import pins
 from tandem_tools.errors import ToolError
-from tandem_tools.paths import PROJECT
+from tandem_tools.paths import APP_BIN, PROJECT
 from tandem_tools.project import commands, skeleton
 from tandem_tools.project.new import make_project
 from tandem_tools.project.skeleton import DISTRIBUTIONS, OF_TABLES, pack, read_wheels
@@ -65,6 +65,27 @@ def test_every_link_of_its_readme_leads_to_a_file(project: Path) -> None:
     named = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
     assert "functions/processors/hello.py" in named
     assert [name for name in named if not list(project.glob(name))] == []
+
+
+def test_the_projects_lint_is_of_its_own_code_before_there_is_git(project: Path) -> None:
+    """Git's ignore file counts in a repository alone, and the environments lie in the folder."""
+    for folder in (".venv", ".venv-sam/bin", ".venv-ministack/bin", ".aws-sam/build", ".local"):
+        file = project / folder / "theirs.py"
+        file.parent.mkdir(parents=True)
+        file.write_text("import os , sys\n")
+    done = subprocess.run(  # noqa: S603
+        [f"{APP_BIN}/ruff", "check", "--show-files", "."],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    looked_at = {Path(path).relative_to(project).as_posix() for path in done.stdout.split()}
+    assert looked_at == {
+        "functions/processors/hello.py",
+        "pyproject.toml",
+        "tests/test_hello.py",
+    }
 
 
 def test_no_placeholder_is_left(project: Path) -> None:
