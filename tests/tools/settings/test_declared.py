@@ -72,6 +72,25 @@ def test_a_start_says_what_is_missing_by_its_name() -> None:
     assert missing({"BANK_KEY": SECRET}) == []
 
 
+@pytest.mark.usefixtures("bank")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("BANK_SECOND", "BANK_SECOND (is it BANK_SECONDS?)"),  # has a default: nothing is missing
+        ("bank_seconds", "bank_seconds (is it BANK_SECONDS?)"),
+        ("OTHER", "OTHER"),
+    ],
+)
+def test_a_start_says_what_no_processor_names(name: str, told: str) -> None:
+    given = {"BANK_KEY": SECRET, name: SECRET}
+    assert missing(given) == [f"No processor names these settings of .env: {told}"]
+
+
+@pytest.mark.usefixtures("bank")
+def test_what_may_be_a_line_of_a_key_is_not_shown() -> None:
+    assert missing({"BANK_KEY": SECRET, "MIIEvQIBADANBgkqhkiG9w0": ""}) == []
+
+
 class FakeAws:
     """Keeps what is put into secrets."""
 
@@ -95,6 +114,8 @@ def test_what_is_saved_in_the_file_reaches_the_stack(tmp_path: Path) -> None:
     path.write_text(f'BANK_KEY="{SECRET}\n')
     [said] = following.follow()
     assert "line 1: this is no setting" in said
+    assert "close each quote" in said
+    assert "Until then the stack has what it had." in said
     assert following.follow() == []
     path.write_text("BANK_SECONDS=5\n")
     said, _, line = following.follow()

@@ -62,7 +62,7 @@ def parse(text: str, path: Path = FILE) -> dict[str, str]:
             number = text.count("\n", 0, place) + 1
             raise ToolError(
                 f"{path}, line {number}: this is no setting.",
-                "Write NAME=value. A value with quotes or line ends in it stands in quotes.",
+                "Write NAME=value, and close each quote that a value begins with.",
             )
         found[entry["name"]] = _value(entry)
         place = entry.end()

@@ -1,7 +1,9 @@
 """The settings of processors in the stack on this machine: `.env`, brought into its secret."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -9,19 +11,42 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tandem_tools.errors import ToolError
 from tandem_tools.run.aws import Aws
 from tandem_tools.settings import dotenv
-from tandem_tools.settings.declared import CannotImport, declared
+from tandem_tools.settings.declared import CannotImport, Declared, declared
+
+_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 def missing(texts: Mapping[str, str]) -> list[str]:
-    """Return what to say of settings before a stack starts: what processors have not, by name."""
+    """Return what to say of settings before a stack starts, by their names.
+
+    That is what processors have not, and what no processor has: a name that is misspelled is both,
+    or the second alone where the setting has a default.
+    """
     try:
-        lines = declared(texts).lines()
+        found = declared(texts)
     except CannotImport as error:
         return [error.problem]
-    if not lines:
-        return []
-    heading = f"Settings are missing or wrong in {dotenv.FILE}; tasks of these processors fail:"
-    return [heading, *lines]
+    said = []
+    if lines := found.lines():
+        heading = f"Settings are missing or wrong in {dotenv.FILE}; tasks of these processors fail:"
+        said = [heading, *lines]
+    if unknown := ", ".join(_unknown(texts, found)):
+        said.append(f"No processor names these settings of {dotenv.FILE.name}: {unknown}")
+    return said
+
+
+def _unknown(texts: Mapping[str, str], found: Declared) -> Iterator[str]:
+    """Yield the names that no processor has, each with the one that may be meant.
+
+    What is like no name is left out: a line of a key that stands in no quotes may end with `=`.
+    """
+    names = {name for settings in found.names.values() for name in settings}
+    for text in sorted(texts.keys() - names):
+        close = get_close_matches(text.upper(), names - texts.keys(), 1)
+        if close:
+            yield f"{text} (is it {close[0]}?)"
+        elif _NAME.fullmatch(text):
+            yield text
 
 
 def put(aws: Aws, secret: str, texts: Mapping[str, str]) -> None:
@@ -47,8 +72,8 @@ class EnvFile:
         try:
             texts = dotenv.read(self._path)
         except ToolError as error:
-            fault, self._fault = self._fault, str(error)
-            return [] if fault == self._fault else [f"{error.problem} The stack keeps the others."]
+            fault, self._fault = self._fault, f"{error} Until then the stack has what it had."
+            return [] if fault == self._fault else [self._fault]
         if texts == self._texts:
             self._fault = ""
             return []
