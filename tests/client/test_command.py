@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from tandem.ids import TaskId
 from tandem_client.cli.app import app
+from tandem_client.cli.submitting import usual_member
 from tandem_client.models import TaskDetail
 from tests.client.service import CLIENTS, Service
 from tests.factories.deliveries import deliver_all
@@ -174,6 +175,42 @@ def test_a_file_is_sent_and_named_in_the_input(service: Service, tmp_path: Path)
     (tmp_path / "orders.csv").write_text("id,amount\n1,2.5\n")
     done = tandem("submit", "copy-file", "--upload", "orders.csv", "--online", "--json")
     assert answer(done)["output"]["file"]["size_bytes"] == 16
+
+
+def test_a_file_is_named_in_the_member_that_is_said(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "a=b.csv").write_text("id\n1\n")
+    named = tandem("submit", "copy-file", "--upload", "upload=a=b.csv", "--online", "--json")
+    assert answer(named)["output"]["file"]["size_bytes"] == 5
+    assert answer(tandem("submit", "copy-file", "--upload", "a=b.csv", "--online", "--json"))
+    other = tandem("submit", "copy-file", "--upload", "text=a=b.csv", "--online", "--json")
+    assert answer(other)["output"]["file"]["size_bytes"] == 36  # the upload's id, as the text
+
+
+@pytest.mark.parametrize(
+    ("processor", "files", "said"),
+    [
+        ("echo", ["a.csv"], "echo has no member upload. Write MEMBER=FILE"),
+        ("copy-file", ["a.csv", "upload=a.csv"], "upload names one file."),
+        ("copy-file", ["none.csv"], "There is no file none.csv."),
+        ("copy-fil", ["a.csv"], "There is only"),
+    ],
+)
+def test_a_file_that_no_member_can_name_is_wrong_usage(
+    service: Service, tmp_path: Path, processor: str, files: list[str], said: str
+) -> None:
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    options = [word for file in files for word in ("--upload", file)]
+    done = tandem("submit", processor, *options)
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert not service.wiring.store.tasks
+
+
+def test_one_file_is_no_table_by_name_where_both_can_be_given() -> None:
+    by_name = {"anyOf": [{"type": "object"}, {"type": "null"}]}
+    either = {"upload": {"type": "string"}, "uploads": {"type": "array"}}
+    assert usual_member("query", {"upload": {"type": "string"}, "uploads": by_name}, 1) == "upload"
+    assert [usual_member("hash", either, files) for files in (1, 2)] == ["upload", "uploads"]
 
 
 def test_json_is_exactly_the_apis_document(service: Service) -> None:

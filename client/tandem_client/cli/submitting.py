@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,8 +27,11 @@ def submit(
         typer.Option("--input", "-i", metavar="JSON|@FILE|-", help="Its input; - is stdin."),
     ] = None,
     upload: Annotated[
-        list[Path] | None,
-        typer.Option(exists=True, dir_okay=False, help="Send this file and name it in the input."),
+        list[str] | None,
+        typer.Option(
+            metavar="[MEMBER=]FILE",
+            help="Send this file, and name it in that member of the input: upload by default.",
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Watch it, then print the result.")] = (
         False
@@ -52,9 +56,7 @@ def submit(
     not_before = _time(run_after)
     with calling(profile, as_json=as_json) as tandem:
         if upload:
-            field = _upload_field(tandem, processor, len(upload))
-            ids = [tandem.upload(file, processor=processor) for file in upload]
-            given[field] = ids if field == "uploads" else ids[0]
+            given |= _uploaded(tandem, processor, upload)
         asked = Submission(processor, given, not_before, callback_url)
         send = tandem.process_online if online else tandem.process_offline
         answer = send(asked, idempotency_key=key, fresh=fresh)
@@ -110,15 +112,49 @@ def _time(text: str | None) -> datetime | None:
         raise typer.BadParameter(str(error), param_hint="--run-after") from None
 
 
-def _upload_field(tandem: Tandem, processor: str, files: int) -> str:
-    """Return the member of a processor's input that names uploads."""
+def _uploaded(tandem: Tandem, processor: str, upload: list[str]) -> dict[str, Any]:
+    """Send files, and return the members of a processor's input that name them.
+
+    Args:
+        tandem: where to.
+        processor: which is to work on them.
+        upload: the files as they were given, some with the members that name them.
+    """
     known = {one.name: one.input_schema for one in tandem.list_processors().processors}
     if processor not in known:
         raise typer.BadParameter(f"There is only {', '.join(known)}.", param_hint="PROCESSOR")
     members = known[processor].get("properties", {})
-    if "uploads" in members:
+    files: dict[str, list[Path]] = {}
+    for given in upload:
+        member, equals, path = given.partition("=")
+        if not equals or member not in members:
+            member, path = usual_member(processor, members, len(upload)), given
+        if not Path(path).is_file():
+            raise typer.BadParameter(f"There is no file {path}.", param_hint="--upload")
+        files.setdefault(member, []).append(Path(path))
+    for member, paths in files.items():
+        if len(paths) > 1 and not _is_list(members[member]):
+            raise typer.BadParameter(f"{member} names one file.", param_hint="--upload")
+    named: dict[str, Any] = {}
+    for member, paths in files.items():
+        ids = [tandem.upload(path, processor=processor) for path in paths]
+        named[member] = ids if _is_list(members[member]) else ids[0]
+    return named
+
+
+def usual_member(processor: str, members: Mapping[str, Any], files: int) -> str:
+    """Return the member for a file that was given without one: `upload`, or a list `uploads`."""
+    if _is_list(members.get("uploads", {})) and (files > 1 or "upload" not in members):
         return "uploads"
-    if "upload" not in members or files > 1:
-        takes = "one file" if "upload" in members else "no file"
-        raise typer.BadParameter(f"{processor} takes {takes}.", param_hint="--upload")
-    return "upload"
+    if "upload" in members:
+        return "upload"
+    raise typer.BadParameter(
+        f"{processor} has no member upload. Write MEMBER=FILE with one of its own: "
+        f"{', '.join(members) or 'it has none'}.",
+        param_hint="--upload",
+    )
+
+
+def _is_list(schema: Mapping[str, Any]) -> bool:
+    """Return whether a member takes a list, by its schema or by one of those that it allows."""
+    return schema.get("type") == "array" or any(map(_is_list, schema.get("anyOf", ())))
