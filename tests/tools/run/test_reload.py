@@ -48,8 +48,8 @@ class World:
         self.aws = FakeAws()
         self.reload = HotReload(
             self.aws,  # type: ignore[arg-type]
-            ["api", "worker"],
-            folder / "reload",
+            {"api": "stack-api", "worker": "stack-worker"},
+            folder,
             build_dir=folder / "build",
             sources=self.sources,
             extra_processors=[extra],
@@ -69,7 +69,7 @@ def world(tmp_path: Path) -> World:
 
 def test_every_function_gets_what_was_saved_beside_what_was_not(world: World) -> None:
     assert world.save("processors/echo.py", "B = 2\n") == ["processors/echo.py"]
-    assert sorted(world.aws.updated) == ["api", "worker"]
+    assert sorted(world.aws.updated) == ["stack-api", "stack-worker"]
     code = world.aws.code
     assert code["processors/echo.py"] == b"B = 2\n"
     assert code["api/app.py"] == b"A = 1\n"
@@ -200,6 +200,26 @@ def test_saves_are_followed_and_said(
         stop.set()
         thread.join()
     assert world.aws.code["api/app.py"] == b"A = 2\n"
+
+
+def test_one_line_says_that_the_code_before_still_runs(world: World, tmp_path: Path) -> None:
+    environments = tmp_path / "tmp"
+    for name in ("stack-worker-1", "stack-worker-2", "stack-other-1"):
+        (environments / f"ministack-lambda-{name}").mkdir(parents=True)
+    said: list[str] = []
+    path = world.sources / "processors" / "echo.py"
+
+    def save() -> list[str]:
+        path.write_text(path.read_text() + "\n")
+        said.clear()
+        reload._bring(world.reload, {path}, said.append)
+        return said[1:]
+
+    assert save() == ["what runs finishes with the code before, and ends: 2 of worker"]
+    (environments / "ministack-lambda-stack-worker-1").rmdir()
+    assert save() == ["what runs finishes with the code before, and ends: 1 of worker"]
+    (environments / "ministack-lambda-stack-worker-2").rmdir()
+    assert save() == []
 
 
 def test_a_time_limit_that_the_worker_cannot_give_reaches_no_function(world: World) -> None:

@@ -19,7 +19,7 @@ from tandem_tools.errors import ToolError
 from tandem_tools.paths import CHECKOUT, STACK_FILE, STATE
 from tandem_tools.ports import require_free
 from tandem_tools.run import sample
-from tandem_tools.run.emulator import end_session
+from tandem_tools.run.emulator import DRAINING, end_session
 from tandem_tools.run.logs import FunctionLogs
 from tandem_tools.run.reload import HotReload, follow_saves
 from tandem_tools.run.stack import LocalStack, StackDescription, remove_traces
@@ -130,7 +130,7 @@ def _reloading(stack: LocalStack) -> Iterator[None]:
         print(f"{datetime.now().astimezone():%H:%M:%S} reload {text}", flush=True)
 
     def make() -> HotReload:
-        return HotReload(stack.aws, [*stack.description.functions.values()], STATE / "reload")
+        return HotReload(stack.aws, stack.description.functions, STATE)
 
     stop = Event()
     thread = Thread(target=follow_saves, args=(make, say, stop), name="reload", daemon=True)
@@ -178,8 +178,8 @@ def _is_running() -> bool:
 
 def _is_ours(pid: int) -> bool:
     """Whether the process with this id is one of ours, and not a later one with the same id."""
-    words = _command_line(pid).split()
-    return "-m" in words and not {"tandem_tools", "ministack"}.isdisjoint(words)
+    line = _command_line(pid)
+    return "-m tandem_tools " in line or str(DRAINING) in line
 
 
 def _command_line(pid: int) -> str:

@@ -16,6 +16,8 @@ from tandem_tools.ports import LOOPBACK
 from tandem_tools.run.guard import Guard
 from tandem_tools.run.scratch import make_scratch, remove_scratch
 
+DRAINING = Path(__file__).with_name("draining.py")
+"""What runs MiniStack."""
 READY_WITHIN_SECONDS = 30
 STOP_WITHIN_SECONDS = 10
 
@@ -58,7 +60,7 @@ class Emulator:
         with self.log_file.open("wb") as log:
             # A session of its own: Ctrl-C reaches us only, and we stop things in order.
             self._process = subprocess.Popen(
-                [program(MINISTACK_BIN / "python"), "-m", "ministack"],
+                [program(MINISTACK_BIN / "python"), "-P", str(DRAINING)],
                 env=self._environment(scratch),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

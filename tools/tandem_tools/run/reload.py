@@ -1,15 +1,16 @@
 """Hot reload: what is saved under functions/ runs in the stack within seconds, with no deployment.
 
 Each function's code is updated as `aws lambda update-function-code` does it: its next invocation
-starts a new environment with the new code. Dependencies and the template are not watched for that:
-they need a build and a deployment.
+starts a new environment with the new code. An environment that is busy finishes what it has, with
+the code that it has, and ends. Dependencies and the template are not watched for that: they need a
+build and a deployment.
 """
 
 import py_compile
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -24,6 +25,7 @@ from tandem_tools.deploy.environments import longest_worker_seconds
 from tandem_tools.paths import BUILD, PROJECT
 from tandem_tools.run.aws import Aws
 from tandem_tools.run.deployment import CODE_BUCKET, add_files
+from tandem_tools.run.scratch import environments_of
 
 SOURCES = PROJECT / "functions"
 DEPLOYED_ONLY = ("template.yaml", "requirements.txt", "samconfig.toml")
@@ -43,7 +45,7 @@ class HotReload:
     def __init__(
         self,
         aws: Aws,
-        functions: Sequence[str],
+        functions: Mapping[str, str],
         folder: Path,
         *,
         build_dir: Path = BUILD,
@@ -54,8 +56,8 @@ class HotReload:
 
         Args:
             aws: the emulator.
-            functions: their names.
-            folder: where the code is put together.
+            functions: their names, by their short names.
+            folder: the stack's. The code is put together in a folder of it.
             build_dir: what `sam build` made of the sources as they were.
             sources: the folder whose packages run in the functions.
             extra_processors: modules that were deployed beside the application's own.
@@ -63,7 +65,10 @@ class HotReload:
         self._aws = aws
         self._worker_seconds = longest_worker_seconds()
         self._functions = functions
+        self._before: dict[str, set[Path]] = {}
         self._sources = sources
+        self._stack = folder
+        folder = folder / "reload"
         self._archive = folder / "code.zip"
         self._unchanging = folder / "dependencies.zip"
         self._code = folder / "code"
@@ -102,6 +107,15 @@ class HotReload:
                 raise CannotReload(excess.problem.rstrip("."))
             self._update()
         return [str(path.relative_to(self._sources)) for path in saved]
+
+    def still_busy(self) -> dict[str, int]:
+        """Return how many environments finish something with the code before the last update.
+
+        By the function's short name. In all they are no more than what runs at once at any time:
+        each had an invocation when its code was updated, and gets no other.
+        """
+        found = {name: len(self._environments(name) & self._before[name]) for name in self._before}
+        return {name: number for name, number in found.items() if number}
 
     def unseen(self) -> list[Path]:
         """Return the files that are not as the functions have them: saved while nobody watched."""
@@ -149,9 +163,13 @@ class HotReload:
         with ThreadPoolExecutor(len(self._functions)) as pool:
             list(pool.map(self._update_function, self._functions))
 
-    def _update_function(self, name: str) -> None:
+    def _environments(self, function: str) -> set[Path]:
+        return environments_of(self._stack, self._functions[function])
+
+    def _update_function(self, function: str) -> None:
+        self._before[function] = self._environments(function)
         self._aws.functions.update_function_code(
-            FunctionName=name, S3Bucket=CODE_BUCKET, S3Key=CODE_KEY
+            FunctionName=self._functions[function], S3Bucket=CODE_BUCKET, S3Key=CODE_KEY
         )
 
 
@@ -190,6 +208,9 @@ def _bring(reload: HotReload, paths: set[Path], say: Callable[[str], None]) -> N
         return
     if saved:
         say(f"{', '.join(saved)}: updated in {time.monotonic() - began:.1f} s")
+        if busy := reload.still_busy():
+            processes = ", ".join(f"{number} of {name}" for name, number in busy.items())
+            say(f"what runs finishes with the code before, and ends: {processes}")
 
 
 def _content(path: Path) -> bytes | None:

@@ -45,6 +45,11 @@ def remove_scratch(folder: Path) -> None:
     shutil.rmtree(link, ignore_errors=True)
 
 
+def environments_of(folder: Path, function_name: str) -> set[Path]:
+    """Return the folders of a function's environments: each is there while its process is."""
+    return set((folder / "tmp").glob(f"ministack-lambda-{function_name}-*"))
+
+
 def _available_bytes(shared_memory: Path, meminfo: Path) -> int:
     """Return how many bytes files there may take. 0 where there is no such file system."""
     try:
