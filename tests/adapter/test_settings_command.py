@@ -301,4 +301,6 @@ def test_a_value_that_is_no_text_is_told_of(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"k\xff"), "utf-8"))
     assert cli.main(["set", "BANK_KEY", *STAGING]) == 1
     assert "What is given for BANK_KEY is no text in UTF-8." in capsys.readouterr().err
+    assert cli.main(["set", "BANK_KEY=k\udcff", *STAGING]) == 1  # as a command's bytes arrive
+    assert "What is given for BANK_KEY is no text in UTF-8." in capsys.readouterr().err
     assert body(account) == {}

@@ -125,7 +125,8 @@ def test_what_develops_it_has_all_that_ships(project: Path) -> None:
 
 def test_git_takes_the_example_of_settings_and_never_the_settings(project: Path) -> None:
     made = own_files(project)
-    for name in (".env", ".local/stack.json", ".venv/bin/python", ".aws-sam/build/.tandem"):
+    settings = (".env", ".env.prod", ".env.local", "functions/.env")
+    for name in (*settings, ".local/stack.json", ".venv/bin/python", ".aws-sam/build/.tandem"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
     for command in ("init", "add --all", "ls-files"):

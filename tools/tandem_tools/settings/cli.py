@@ -85,6 +85,9 @@ def _set(chosen: argparse.Namespace) -> None:
         name: value if equals else _asked(name, alone=alone) for name, equals, value in parted
     }
 
+    for name, value in values.items():
+        _require_text(name, value)
+
     def update(body: Body) -> Body:
         return {name: value for name, value in (body | values).items() if value != ""}
 
@@ -130,12 +133,24 @@ def _asked(name: str, *, alone: bool) -> str:
         else:
             value = sys.stdin.readline().removesuffix("\n")
     except UnicodeDecodeError:
-        raise ToolError(
-            f"What is given for {name} is no text in UTF-8.", "Encode it, such as in Base64."
-        ) from None
+        raise _no_text(name) from None
     if not value:
         raise ToolError(f"There is no value for {name}.", f"To take it away, write {name}=")
     return value
+
+
+def _require_text(name: str, value: str) -> None:
+    """Refuse what no document holds: Python keeps bytes of a command that are no text apart."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _no_text(name) from None
+
+
+def _no_text(name: str) -> ToolError:
+    return ToolError(
+        f"What is given for {name} is no text in UTF-8.", "Encode it, such as in Base64."
+    )
 
 
 def _list(chosen: argparse.Namespace) -> None:
