@@ -63,7 +63,7 @@ def make(model: type[BaseModel], texts: Mapping[str, str]) -> BaseModel | list[s
         return model.model_validate_strings(own, by_alias=False, by_name=True)
     except ValidationError as error:
         return list(dict.fromkeys(_faults(model, error)))
-    except Exception as error:  # noqa: BLE001 - a validator of the model's may raise anything
+    except BaseException as error:  # noqa: BLE001 - a validator may raise anything: `sys.exit` too
         return [f"{model.__name__} cannot be made ({type(error).__name__})"]
 
 

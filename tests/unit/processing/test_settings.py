@@ -118,6 +118,14 @@ class Custom(BaseModel):
     bank_key: Annotated[str, AfterValidator(_custom)]
 
 
+class Leaving(BaseModel):
+    bank_key: str
+
+    @model_validator(mode="after")
+    def _leave(self) -> "Leaving":
+        raise SystemExit(self.bank_key)
+
+
 class Keyed(BaseModel):
     bank_key: Json[dict[str, int]]
 
@@ -139,6 +147,7 @@ class Whole(BaseModel):
     [
         (Quoting, VALUE, "BANK_KEY is wrong (value_error)"),
         (Raising, VALUE, "Raising cannot be made (RuntimeError)"),
+        (Leaving, VALUE, "Leaving cannot be made (SystemExit)"),
         (Custom, VALUE, "BANK_KEY is wrong (value_error)"),
         (Keyed, json.dumps({VALUE: VALUE}), "BANK_KEY is wrong (int_parsing)"),
         (Chosen, VALUE, "BANK_KEY is wrong (literal_error)"),
