@@ -81,7 +81,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 @pytest.mark.timeout(900)
 def test_a_project_is_made_tested_changed_and_upgraded(machine: Machine, tmp_path: Path) -> None:
     now = tmp_path / "now"
-    make_wheels(PROJECT, now)
+    for wheel in make_wheels(PROJECT, now):
+        assert any(name.endswith("/licenses/LICENSE") for name in zipfile.ZipFile(wheel).namelist())
     machine.install(now, VERSION)
     machine.tandem("new", "orders", "--wheels", str(now))
     machine.run("git", "init", "--quiet", at="orders")

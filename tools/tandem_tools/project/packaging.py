@@ -14,6 +14,7 @@ from tandem_tools.paths import PROJECT
 from tandem_tools.project.skeleton import DISTRIBUTIONS, pack
 
 _NO_SOURCES = shutil.ignore_patterns("__pycache__", ".*")
+_LICENSE = 'license = "Apache-2.0"\n'
 SOURCES = ("functions", "tools", "client")
 """The folders with a pyproject.toml of their own."""
 
@@ -59,12 +60,15 @@ def make_wheels(
         for name in SOURCES:
             folder = Path(scratch, name)
             shutil.copytree(checkout / name, folder, ignore=_NO_SOURCES)
+            shutil.copy(checkout / "LICENSE", folder)
             if name == "tools":
                 list(pack(checkout, folder / "tandem_tools" / "project"))
             settings = (folder / "pyproject.toml").read_text()
             if tomllib.loads(settings)["project"]["version"] != own:
                 raise ToolError(f"{name}/pyproject.toml has another version than {own}.", "Set it.")
             renamed = settings.replace(f'version = "{own}"', f'version = "{version or own}"')
+            # Not in the folder itself: the client is also installed from there.
+            renamed = renamed.replace(_LICENSE, f'{_LICENSE}license-files = ["LICENSE"]\n')
             for distribution in DISTRIBUTIONS:
                 pin = f"{distribution}=={own}"
                 renamed = renamed.replace(pin, f"{distribution}=={version or own}")
