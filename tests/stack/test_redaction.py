@@ -3,6 +3,7 @@
 At every level: test_log_levels.py has what Lambda's runtime makes of one, and the AWS SDK.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from tandem.processing.catalogue import installed
 from tandem_tools.harness.stack import DeployedApp, Json, eventually
 from tandem_tools.run import sample
+from tandem_tools.run.logs import FunctionLogs
 from tests.stack.issuer import Issuer
 from tests.unit.test_log_levels import LEVELS
 
@@ -145,3 +147,14 @@ def test_no_log_holds_a_token_or_an_input(
     assert not (heard and unread), "lines of this test were not read"
     parts = [secret, *token.split(".")[1:]]
     assert [line for line in lines if any(part in line for part in parts)] == []
+
+
+@pytest.mark.timeout(300)
+def test_make_run_shows_an_errors_text_which_no_log_has(app: DeployedApp) -> None:
+    text = f"text{uuid4().hex}"
+    ended(app.machine, submit(app.machine, "telling", {"text": text, "ending": "permanent"}))
+    logs = FunctionLogs(app.aws, app.description)
+    shown = eventually(lambda: next((e for e in logs.read() if text in e), None), 30)
+    where = rf"  at functions/processors/telling\.py:[0-9]+ Permanent: {text}"
+    assert re.fullmatch(where, shown.splitlines()[1])
+    assert not [line for line in logged(app) if text in line]

@@ -54,6 +54,34 @@ def test_a_stack_follows_its_entry_innermost_first_with_the_projects_paths() -> 
     ]
 
 
+def test_an_attempt_that_failed_is_told_with_its_place_and_its_error() -> None:
+    known = {("t-1", 2): "division by zero\nsecond line"}
+    entry = {
+        "level": "WARNING",
+        "message": "attempt failed",
+        "task_id": "t-1",
+        "attempt": 2,
+        "error_type": "ZeroDivisionError",
+        "stack": ["/var/task/tandem/x.py:1", "/var/task/processors/zero.py:7"],
+    }
+
+    def told() -> list[str]:
+        text = readable("worker", NOON_MS, json.dumps(entry), lambda *of: known.get(of, ""))
+        return text.splitlines()[1:]
+
+    assert told() == [
+        "  at functions/processors/zero.py:7 ZeroDivisionError: division by zero",
+        "     second line",
+        "  by functions/tandem/x.py:1",
+    ]
+    entry["stack"] = []
+    assert told()[0] == "  ZeroDivisionError: division by zero"
+    entry["attempt"] = 1  # another attempt's error is recorded by now
+    assert told() == []
+    entry |= {"attempt": 2, "message": "attempt ended"}
+    assert told() == []
+
+
 def test_plain_text_stays_as_it_is() -> None:
     assert line("started\n") == "worker started"
 

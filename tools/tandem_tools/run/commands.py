@@ -57,7 +57,7 @@ def up(port: int, stack_port: int) -> None:
         listens=True,
     ) as stack:
         say(began, "Deployed.")
-        logs = FunctionLogs(stack.aws, stack.description.log_groups)
+        logs = FunctionLogs(stack.aws, stack.description)
         try:
             _try_out(began, stack.description)
         except ToolError:

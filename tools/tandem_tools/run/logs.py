@@ -2,11 +2,16 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tandem_tools.run.aws import Aws
+
+if TYPE_CHECKING:
+    from tandem_tools.run.stack import StackDescription
 
 FINAL_STATES = ("succeeded", "failed", "cancelled")
 OVERLAP_MS = 5_000  # read again: an event can be stamped a little before it can be read
@@ -37,19 +42,41 @@ NOT_SHOWN = SHOWN_ELSEWHERE | frozenset(
 class FunctionLogs:
     """What the functions have written since the last look."""
 
-    def __init__(self, aws: Aws, log_groups: Mapping[str, str]) -> None:
-        """Name the log group of each function, by the function's short name."""
-        self._tails = {name: _Tail(aws, group) for name, group in log_groups.items()}
+    def __init__(self, aws: Aws, stack: "StackDescription") -> None:
+        """Follow the functions of a stack."""
+        self._aws = aws
+        self._stack = stack
+        self._tails = {name: _Tail(aws, group) for name, group in stack.log_groups.items()}
 
     def read(self) -> list[str]:
         """Return what is new, one readable line for each event, oldest first."""
         found = [
-            (timestamp_ms, readable(name, timestamp_ms, message))
+            (timestamp_ms, readable(name, timestamp_ms, message, self._error_text))
             for name, tail in self._tails.items()
             for timestamp_ms, message in tail.read()
         ]
         found.sort(key=lambda event: event[0])
         return [line for _, line in found if line]
+
+    def _error_text(self, task_id: str, attempt: int) -> str:
+        """Return what the task's owner is told of an attempt that failed, while that is recorded.
+
+        The functions log no text of an error. On this machine the task's record has it.
+        """
+        try:
+            found = self._aws.dynamodb.get_item(
+                TableName=self._stack.table,
+                Key={"pk": {"S": f"task#{task_id}"}},
+                ProjectionExpression="#error, attempts",
+                ExpressionAttributeNames={"#error": "error"},
+            )
+        except (BotoCoreError, ClientError):
+            return ""
+        task = found.get("Item", {})
+        if "error" not in task or task["attempts"]["N"] != str(attempt):
+            return ""
+        text: str = task["error"]["M"]["message"]["S"]
+        return text
 
 
 class _Tail:
@@ -76,10 +103,22 @@ class _Tail:
         return [(event["timestamp"], event["message"]) for event in new]
 
 
-def readable(name: str, timestamp_ms: int, message: str) -> str:
+def readable(
+    name: str,
+    timestamp_ms: int,
+    message: str,
+    error_text: Callable[[str, int], str] = lambda task_id, attempt: "",  # noqa: ARG005
+) -> str:
     """Return a log event as one line, or nothing for the platform's lines and for metrics.
 
-    A report is a sentence: what ended in its minute, and what is still to be done.
+    A report is a sentence: what ended in its minute, and what is still to be done. An attempt that
+    failed is followed by where, and by the error.
+
+    Args:
+        name: the function's.
+        timestamp_ms: when it was logged.
+        message: what was logged.
+        error_text: says what a task's owner is told of a failed attempt, by its number.
     """
     text = message.strip()
     if not text or text.startswith(PLATFORM_LINES):
@@ -102,15 +141,24 @@ def readable(name: str, timestamp_ms: int, message: str) -> str:
     line = f"{at} {name:<6} {entry.get('level', ''):<7} {words}  {fields}".rstrip()
     if entry.get("exception"):
         return f"{line}\n{entry['exception']}"
-    return "\n".join([line, *_traceback(entry.get("stack"))])
+    return "\n".join([line, *_traceback(entry.get("stack"), _error(entry, error_text))])
 
 
-def _traceback(stack: object) -> list[str]:
+def _error(entry: Mapping[str, Any], error_text: Callable[[str, int], str]) -> str:
+    """Return the class and text of the error that ended an attempt, where the text is known."""
+    known = {"task_id", "attempt", "error_type"} <= entry.keys()
+    if not known or entry.get("message") != "attempt failed":
+        return ""
+    text = error_text(entry["task_id"], entry["attempt"]).replace("\n", "\n     ")
+    return f"{entry['error_type']}: {text}" if text else ""
+
+
+def _traceback(stack: object, error: str) -> list[str]:
     """Return where an error was raised, innermost first, as paths of the project."""
-    if not isinstance(stack, list):
-        return []
-    places = [CODE.sub("functions/", str(place)) for place in reversed(stack)]
-    return [f"  {'at' if number == 0 else 'by'} {place}" for number, place in enumerate(places)]
+    if not isinstance(stack, list) or not stack:
+        return [f"  {error}"] if error else []
+    innermost, *outer = (CODE.sub("functions/", str(place)) for place in reversed(stack))
+    return [f"  at {innermost} {error}".rstrip(), *(f"  by {place}" for place in outer)]
 
 
 _LEVELS = {"waiting": "waiting", "in_flight": "in flight", "dead_letters": "dead letters"}
