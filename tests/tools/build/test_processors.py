@@ -49,6 +49,14 @@ def test_what_a_module_prints_is_no_error(functions: Path) -> None:
     assert imported(functions).error is None
 
 
+def test_a_package_that_is_missing_is_told_with_where_it_is_added(functions: Path) -> None:
+    write(functions, "broken", 60, "import nowhere\n")
+    assert str(imported(functions).error).endswith(
+        "No module named 'nowhere' "
+        "(add a package to dependencies in pyproject.toml, then: make lock)"
+    )
+
+
 @pytest.mark.parametrize(
     ("statement", "said"),
     [

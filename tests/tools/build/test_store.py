@@ -14,7 +14,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from tandem_tools.build.compiled import require_compiled
 from tandem_tools.build.complete import versions
-from tandem_tools.build.dependencies import pins
+from tandem_tools.build.dependencies import advice_on, pins
 from tandem_tools.build.settings import Settings
 from tandem_tools.build.sizes import total
 from tandem_tools.build.store import SBOM, Store
@@ -145,3 +145,12 @@ def test_nothing_hidden_is_shipped(tmp_path: Path) -> None:
         (source / name).write_text("A = 1\n")
     copy_source(source, tree, frozenset())
     assert [path.relative_to(tree).as_posix() for path in files(tree)] == ["processors/hello.py"]
+
+
+def test_a_package_without_a_wheel_is_named_in_the_advice() -> None:
+    said = (
+        "ERROR: Could not find a version that satisfies the requirement twofish==0.3.0 "
+        "(from versions: none)\nERROR: No matching distribution found for twofish==0.3.0\n"
+    )
+    assert advice_on(said, "arm64").startswith("twofish==0.3.0 has no wheel for Linux on arm64")
+    assert "pinned with hashes" in advice_on("ERROR: In --require-hashes mode", "arm64")

@@ -16,6 +16,7 @@ from tandem_tools.errors import ToolError
 _PROCESSORS = {"arm64": "aarch64", "x86_64": "x86_64"}
 _GLIBC = range(34, 16, -1)
 """The minor versions of glibc 2 that wheels may ask for: the runtime has 2.34."""
+_NO_WHEEL = re.compile(r"^ERROR: No matching distribution found for (\S+)", re.MULTILINE)
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 
 
@@ -61,13 +62,23 @@ def install(requirements: Path, architecture: str, tree: Path, scratch: Path) ->
     if done.returncode:
         raise ToolError(
             f"pip could not install {requirements.name} for {architecture}:\n{done.stderr.strip()}",
-            "Each line must be pinned with hashes and have a wheel for Linux: make lock",
+            advice_on(done.stderr, architecture),
         )
     hashes = _wheel_hashes(json.loads(report.read_text()))
     return sorted(
         (_package(found, hashes) for found in distributions(path=[str(tree)])),
         key=lambda one: one.name,
     )
+
+
+def advice_on(said: str, architecture: str) -> str:
+    """Return what to do about what pip said."""
+    if (missing := _NO_WHEEL.search(said)) is not None:
+        return (
+            f"{missing[1]} has no wheel for Linux on {architecture}, or no index has it. Take "
+            "another version or another package, in pyproject.toml, then: make lock"
+        )
+    return "Each line must be pinned with hashes and have a wheel for Linux: make lock"
 
 
 def pins(requirements: str) -> dict[str, str]:

@@ -41,6 +41,8 @@ except (Exception, SystemExit) as error:
     ]
     where = f"{own[-1][0]}, line {own[-1][1]}: " if own else ""
     answer = {"error": f"{where}{type(error).__name__}: {error}"}
+    if isinstance(error, ModuleNotFoundError):
+        answer["error"] += " (add a package to dependencies in pyproject.toml, then: make lock)"
 pathlib.Path(sys.argv[1]).write_text(json.dumps(answer))
 """
 """Writes what went wrong, with the last line of a processor's own that it passed, into a file: what
