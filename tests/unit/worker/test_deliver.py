@@ -382,6 +382,7 @@ def test_an_overrun_is_timed_out_and_tried_again() -> None:
     attempt = wiring.execution.claim(
         task.task_id, until=wiring.clock.now() + timedelta(seconds=100)
     )
+    attempt.begun = True
     clock(wiring).advance(6)
     with pytest.raises(Redeliver):
         wiring.deliveries.time_out(attempt)
@@ -407,6 +408,7 @@ def test_an_overrun_names_the_limit_and_not_when_its_processor_started() -> None
     attempt = wiring.execution.claim(
         task.task_id, until=wiring.clock.now() + timedelta(seconds=100)
     )
+    attempt.begun = True
     failed = wiring.execution.timed_out(attempt)
     assert failed.error.message == "the attempt took longer than its 5 s"
 
