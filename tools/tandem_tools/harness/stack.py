@@ -70,6 +70,7 @@ class DeployedApp:
         """Make the callers' clients."""
         self.description = stack.description
         self.aws = stack.aws
+        self.log_file = stack.log_file
         self._clients: list[httpx2.Client] = []
         self.anonymous = self.client(None)
         self.machine = self.client(tokens.machine)

@@ -117,6 +117,7 @@ class LocalStack:
             folder, stack_port or free_port(), functions_endpoint_url=functions_endpoint_url
         )
         self._proxy: Proxy | None = None
+        self.log_file = self._emulator.log_file
         self.aws = Aws(self._emulator.endpoint_url)
         self.description: StackDescription
 
