@@ -19,6 +19,7 @@ RUN_BY = {
     ("docs/how-to/receive-callbacks.md", "python"): "tests/unit/test_docs.py",
     ("docs/how-to/send-reports.md", "python"): "tests/unit/test_docs.py",
     ("docs/how-to/settings-and-secrets.md", "python"): "tests/unit/test_docs.py",
+    ("docs/how-to/call-from-another-lambda.md", "python"): "tests/client/test_client.py",
     ("docs/how-to/use-the-client.md", "python"): "tests/client/test_client.py",
     ("docs/how-to/write-a-processor.md", "python"): "tests/unit/test_docs.py",
     ("docs/security.md", "toml"): "tests/unit/test_pages.py",

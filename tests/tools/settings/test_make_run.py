@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pytest
 
-from tandem_tools.run import commands
+from tandem_tools.run import commands, sample
 from tandem_tools.settings import dotenv
 from tests.tools.settings.conftest import SECRET
 
@@ -56,7 +56,7 @@ def test_what_is_missing_is_said_first_and_what_is_saved_reaches_the_stack(
     monkeypatch.setattr(commands, "_is_running", lambda: False)
     monkeypatch.setattr(commands, "require_free", lambda *_: None)
     monkeypatch.setattr(commands.artifact, "build", lambda *_: told.append("building"))
-    monkeypatch.setattr(commands, "_try_out", lambda *_: None)
+    monkeypatch.setattr(commands, "_try_out", lambda *_: sample.ECHO)
     monkeypatch.setattr(commands, "_reloading", lambda _: nullcontext())
     monkeypatch.setattr(commands, "FunctionLogs", lambda *_: SimpleNamespace(read=list))
     monkeypatch.setattr(commands, "print", lambda *parts, **_: told.extend(parts), raising=False)

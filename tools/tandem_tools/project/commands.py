@@ -41,6 +41,7 @@ def upgrade(wheels: Wheels = None) -> None:
     for path in done.conflicts:
         typer.echo(f"{path} was changed on both sides: it has both, with git's marks.", err=True)
     if done.conflicts:
+        typer.echo("Mend these, then: make lock, make check, make test", err=True)
         raise typer.Exit(1)
     typer.echo("Look at it (git diff), then: make lock, make check, make test")
 

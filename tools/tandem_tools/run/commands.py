@@ -59,11 +59,11 @@ def up(port: int, stack_port: int) -> None:
         say(began, "Deployed.")
         logs = FunctionLogs(stack.aws, stack.description)
         try:
-            _try_out(began, stack.description)
+            task = _try_out(began, stack.description)
         except ToolError:
             print("\n".join(logs.read()))
             raise
-        _introduce(stack.description)
+        _introduce(stack.description, task)
         env_file = EnvFile(stack.aws, stack.description.settings_secret, settings)
         with _reloading(stack):
             while True:
@@ -113,13 +113,15 @@ def say(began: float, text: str) -> None:
     print(f"{time.monotonic() - began:5.1f} s  {text}", flush=True)
 
 
-def _try_out(began: float, stack: StackDescription) -> None:
+def _try_out(began: float, stack: StackDescription) -> sample.Json:
+    """Run a task on each path, and return one to try by hand."""
     bearer = {"Authorization": f"Bearer {stack.token}"}
     with httpx2.Client(base_url=stack.url, headers=bearer, timeout=60) as api:
         say(began, f"Online:  echo answered in the response: {json.dumps(sample.run_online(api))}")
         say(
             began, f"Offline: echo queued, run by the worker: {json.dumps(sample.run_offline(api))}"
         )
+        return sample.to_try(api) if CHECKOUT is None else sample.ECHO
 
 
 @contextmanager
@@ -142,8 +144,8 @@ def _reloading(stack: LocalStack) -> Iterator[None]:
         thread.join()
 
 
-def _introduce(stack: StackDescription) -> None:
-    body = '{"processor":"echo","input":{"message":"hello"}}'
+def _introduce(stack: StackDescription, task: sample.Json) -> None:
+    body = json.dumps(task, separators=(",", ":")).replace("'", r"\u0027")
     print(
         f"""
 URL    {stack.url}

@@ -39,6 +39,20 @@ def run_offline(api: httpx2.Client) -> Json:
     return _json(api.get(f"{accepted.headers['location']}/result"))
 
 
+def to_try(api: httpx2.Client) -> Json:
+    """Return a task to try by hand: of the project's first processor with an example, or echo's.
+
+    None that reads an upload: there is none yet. None of these is run here, since a project's may
+    charge a card.
+    """
+    for processor in _json(api.get("/processors"))["processors"]:
+        [example, *_] = processor["input_schema"].get("examples") or [{}]
+        needs_upload = any("upload" in name for name in example)
+        if processor["name"] != ECHO["processor"] and example and not needs_upload:
+            return {"processor": processor["name"], "input": example}
+    return ECHO
+
+
 def send_upload(api: httpx2.Client, file: Path) -> str:
     """Send a file straight to the bucket, as the API's presigned form says, and return its id."""
     content = file.read_bytes()
