@@ -52,10 +52,14 @@ def models_of(document: dict[str, Any]) -> str:
 def _paths(document: dict[str, Any]) -> list[Any]:
     """Return what the operations say, and the callbacks, without the bodies that submit tasks."""
     paths = [*document["paths"].values(), *document.get("webhooks", {}).values()]
-    operations = [one for path in paths for one in path.values()]
+    operations = [operation for path in paths for operation in path.values()]
     return [
-        {name: part for name, part in one.items() if not (name == "requestBody" and _submits(one))}
-        for one in operations
+        {
+            name: part
+            for name, part in operation.items()
+            if not (name == "requestBody" and _submits(operation))
+        }
+        for operation in operations
     ]
 
 

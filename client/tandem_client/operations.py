@@ -92,7 +92,7 @@ class Operations(OperatorOperations):
         """Queue many tasks in one call. Each item says what became of it."""
         response = self._api.create(
             "/process-offline/batch",
-            json={"tasks": [one.document() for one in submissions]},
+            json={"tasks": [submission.document() for submission in submissions]},
             key=idempotency_key,
             headers=_preferences(fresh=fresh),
         )

@@ -112,11 +112,11 @@ def checksum_files(data: Input, ctx: TaskContext) -> Output:
     done = ctx.pool.map(work.checksum, items)
     elapsed = max(time.perf_counter() - started, 1e-9)
     return Output(
-        files=[one.checksum for one in done],
-        total_bytes=sum(one.checksum.size_bytes for one in done),
-        threads_used=len({one.thread for one in done}),
+        files=[file.checksum for file in done],
+        total_bytes=sum(file.checksum.size_bytes for file in done),
+        threads_used=len({file.thread for file in done}),
         elapsed_seconds=round(elapsed, 6),
-        speed_up=round(sum(one.cpu_seconds for one in done) / elapsed, 3),
+        speed_up=round(sum(file.cpu_seconds for file in done) / elapsed, 3),
     )
 
 

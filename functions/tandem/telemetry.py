@@ -59,7 +59,10 @@ class _OursOrTrouble(logging.Filter):
         """Keep the record if it is of our own, or of something wrong."""
         if record.levelno >= logging.WARNING or record.name == logger.name:
             return True
-        return any(record.name == one or record.name.startswith(f"{one}.") for one in self._ours)
+        return any(
+            record.name == logger_name or record.name.startswith(f"{logger_name}.")
+            for logger_name in self._ours
+        )
 
 
 class _WithoutText(logging.Filter):

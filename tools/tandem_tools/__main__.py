@@ -48,7 +48,9 @@ SHARED = frozenset({"tandem_tools.run.cli", "tandem_tools.deploy.cli"})
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     name, *rest = arguments or ("--help",)
-    commands = {one: about for one, about in COMMANDS.items() if _is_here(one, about[0])}
+    commands = {
+        command: about for command, about in COMMANDS.items() if _is_here(command, about[0])
+    }
     if name not in commands:
         listed = "\n".join(f"  {command:16}{does}" for command, (_, does) in commands.items())
         wanted = name in {"-h", "--help"}

@@ -19,8 +19,12 @@ def processors(*, as_json: Json = False, profile: ProfileName = None) -> None:
     output.table(
         ("PROCESSOR", "INPUT", "SUMMARY"),
         (
-            (one.name, ", ".join(one.input_schema.get("properties", {})), one.summary)
-            for one in known.processors
+            (
+                processor.name,
+                ", ".join(processor.input_schema.get("properties", {})),
+                processor.summary,
+            )
+            for processor in known.processors
         ),
     )
 
@@ -49,4 +53,4 @@ def callback_keys(*, as_json: Json = False, profile: ProfileName = None) -> None
     if as_json:
         output.document(found)
     else:
-        output.table(("USE", "KEY"), ((one.use.value, one.key) for one in found.keys))
+        output.table(("USE", "KEY"), ((key.use.value, key.key) for key in found.keys))

@@ -80,7 +80,7 @@ def _keep(name: str, given: dict[str, Any]) -> None:
         output.say(f"Error: {profiles.complaint(error)}")
         raise typer.Exit(ExitCode.USAGE) from None
     with Tandem(profile.url, profile.auth()) as tandem:
-        names = ", ".join(one.name for one in tandem.list_processors().processors)
+        names = ", ".join(processor.name for processor in tandem.list_processors().processors)
     file = profiles.save(name, profile)
     output.say(f"Logged in to {profile.url} as {profile.client_id}. Processors: {names}.")
     output.say(f"Kept in {file}.")
@@ -89,7 +89,7 @@ def _keep(name: str, given: dict[str, Any]) -> None:
 def _stack_file() -> Path:
     """Return where a running stack of this checkout describes itself."""
     here = Path.cwd()
-    file = next((f for one in (here, *here.parents) if (f := one / _LOCAL).exists()), None)
+    file = next((f for folder in (here, *here.parents) if (f := folder / _LOCAL).exists()), None)
     if file is None:
         detail = f"There is no {_LOCAL} here or above: is the stack running (make run)?"
         raise TandemError("urn:tandem:client:not-logged-in", detail)

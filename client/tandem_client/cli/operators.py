@@ -166,14 +166,14 @@ def reports(
     rows = (
         (
             report.window,
-            one.processor,
-            one.mode.value,
-            output.state(one.outcome),
-            one.tasks,
-            one.retries,
+            count.processor,
+            count.mode.value,
+            output.state(count.outcome),
+            count.tasks,
+            count.retries,
         )
         for report in page.reports
-        for one in report.counts
+        for count in report.counts
     )
     output.table(("WINDOW", "PROCESSOR", "MODE", "OUTCOME", "TASKS", "RETRIES"), rows)
     quiet = sum(not report.tasks for report in page.reports)

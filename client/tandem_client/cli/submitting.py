@@ -120,7 +120,9 @@ def _uploaded(tandem: Tandem, processor: str, upload: list[str]) -> dict[str, An
         processor: which is to work on them.
         upload: the files as they were given, some with the members that name them.
     """
-    known = {one.name: one.input_schema for one in tandem.list_processors().processors}
+    known = {
+        processor.name: processor.input_schema for processor in tandem.list_processors().processors
+    }
     if processor not in known:
         raise typer.BadParameter(f"There is only {', '.join(known)}.", param_hint="PROCESSOR")
     members = known[processor].get("properties", {})

@@ -66,14 +66,14 @@ def list_tasks(
         ("TASK", "PROCESSOR", "STATE", "ATTEMPTS", "CREATED", ""),
         (
             (
-                one.task_id,
-                one.processor,
-                output.state(one.state),
-                one.attempts,
-                one.created_at,
-                one.error.message if one.error else output.progress(one),
+                task.task_id,
+                task.processor,
+                output.state(task.state),
+                task.attempts,
+                task.created_at,
+                task.error.message if task.error else output.progress(task),
             )
-            for one in page.tasks
+            for task in page.tasks
         ),
     )
     if page.next_cursor:

@@ -49,8 +49,10 @@ def found_columns(
         return {}, []
     inferred = infer(database, relation, list(texts.values()), rules)
     by_name = dict(zip(texts, inferred, strict=True))
-    widened = [one.widened(name) for name, one in by_name.items()]
-    return {name: one.sql for name, one in by_name.items()}, [one for one in widened if one]
+    widened = [column.widened(name) for name, column in by_name.items()]
+    return {name: column.sql for name, column in by_name.items()}, [
+        column for column in widened if column
+    ]
 
 
 def asked_columns(

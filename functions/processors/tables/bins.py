@@ -79,7 +79,7 @@ def moment_bins(least: str, greatest: str, base: str) -> Bins | None:
         if step >= smallest and high // step - low // step < MAX_BINS:
             edges = [n * step for n in range(low // step, high // step + 2)]
             return Bins([_written(edge, base) for edge in edges])
-    first, last = (_months(one) for one in (low, high))
+    first, last = (_months(edge) for edge in (low, high))
     for months in _MONTHS:
         if last // months - first // months < MAX_BINS:
             numbers = [n * months for n in range(first // months, last // months + 2)]

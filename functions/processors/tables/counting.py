@@ -64,7 +64,7 @@ def count_values(query: Query, view: str, columns: Sequence[ProfiledColumn], row
             found[share.column.c].append(counts)
     for column in columns:
         if len(found[column.c]) == _parts(column):
-            _take(column, [one for counts in found[column.c] for one in counts])
+            _take(column, [count for counts in found[column.c] for count in counts])
 
 
 def _passes(columns: Sequence[ProfiledColumn], rows: int) -> list[list[_Share]]:
@@ -170,21 +170,21 @@ def bin_of_sql(value: str, column: ProfiledColumn) -> str:
 
 def _take(column: ProfiledColumn, counts: Sequence[_Counts]) -> None:
     column.counted = True
-    column.distinct = sum(one.distinct for one in counts)
-    often = [(value["v"], value["n"]) for one in counts for value in one.often or ()]
-    once = [(value, 1) for one in counts for value in one.once or ()]
+    column.distinct = sum(count.distinct for count in counts)
+    often = [(value["v"], value["n"]) for count in counts for value in count.often or ()]
+    once = [(value, 1) for count in counts for value in count.once or ()]
     column.take_top(often + once)
     values: dict[int | None, int] = defaultdict(int)
-    for one in counts:
-        values[one.bin] += one.values or 0
+    for count in counts:
+        values[count.bin] += count.values or 0
     column.take_bins(values)
     in_bins = sorted(counts, key=lambda one: MAX_BINS if one.bin is None else one.bin)
     ranked = [
         next((number for number in numbers if number is not None), None)
-        for numbers in zip(*(one.ranked for one in in_bins), strict=True)
+        for numbers in zip(*(counts.ranked for counts in in_bins), strict=True)
     ]
     if ranked:
         column.take_quartiles([number for number in ranked if number is not None])
-    sums = [[number for number in one.sums if number is not None] for one in counts]
+    sums = [[number for number in count.sums if number is not None] for count in counts]
     if totals := [sum(numbers) for numbers in zip(*filter(None, sums), strict=True)]:
         take_sums(column, totals)

@@ -95,7 +95,9 @@ def dialect_of(start: str, options: ReadOptions) -> Dialect:
     warnings += doubts
     if options.infer and options.decimal is None and delimiter != ",":
         free = zip(names, values, strict=False)
-        warnings += _comma_warnings([one for one in free if one[0] not in options.types])
+        warnings += _comma_warnings(
+            [delimiter for delimiter in free if delimiter[0] not in options.types]
+        )
     return Dialect(
         delimiter=delimiter,
         quote=quote,

@@ -111,7 +111,7 @@ def usual_sql(x: str, form: Form, *, comma: bool = False) -> str | None:
             f"{near} AND {matches(x, _MOMENT + _OFFSET)} "
             f"AND TRY_CAST({x} AS TIMESTAMPTZ) IS NOT NULL"
         ),
-    } | {one: f"{x} IN {spelled}" for one, spelled in _SPELLED.items()}
+    } | {form: f"{x} IN {spelled}" for form, spelled in _SPELLED.items()}
     return looks.get(form)
 
 

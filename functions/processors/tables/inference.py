@@ -104,7 +104,9 @@ def infer(database: Database, relation: str, names: Sequence[str], rules: Rules)
     _look_at_first_rows(database, relation, columns, rules)
     if doubtful := _look_at_all(database, relation, columns, rules):
         _meet(database, _unusual(relation, doubtful, rules), doubtful, rules)
-    digits = _digits(database, relation, [one for one in columns if needs_digits(one.forms)], rules)
+    digits = _digits(
+        database, relation, [column for column in columns if needs_digits(column.forms)], rules
+    )
     for column in columns:
         column.type = type_of(column.forms, digits.get(column.name))
         column.sql = value_sql(column.name, column.type, column.forms, comma=rules.comma)

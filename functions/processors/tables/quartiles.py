@@ -34,7 +34,9 @@ def find_quartiles(query: Query, view: str, columns: Sequence[ProfiledColumn]) -
         for column in columns
         if column.is_number and column.finite_count and not column.quartiles
     ]
-    for some in _batches([one for one in missing if _bytes(one) <= MAX_SORTED_BYTES]):
+    for some in _batches(
+        [quartile for quartile in missing if _bytes(quartile) <= MAX_SORTED_BYTES]
+    ):
         parts = [part for column in some for part in _sorted_sql(column)]
         [found] = query(f"SELECT {', '.join(parts)} FROM {view}")  # noqa: S608  # our names
         numbers = iter([number for numbers in found for number in numbers])

@@ -28,7 +28,7 @@ def read_rows(
     Raises:
         RowTooLarge: the first row alone has more than `max_bytes`.
     """
-    kinds = [kind_of(one) for one in types]
+    kinds = [kind_of(kind) for kind in types]
     rows: list[list[Any]] = []
     size = 0
     while some := result.fetchmany(_ROWS_AT_ONCE):

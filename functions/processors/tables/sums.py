@@ -37,7 +37,7 @@ def take_sums(column: ProfiledColumn, sums: Sequence[int]) -> None:
     count = column.finite_count
     numbers, distances = _exponents(column)
     unit = Fraction(2) ** -_BITS
-    total, distance, square = (one * unit / count for one in sums)
+    total, distance, square = (partial * unit / count for partial in sums)
     if not column.mean_exact:
         column.keep_mean(_double(total, numbers))
     if count > 1:

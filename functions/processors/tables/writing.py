@@ -100,7 +100,7 @@ def _value_sql(column: Written, to: "TableFormat") -> str:
             return f"CASE WHEN isfinite({column.sql}) THEN {plain} END"
         case _, "decimal" if decimal_starts_with_a_point(column.type):
             return decimal_sql(column.sql, column.type)
-        case _, "nested" if any(one in column.type for one in _MAY_BE_NON_FINITE):
+        case _, "nested" if any(kind in column.type for kind in _MAY_BE_NON_FINITE):
             # What is left of it without its texts has these words only where they are numbers.
             maybe = f"contains({plain}, 'NaN') OR contains({plain}, 'Infinity')"
             rest = f"regexp_replace({plain}, '{_JSON_TEXT}', '', 'g')"
@@ -114,7 +114,7 @@ def _parquet_sql(column: Written, kind: Kind, plain: str) -> str:
     if kind == "large integer":
         return f"CAST({column.sql} AS VARCHAR)"
     if kind == "nested":
-        lost = any(one in column.type for one in _NOT_IN_PARQUET)
+        lost = any(kind in column.type for kind in _NOT_IN_PARQUET)
         return f"CAST({plain} AS JSON)" if lost else column.sql
     if column.type == "BIGINT":  # it may be what a HUGEINT was narrowed to
         return f"CAST({column.sql} AS BIGINT)"

@@ -170,7 +170,7 @@ class DynamoDBReportStore:
     def _heads(self, windows: list[Window], *documents: str) -> dict[str, Item]:
         """Return the first items of the closed ones of these windows by their keys."""
         keys = [_report_key(window) for window in windows]
-        attributes = [name for one in documents for name in (one, pieces_of(one))]
+        attributes = [name for document in documents for name in (document, pieces_of(document))]
         found = read_items(self._client, self._table, keys, VERSION, *attributes)
         return {item["pk"]["S"]: item for item in found}
 

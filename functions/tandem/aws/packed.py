@@ -70,7 +70,7 @@ def read_texts(
     texts = {}
     for key, keys in further.items():
         item = first[key]
-        pieces = [found[one] for one in keys if one in found]
+        pieces = [found[key] for key in keys if key in found]
         if [piece[VERSION] for piece in pieces] == [item[VERSION]] * len(keys):
             texts[key] = _unpacked([item[name]["B"], *(piece["piece"]["B"] for piece in pieces)])
     return texts

@@ -33,13 +33,15 @@ def dump_report(report: Report) -> str:
                 }
                 for processor, durations in report.durations.items()
             },
-            "tenants": [[one.tenant, one.tasks, one.overcount] for one in report.tenants],
+            "tenants": [
+                [tenant.tenant, tenant.tasks, tenant.overcount] for tenant in report.tenants
+            ],
             "examples": [
-                [*_names(series), one.task_id, one.traceparent, one.run_seconds]
-                for series, one in report.examples.items()
+                [*_names(series), example.task_id, example.traceparent, example.run_seconds]
+                for series, example in report.examples.items()
             ],
             "levels": report.levels and asdict(report.levels),
-            "sinks": None if report.sinks is None else [_dump_sink(one) for one in report.sinks],
+            "sinks": None if report.sinks is None else [_dump_sink(sink) for sink in report.sinks],
         }
     )
 
@@ -148,11 +150,11 @@ def _load_sinks(documents: list[Json] | None) -> tuple[SinkState, ...] | None:
         return None
     return tuple(
         SinkState(
-            **one
+            **document
             | {
-                "published_through": Window.named(one["published_through"]),
-                "failing_since": one["failing_since"] and from_text(one["failing_since"]),
+                "published_through": Window.named(document["published_through"]),
+                "failing_since": document["failing_since"] and from_text(document["failing_since"]),
             }
         )
-        for one in documents
+        for document in documents
     )

@@ -80,7 +80,7 @@ class S3BlobStore:
             page = self._client.list_objects_v2(
                 Bucket=self._bucket, Prefix=prefix, MaxKeys=min(left, _DELETED_AT_ONCE)
             )
-            objects: list[Any] = [{"Key": one["Key"]} for one in page.get("Contents", [])]
+            objects: list[Any] = [{"Key": stored["Key"]} for stored in page.get("Contents", [])]
             if objects:
                 answer = self._client.delete_objects(
                     Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}

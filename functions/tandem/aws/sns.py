@@ -30,7 +30,7 @@ class SNSTopic:
                 Subject=subject,
                 Message=json.dumps(dict(texts)),
                 MessageStructure="json",
-                MessageAttributes={name: _attribute(one) for name, one in attributes.items()},
+                MessageAttributes={name: _attribute(value) for name, value in attributes.items()},
             )
         except ClientError as error:
             # Its message can name the caller and the topic, and need not be told to all readers.

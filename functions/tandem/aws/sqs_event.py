@@ -28,7 +28,7 @@ def read_deliveries(event: dict[str, Any]) -> list[Delivery]:
 
 def answer(again: Iterable[Delivery]) -> BatchAnswer:
     """Return the answer that brings these messages back."""
-    return {"batchItemFailures": [{"itemIdentifier": one.message_id} for one in again]}
+    return {"batchItemFailures": [{"itemIdentifier": delivery.message_id} for delivery in again]}
 
 
 def _read(record: dict[str, Any]) -> Delivery:

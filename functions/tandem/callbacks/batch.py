@@ -21,7 +21,7 @@ def run_batch(event: dict[str, Any], wiring: Wiring) -> BatchAnswer:
     # Made before the threads: each that finds no part in the wiring would make one of its own.
     handle, inbox = wiring.callback_deliveries.handle, wiring.callback_inbox
     sent = wiring.pool.map(partial(_sent, handle, inbox), deliveries)
-    return answer(one for one, done in zip(deliveries, sent, strict=True) if not done)
+    return answer(delivery for delivery, done in zip(deliveries, sent, strict=True) if not done)
 
 
 def _sent(handle: Callable[[Delivery], None], inbox: Inbox, delivery: Delivery) -> bool:

@@ -112,7 +112,7 @@ class Callbacks:
             self._logger.error("callbacks not sent", callbacks=len(batch), **described(error))
             alone = [self._send((callback,)) for callback in batch]
             taken = [callback for found, _ in alone for callback in found]
-            return taken, [error, *(one for _, errors in alone for one in errors)]
+            return taken, [error, *(other for _, errors in alone for other in errors)]
         for task_id in lost:
             self._logger.error("callback refused", task_id=task_id)
         return [callback for callback in batch if callback.task_id not in lost], []

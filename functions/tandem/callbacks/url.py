@@ -62,7 +62,7 @@ def _public(address: Address) -> bool:
 
 
 def _within(address: Address, networks: tuple[Network, ...]) -> bool:
-    return any(address.version == one.version and address in one for one in networks)
+    return any(address.version == network.version and address in network for network in networks)
 
 
 URL_CHARACTERS = 2048

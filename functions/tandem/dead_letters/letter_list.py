@@ -50,7 +50,11 @@ class LetterList(ABC):
         if cursor is None:
             looked = self._box.look(limit, hide=timedelta(0))
             messages = [self._with_task(message) for message in looked]
-            beside = [one for one in messages if one.task is None or not self._waits(one.task)]
+            beside = [
+                message
+                for message in messages
+                if message.task is None or not self._waits(message.task)
+            ]
             letters += filter(wanted.matches, beside)
         return LetterPage(letters, page.next_cursor)
 

@@ -115,20 +115,20 @@ def _rendered(exposition: Exposition, accept: str) -> tuple[bytes, str]:
 
 
 def _counters(counts: Counts) -> Iterator[Metric]:
-    for one in COUNTERS:
-        name, unit = _named(one.name), "bytes" if one.unit == "By" else ""
-        family = CounterMetricFamily(name, one.text, labels=_SERIES, unit=unit)
+    for counter in COUNTERS:
+        name, unit = _named(counter.name), "bytes" if counter.unit == "By" else ""
+        family = CounterMetricFamily(name, counter.text, labels=_SERIES, unit=unit)
         for series, count in counts.items():
-            family.add_metric(_labels(series), one.value_of(count))
+            family.add_metric(_labels(series), counter.value_of(count))
         yield family
 
 
 def _histograms(counts: Counts) -> Iterator[Metric]:
-    for one in HISTOGRAMS:
-        name = _named(one.name)
-        family = HistogramMetricFamily(name, one.text, labels=_SERIES, unit="seconds")
+    for distribution in HISTOGRAMS:
+        name = _named(distribution.name)
+        family = HistogramMetricFamily(name, distribution.text, labels=_SERIES, unit="seconds")
         for series, count in counts.items():
-            histogram = one.value_of(count)
+            histogram = distribution.value_of(count)
             family.add_metric(
                 _labels(series), _cumulative(histogram.buckets), histogram.total_ms / 1000
             )

@@ -73,7 +73,10 @@ def _quality_of(ranges: tuple[str, ...], header: str) -> float | None:
         named, *parameters = (piece.strip().lower() for piece in part.split(";"))
         if named in ranges:
             qualities[named] = max(_quality(parameters), qualities.get(named, 0))
-    return next((qualities[one] for one in reversed(ranges) if one in qualities), None)
+    return next(
+        (qualities[media_range] for media_range in reversed(ranges) if media_range in qualities),
+        None,
+    )
 
 
 def _quality(parameters: list[str]) -> float:

@@ -125,7 +125,7 @@ def _from_the_http_api(event: Any) -> bool:
         known = event["version"] == "2.0" and isinstance(event.get("headers") or {}, dict)
     except (KeyError, TypeError):
         return False
-    return known and all(isinstance(one, str) for one in texts) and ".lambda-url." not in domain
+    return known and all(isinstance(text, str) for text in texts) and ".lambda-url." not in domain
 
 
 def _readable(event: dict[str, Any]) -> dict[str, Any]:

@@ -36,13 +36,13 @@ class Catalogue(dict[str, AnyProcessor]):
                 raise NotAProcessor(message)
             self[processor.name] = processor
         if len(heavy := self._heavy(own=True)) > 1:
-            names = " and ".join(one.name for one in heavy)
+            names = " and ".join(processor.name for processor in heavy)
             message = f"heavy_task is for one processor, and {names} have it"
             raise NotAProcessor(message)
 
     def shown(self, hidden: Collection[str]) -> dict[str, AnyProcessor]:
         """Return those that callers are told of: all but the hidden ones."""
-        return {name: one for name, one in self.items() if name not in hidden}
+        return {name: processor for name, processor in self.items() if name not in hidden}
 
     @cached_property
     def heavy_task(self) -> AnyProcessor | None:
@@ -50,8 +50,8 @@ class Catalogue(dict[str, AnyProcessor]):
         return next(iter(self._heavy(own=True) or self._heavy(own=False)), None)
 
     def _heavy(self, *, own: bool) -> list[AnyProcessor]:
-        heavy = (one for one in self.values() if one.heavy_task is not None)
-        return [one for one in heavy if (one.run.__module__ != BUILT_IN) is own]
+        heavy = (processor for processor in self.values() if processor.heavy_task is not None)
+        return [processor for processor in heavy if (processor.run.__module__ != BUILT_IN) is own]
 
 
 type NotLoaded = dict[str, BaseException]
@@ -119,7 +119,7 @@ def installed() -> Catalogue:
     own = _in(import_module(BUILT_IN))
     not_loaded: NotLoaded | None = {} if ON_LAMBDA in os.environ else None
     packages = [_imported(name, not_loaded) for name in settings().processors]
-    found = [one for package in packages if package for one in discover(package, not_loaded)]
+    found = [loaded for package in packages if package for loaded in discover(package, not_loaded)]
     if not_loaded is not None:
         found = _without_rivals(own, found, not_loaded)
     return Catalogue([*own, *found], not_loaded=not_loaded)
@@ -136,15 +136,15 @@ def _without_rivals(
         not_loaded: gets why the others are left out, by their modules' names.
     """
     kept = found.copy()
-    names = Counter(one.name for one in (*own, *kept))
-    heavy = [one for one in kept if one.heavy_task is not None]
-    for one in found:
-        if names[one.name] > 1:
-            message = f"two processors are named {one.name!r}"
-        elif one.heavy_task is not None and len(heavy) > 1:
-            message = f"heavy_task is for one processor, and {one.name} is not the only one"
+    names = Counter(processor.name for processor in (*own, *kept))
+    heavy = [processor for processor in kept if processor.heavy_task is not None]
+    for processor in found:
+        if names[processor.name] > 1:
+            message = f"two processors are named {processor.name!r}"
+        elif processor.heavy_task is not None and len(heavy) > 1:
+            message = f"heavy_task is for one processor, and {processor.name} is not the only one"
         else:
             continue
-        not_loaded[one.run.__module__] = NotAProcessor(message)
-        kept.remove(one)
+        not_loaded[processor.run.__module__] = NotAProcessor(message)
+        kept.remove(processor)
     return kept

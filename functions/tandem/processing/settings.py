@@ -119,14 +119,14 @@ def _secrets_in(value: Any) -> Iterator[str]:
         else:
             yield str(plain)
     elif isinstance(value, BaseModel):
-        for one in dict(value).values():
-            yield from _secrets_in(one)
+        for member in dict(value).values():
+            yield from _secrets_in(member)
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _secrets_in(one)
+        for member in value.values():
+            yield from _secrets_in(member)
     elif isinstance(value, list | tuple | set | frozenset):
-        for one in value:
-            yield from _secrets_in(one)
+        for member in value:
+            yield from _secrets_in(member)
 
 
 def _lines(secret: str) -> list[str]:

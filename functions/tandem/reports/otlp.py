@@ -82,9 +82,9 @@ class _Metrics:
         return self._gauge(about, [({}, end.timestamp())])
 
     def sums(self, counts: Counts) -> Iterable[Json]:
-        for one in COUNTERS:
+        for counter in COUNTERS:
             points = [
-                self._period | _of(series) | {"asInt": str(one.value_of(count))}
+                self._period | _of(series) | {"asInt": str(counter.value_of(count))}
                 for series, count in counts.items()
             ]
             if points:
@@ -93,17 +93,17 @@ class _Metrics:
                     "aggregationTemporality": _CUMULATIVE,
                     "isMonotonic": True,
                 }
-                yield _metric(one.name, one.unit, one.text) | {"sum": data}
+                yield _metric(counter.name, counter.unit, counter.text) | {"sum": data}
 
     def histograms(self, counts: Counts) -> Iterable[Json]:
-        for one in HISTOGRAMS:
+        for histogram in HISTOGRAMS:
             points = [
-                self._period | _of(series) | _distribution(one.value_of(count))
+                self._period | _of(series) | _distribution(histogram.value_of(count))
                 for series, count in counts.items()
             ]
             if points:
                 data = {"dataPoints": points, "aggregationTemporality": _CUMULATIVE}
-                yield _metric(one.name, "s", one.text) | {"histogram": data}
+                yield _metric(histogram.name, "s", histogram.text) | {"histogram": data}
 
     def levels(self, levels: Levels) -> Iterable[Json]:
         """Yield the levels that are known."""
@@ -126,7 +126,7 @@ class _Metrics:
             "{window}",
             "How many closed report windows a sink has not got.",
         )
-        yield self._gauge(about, [({"sink": one.name}, one.windows_behind) for one in sinks])
+        yield self._gauge(about, [({"sink": sink.name}, sink.windows_behind) for sink in sinks])
 
     def _gauge(
         self, about: tuple[str, str, str], values: list[tuple[dict[str, str], float]]

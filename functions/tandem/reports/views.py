@@ -216,7 +216,7 @@ class ReportView(BaseModel):
             ],
             tenants=[TenantView.of(talker) for talker in report.tenants],
             levels=LevelsView.of(report.levels),
-            sinks=None if report.sinks is None else [SinkView.of(one) for one in report.sinks],
+            sinks=None if report.sinks is None else [SinkView.of(sink) for sink in report.sinks],
         )
 
 

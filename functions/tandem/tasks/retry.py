@@ -168,7 +168,7 @@ class Retry:
             message = "timeouts must be True or False"
             raise ValueError(message)  # noqa: TRY004 - as every other value that cannot be
         _check_types("throws", self.throws)
-        if any(issubclass(one, RetryAfter) for one in self.throws):
+        if any(issubclass(kind, RetryAfter) for kind in self.throws):
             message = "throws must not name RetryAfter: raising it asks for another attempt"
             raise ValueError(message)
         if self.retry_on is not None:
@@ -177,9 +177,9 @@ class Retry:
 
     def _check_can_be_retried(self, types: tuple[type[BaseException], ...]) -> None:
         never: tuple[type[BaseException], ...] = (Permanent, *self.throws)
-        for one in types:
-            if issubclass(one, never) or _is_invalid_model(one):
-                message = f"retry_on must not name {one.__name__}, which is never retried"
+        for kind in types:
+            if issubclass(kind, never) or _is_invalid_model(kind):
+                message = f"retry_on must not name {kind.__name__}, which is never retried"
                 raise ValueError(message)
 
     def ceiling(self, attempt: int) -> timedelta:
@@ -215,10 +215,10 @@ def _is_invalid_model(error: type) -> bool:
 
 def _check_types(name: str, types: Any) -> None:
     if not isinstance(types, tuple) or not all(
-        isinstance(one, type) and issubclass(one, BaseException) for one in types
+        isinstance(kind, type) and issubclass(kind, BaseException) for kind in types
     ):
         message = f"{name} must be a tuple of exception classes: {name}=(ConnectionError,)"
         raise ValueError(message)
-    if any(issubclass(one, BaseExceptionGroup) for one in types):
+    if any(issubclass(kind, BaseExceptionGroup) for kind in types):
         message = f"{name} must not name a group of errors: one of the errors in it decides"
         raise ValueError(message)

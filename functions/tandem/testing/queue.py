@@ -79,7 +79,7 @@ class MemoryQueue:
         """Return what is visible, and hide it for the visibility timeout, or give it up."""
         now = self._clock.now()
         visible = [message for message in self.messages.values() if message.visible_at <= now]
-        given_up = [one for one in visible if one.receive_count >= self._max_receives]
+        given_up = [message for message in visible if message.receive_count >= self._max_receives]
         for message in given_up:
             self.dead_letters.append(self.messages.pop(message.message_id))
         delivered = [
@@ -154,13 +154,15 @@ class MemoryQueue:
         """Show a hidden letter to other readers again."""
         now = self._clock.now()
         self.dead_letters = [
-            replace(one, visible_at=now) if one.message_id == letter.letter_id else one
-            for one in self.dead_letters
+            replace(held, visible_at=now) if held.message_id == letter.letter_id else held
+            for held in self.dead_letters
         ]
 
     def remove(self, letter: DeadLetter) -> None:
         """Remove a letter for good."""
-        self.dead_letters = [one for one in self.dead_letters if one.message_id != letter.letter_id]
+        self.dead_letters = [
+            held for held in self.dead_letters if held.message_id != letter.letter_id
+        ]
 
 
 def _dead_letter(message: Message) -> DeadLetter:

@@ -48,7 +48,9 @@ class MemoryReportStore:
                     cached=task.cached_from is not None,
                     traceparent=task.traceparent,
                     bytes_in=task.input.size_bytes,
-                    bytes_out=sum(one.size_bytes for one in (task.output, task.file) if one),
+                    bytes_out=sum(
+                        payload.size_bytes for payload in (task.output, task.file) if payload
+                    ),
                     created_at=task.created_at,
                     started_at=task.started_at,
                     attempt_started_at=task.attempt_started_at,

@@ -106,5 +106,6 @@ def _circumstances() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"architecture": machine_architecture(), "cpus": os.cpu_count()},
-        "versions": {"python": sys.version.split()[0]} | {one: version(one) for one in PACKAGES},
+        "versions": {"python": sys.version.split()[0]}
+        | {package: version(package) for package in PACKAGES},
     }

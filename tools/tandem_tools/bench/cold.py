@@ -187,4 +187,6 @@ def _run(measures: dict[str, Measure]) -> dict[str, float]:
             running = {name: pool.submit(measure) for name, measure in measures.items()}
             return {name: round(future.result(), 1) for name, future in running.items()}
     rounds = [{name: measure() for name, measure in measures.items()} for _ in range(ROUNDS)]
-    return {name: round(statistics.median(one[name] for one in rounds), 4) for name in measures}
+    return {
+        name: round(statistics.median(round_[name] for round_ in rounds), 4) for name in measures
+    }

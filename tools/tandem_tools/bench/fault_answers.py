@@ -56,7 +56,9 @@ def batch_answer(body: bytes, failed_id: str) -> Answer:
         failed_id: the entry. It may be among the successful ones, or in neither list.
     """
     answer: dict[str, Any] = json.loads(body or b"{}")
-    answer["Successful"] = [one for one in answer.get("Successful", []) if one["Id"] != failed_id]
+    answer["Successful"] = [
+        entry for entry in answer.get("Successful", []) if entry["Id"] != failed_id
+    ]
     failure = {"Id": failed_id, "SenderFault": False, "Code": "InternalError", "Message": _SAID}
     answer["Failed"] = [*answer.get("Failed", []), failure]
     return Answer(200, _JSON, json.dumps(answer).encode())

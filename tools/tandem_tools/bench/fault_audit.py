@@ -48,7 +48,7 @@ class Effect:
 def read_effects(ground: Ground) -> list[Effect]:
     """Return what the attempts wrote so far, in its order."""
     lines = [line.split() for line in ground.ledger.read_text().splitlines()]
-    return [Effect(int(one[0]), one[1], int(one[2]), int(one[3])) for one in lines]
+    return [Effect(int(line[0]), line[1], int(line[2]), int(line[3])) for line in lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,11 @@ def audit_faults(app: DeployedApp, seen: Sequence[Seen], *, reports: bool = True
         reports: whether the reports have counted all tasks, and so must fit the table.
     """
     stored = Stored.of(app)
-    seeds = [_audit_seed(one, stored) for one in seen]
-    found = Audit({"runs": [one.figures for one in seeds]}, [w for one in seeds for w in one.wrong])
-    known = {task_id for one in seen for ids in one.told.accepted.values() for task_id in ids}
+    seeds = [_audit_seed(ground, stored) for ground in seen]
+    found = Audit(
+        {"runs": [seed.figures for seed in seeds]}, [w for seed in seeds for w in seed.wrong]
+    )
+    known = {task_id for ground in seen for ids in ground.told.accepted.values() for task_id in ids}
     for task in stored.tasks.values():
         origin = stored.origin(task)
         found.require(origin in known, f"{task.task_id} is a task that nobody was told of")
@@ -226,8 +228,12 @@ def _audit_end(found: Audit, task: Task, planned: Planned, seen: Seen, stored: S
 
 def _audit_redrive(found: Audit, task: Task, seen: Seen, stored: Stored, name: str) -> None:
     """Require that a failed task is listed until another does it again, and redriven once."""
-    again = {one.task_id for one in stored.again.get(task.task_id, [])}
-    redriven = {one.task_id for one in stored.again.get(task.task_id, []) if one.requested_by}
+    again = {successor.task_id for successor in stored.again.get(task.task_id, [])}
+    redriven = {
+        successor.task_id
+        for successor in stored.again.get(task.task_id, [])
+        if successor.requested_by
+    }
     answered = seen.told.redriven.get(task.task_id, set())
     found.require(len(redriven) <= 1, f"{name} was redriven as {sorted(redriven)}")
     found.require(
@@ -264,7 +270,7 @@ def _had_none(error: TaskError | None) -> bool:
 
 def _audit_effects(found: Audit, seen: Seen, chains: _Chains) -> None:
     """Require one effect of each success, none twice, and none of what says that it had none."""
-    effects = Counter((one.task_id, one.attempt) for one in read_effects(seen.ground))
+    effects = Counter((effect.task_id, effect.attempt) for effect in read_effects(seen.ground))
     attempts = {str(task.task_id): task.attempts for task in chains.tasks}
     for (task_id, attempt), times in effects.items():
         found.require(times == 1, f"attempt {attempt} of {task_id} had {times} effects")

@@ -131,8 +131,8 @@ class Owner:
         special = [planned for planned in plan if planned.kind is not Kind.PLAIN]
         submitting = [self.threads.submit(self._submit, planned) for planned in special]
         submitting += [self.threads.submit(self._submit_batch, batch) for batch in batches]
-        for one in submitting:
-            one.result()
+        for submission in submitting:
+            submission.result()
 
     def _do_again(self, planned: Planned, task_id: str) -> None:
         """Ask for another task like one that has ended, twice at once."""
@@ -140,7 +140,7 @@ class Owner:
         headers = {"Idempotency-Key": f"{self.name}-again-{planned.number}"}
         ask = partial(self._post, f"/tasks/{task_id}/retry", headers)
         answers = self._at_once(2, ask)
-        made = {str(one.json().get("task_id")) for one in answers}
+        made = {str(answer.json().get("task_id")) for answer in answers}
         self.told.retried[task_id] = made  # what was refused is None: the audit names it
 
     def _submit(self, planned: Planned) -> None:
@@ -151,7 +151,7 @@ class Owner:
         headers = {"Idempotency-Key": f"{self.name}-{planned.number}"}
         times = SAME_INSTANT if planned.kind is Kind.KEYED else 1
         answers = self._at_once(times, partial(self._post, path, headers, body))
-        ids = {str(one.json()["task_id"]) for one in answers}
+        ids = {str(answer.json()["task_id"]) for answer in answers}
         self.told.accepted[planned.number] = ids
         for task_id in ids:
             self.doing.append(self.later.submit(self._do_to, planned, task_id))
@@ -236,7 +236,9 @@ class Operators:
                 lambda: self.app.operator.get("/dead-letters", params=query)
             )
             document = page.raise_for_status().json()
-            letters |= {one["task_id"] for one in document["letters"] if one["letter_id"] is None}
+            letters |= {
+                letter["task_id"] for letter in document["letters"] if letter["letter_id"] is None
+            }
             if document["next_cursor"] is None:
                 return letters
             query["cursor"] = document["next_cursor"]

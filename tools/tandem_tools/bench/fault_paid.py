@@ -56,10 +56,12 @@ def _audit_payment(
     name = f"{task.task_id} ({planned.kind}, {task.state}, {task.error})"
     key = idempotency_key(TaskId(stored.origin(task)), PAYING_PROCESSOR, PAYMENT)
     found.require(len(bookings) <= 1, f"{name} had {len(bookings)} effects: {bookings}")
-    found.require({one.key for one in bookings} <= {key}, f"{name} sent a key of another chain")
+    found.require(
+        {booking.key for booking in bookings} <= {key}, f"{name} sent a key of another chain"
+    )
     if task.state is State.SUCCEEDED:
         said = _booking_of(task)
-        made = [one.booking_id for one in bookings]
+        made = [booking.booking_id for booking in bookings]
         found.require([said] == made, f"{name} answered {said}, the receiver has {made}")
     elif task.state is State.FAILED:
         error = task.error.type if task.error else None

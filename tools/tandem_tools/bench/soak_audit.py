@@ -70,13 +70,13 @@ def audit(app: DeployedApp, soaked: Soaked, asked: Prometheus | None) -> Audit:
     Call it when all tasks are final, the queue is empty, and the reports have counted them.
     """
     everything = stored_tasks(app)
-    tasks = {one.task_id: one for one in everything if one.task_id in soaked.planned}
+    tasks = {task.task_id: task for task in everything if task.task_id in soaked.planned}
     found = Audit(_figures(soaked, list(tasks.values())))
     found.require(
         len(soaked.planned) == soaked.tasks == len(tasks),
         f"{soaked.tasks} submitted, {len(soaked.planned)} accepted, {len(tasks)} stored",
     )
-    effects = Counter((one.number, one.attempt) for one in soaked.effects())
+    effects = Counter((effect.number, effect.attempt) for effect in soaked.effects())
     for again, times in effects.items():
         found.require(times == 1, f"attempt {again[1]} of number {again[0]} ran {times} times")
     for task_id, task in tasks.items():
@@ -109,7 +109,9 @@ def _figures(soaked: Soaked, tasks: list[Task]) -> dict[str, Any]:
         "tasks": soaked.tasks,
         **{state.value: states[state] for state in State if state.final},
         "attempts": sum(task.attempts for task in tasks),
-        "attempts_lost": sum(one.ended_at is None for task in tasks for one in task.history),
+        "attempts_lost": sum(
+            attempt.ended_at is None for task in tasks for attempt in task.history
+        ),
         "kills": soaked.kills + exits,
         "duplicates": sum(planned.duplicated for planned in soaked.planned.values()),
         "sweeps": sum(task.sweeps for task in tasks),
@@ -191,7 +193,7 @@ def _audit_prometheus(found: Audit, asked: Prometheus, everything: list[Task]) -
 def _environments(app: DeployedApp, function: str) -> int:
     """Return in how many execution environments a function ran."""
     lines = app.log_entries(function)
-    return len({one["function_request_id"] for one in lines if one.get("cold_start")})
+    return len({line["function_request_id"] for line in lines if line.get("cold_start")})
 
 
 def reported(app: DeployedApp) -> tuple[Window | None, Counter[Kind]]:

@@ -39,15 +39,15 @@ class Client:
 
     def _submit(self, some: tuple[Planned, ...]) -> Iterator[Future[None]]:
         """Submit some tasks in one call, and do to them what was planned."""
-        body = {"tasks": [one.submission(self.soaked.ledger) for one in some]}
-        for one, item in zip(some, self._post(body)["items"], strict=True):
+        body = {"tasks": [submission.submission(self.soaked.ledger) for submission in some]}
+        for submission, item in zip(some, self._post(body)["items"], strict=True):
             task_id: str = item["task"]["task_id"]
-            self.soaked.planned[task_id] = one
-            if one.duplicated:
+            self.soaked.planned[task_id] = submission
+            if submission.duplicated:
                 self._send_again(task_id)
-            if one.cancelled:
+            if submission.cancelled:
                 yield self.threads.submit(
-                    self._cancel, task_id, when_running=one.cancelled_when_running
+                    self._cancel, task_id, when_running=submission.cancelled_when_running
                 )
 
     def _post(self, body: dict[str, Any]) -> dict[str, Any]:

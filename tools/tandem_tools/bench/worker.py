@@ -114,7 +114,7 @@ def _per_record() -> tuple[float, float]:
     else:
         with ThreadPoolExecutor(2) as pool:
             none, *both = pool.map(cost, ("own", "own", "hand"), (0, RUNS, RUNS))
-        own, hand = ((one - none) * 1e3 for one in both)
+        own, hand = ((side - none) * 1e3 for side in both)
     return round(own / RUNS / loops.RECORDS, 2), round(hand / RUNS / loops.RECORDS, 2)
 
 

@@ -45,5 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if made or chosen.into is None:
         print(sizes.table(store.sizes(), chosen.architecture))
-        print(*(f"sha256 of {layer}: {one}" for layer, one in store.hashes().items()), sep="\n")
+        print(
+            *(f"sha256 of {layer}: {digest}" for layer, digest in store.hashes().items()), sep="\n"
+        )
     return 0

@@ -46,7 +46,8 @@ def require_complete(tree: Path, requirements: str) -> None:
 def versions(tree: Path) -> dict[str, str]:
     """Return the versions of the distributions that are in a tree, by normalized name."""
     return {
-        normalized(one.metadata["Name"]): one.version for one in distributions(path=[str(tree)])
+        normalized(distribution.metadata["Name"]): distribution.version
+        for distribution in distributions(path=[str(tree)])
     }
 
 

@@ -106,9 +106,9 @@ def _command(requirements: Path, architecture: str, tree: Path, report: Path) ->
 
 def _wheel_hashes(report: dict[str, Any]) -> dict[str, str]:
     found = {}
-    for one in report["install"]:
-        wheel = one["download_info"]["archive_info"]["hashes"]
-        found[normalized(one["metadata"]["name"])] = wheel["sha256"]
+    for installed in report["install"]:
+        wheel = installed["download_info"]["archive_info"]["hashes"]
+        found[normalized(installed["metadata"]["name"])] = wheel["sha256"]
     return found
 
 

@@ -32,9 +32,15 @@ def bill_of_materials(
         version: of the project.
         architecture: that the artifact is for.
     """
-    hashes = {one.name: one.wheel_sha256 for one in packages}
-    found = {normalized(one.metadata["Name"]): one for one in distributions(path=[str(tree)])}
-    refs = {known: f"pkg:pypi/{known}@{one.version}" for known, one in sorted(found.items())}
+    hashes = {package.name: package.wheel_sha256 for package in packages}
+    found = {
+        normalized(distribution.metadata["Name"]): distribution
+        for distribution in distributions(path=[str(tree)])
+    }
+    refs = {
+        known: f"pkg:pypi/{known}@{distribution.version}"
+        for known, distribution in sorted(found.items())
+    }
     root = f"pkg:generic/{name}@{version}?arch={architecture}"
     document: Json = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -60,16 +66,16 @@ def bill_of_materials(
     return json.dumps(document | {"serialNumber": serial.urn}, indent=2) + "\n"
 
 
-def _component(one: Distribution, ref: str, sha256: str) -> Json:
+def _component(distribution: Distribution, ref: str, sha256: str) -> Json:
     component: Json = {
         "type": "library",
         "bom-ref": ref,
-        "name": one.metadata["Name"],
-        "version": one.version,
+        "name": distribution.metadata["Name"],
+        "version": distribution.version,
         "purl": ref,
         "hashes": [{"alg": "SHA-256", "content": sha256}],
     }
-    if licence := _licence(one.metadata):
+    if licence := _licence(distribution.metadata):
         component["licenses"] = [licence]
     return component
 
@@ -83,17 +89,21 @@ def _licence(metadata: PackageMetadata) -> Json | None:
 
 
 def _classified(metadata: PackageMetadata) -> str:
-    found = [one for one in metadata.get_all("Classifier") or () if one.startswith("License ::")]
+    found = [
+        classifier
+        for classifier in metadata.get_all("Classifier") or ()
+        if classifier.startswith("License ::")
+    ]
     return found[0].rpartition(" :: ")[2] if found else ""
 
 
-def _needs(one: Distribution, refs: Mapping[str, str]) -> list[str]:
-    return sorted({refs[name] for name in _required(one) if name in refs})
+def _needs(distribution: Distribution, refs: Mapping[str, str]) -> list[str]:
+    return sorted({refs[name] for name in _required(distribution) if name in refs})
 
 
-def _required(one: Distribution) -> Iterator[str]:
+def _required(distribution: Distribution) -> Iterator[str]:
     """Return the names of what a package requires without an extra."""
-    for requirement in one.requires or ():
+    for requirement in distribution.requires or ():
         name = re.match(r"[A-Za-z0-9._-]+", requirement)
         if name and not re.search(r";.*\bextra\s*==", requirement):
             yield normalized(name[0])

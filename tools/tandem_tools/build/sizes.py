@@ -100,8 +100,8 @@ def require_small(sizes: Sizes, most_mb: float | None) -> None:
 
 def table(sizes: Sizes, architecture: str) -> str:
     """Return the sizes as a Markdown table, the largest first."""
-    large = {name: one for name, one in sizes.items() if one.zipped >= SHOWN_FROM_ZIPPED}
-    small = [one for name, one in sizes.items() if name not in large]
+    large = {name: size for name, size in sizes.items() if size.zipped >= SHOWN_FROM_ZIPPED}
+    small = [size for name, size in sizes.items() if name not in large]
     shown = sorted(large.items(), key=lambda item: -item[1].zipped)
     shown.append((f"{len(small)} others", sum(small, Size())))
     shown.append(("**all**", total(sizes)))
@@ -112,8 +112,8 @@ def table(sizes: Sizes, architecture: str) -> str:
             f"| artifact for {architecture} | unpacked MB | zip MB |",
             "| --- | ---: | ---: |",
             *(
-                f"| {name} | {one.unpacked / 1e6:.2f} | {one.zipped / 1e6:.2f} |"
-                for name, one in shown
+                f"| {name} | {size.unpacked / 1e6:.2f} | {size.zipped / 1e6:.2f} |"
+                for name, size in shown
             ),
         ]
     )

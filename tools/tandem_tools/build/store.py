@@ -139,7 +139,7 @@ class Store:
             architecture=self._architecture,
         )
         (folder / SBOM).write_text(document)
-        owners = {name: one.name for one in packages for name in one.files}
+        owners = {name: package.name for package in packages for name in package.files}
         sizes = measure(tree, lambda name: owners[source_of(name)])
         return {"left_out": sorted(left_out), "sizes": _plain(sizes)}
 
@@ -179,12 +179,12 @@ class Store:
     def _key(self, *inputs: str | Path) -> str:
         """Return a hash of inputs, of this package and of the Python that compiles."""
         digest = hashlib.sha256(f"{sys.implementation.cache_tag} {sys.version}".encode())
-        for one in (*inputs, Path(__file__).parent):
-            if isinstance(one, str):
-                digest.update(f"\0{one}".encode())
+        for source in (*inputs, Path(__file__).parent):
+            if isinstance(source, str):
+                digest.update(f"\0{source}".encode())
                 continue
-            for path in _files(one):
-                digest.update(f"\0{path.relative_to(one.parent)}\0".encode())
+            for path in _files(source):
+                digest.update(f"\0{path.relative_to(source.parent)}\0".encode())
                 digest.update(path.read_bytes())
         return digest.hexdigest()
 
@@ -193,7 +193,7 @@ def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     else:
-        yield from (one for one in files(path) if "__pycache__" not in one.parts)
+        yield from (file for file in files(path) if "__pycache__" not in file.parts)
 
 
 def _plain(sizes: Mapping[str, Size]) -> dict[str, dict[str, int]]:

@@ -105,7 +105,7 @@ def _ask(service: str, lock_files: Sequence[Path], osv_url: str) -> dict[str, An
         f"--timeout={TIMEOUT_SECONDS}",
         f"--vulnerability-service={service}",
         f"--osv-url={osv_url}",
-        *(f"--requirement={one}" for one in lock_files),
+        *(f"--requirement={lock_file}" for lock_file in lock_files),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
@@ -118,15 +118,17 @@ def _ask(service: str, lock_files: Sequence[Path], osv_url: str) -> dict[str, An
 
 
 def _include(findings: Findings, document: Mapping[str, Any]) -> None:
-    for one in document["dependencies"]:
-        findings.packages.add(one["name"])
-        if "skip_reason" in one:
+    for pinned in document["dependencies"]:
+        findings.packages.add(pinned["name"])
+        if "skip_reason" in pinned:
             continue
-        findings.known.add(one["name"])
-        for found in one["vulns"]:
+        findings.known.add(pinned["name"])
+        for found in pinned["vulns"]:
             fixed = ", ".join(found["fix_versions"]) or "no version"
             also = " ".join(found["aliases"])
-            text = f"{found['id']} ({also}): {one['name']} {one['version']}, mended in {fixed}"
+            text = (
+                f"{found['id']} ({also}): {pinned['name']} {pinned['version']}, mended in {fixed}"
+            )
             ids = frozenset([found["id"], *found["aliases"]])
             findings.vulnerabilities.append(Vulnerability(ids, text))
 
@@ -135,15 +137,17 @@ def read_exempt(project_file: Path) -> list[Exempt]:
     """Return what [tool.tandem.vulnerabilities] of a pyproject.toml excepts."""
     document = tomllib.loads(project_file.read_text())
     table = document["tool"]["tandem"].get("vulnerabilities", {})
-    return [Exempt(**one) for one in table.get("exempt", [])]
+    return [Exempt(**exception) for exception in table.get("exempt", [])]
 
 
 def wrong(findings: Findings, exempt: Sequence[Exempt], today: date) -> list[str]:
     """Return a line on each vulnerability that is not excepted, and each exception gone stale."""
-    in_force = {one.id for one in exempt if today <= one.until}
-    found = [one.text for one in findings.vulnerabilities if not one.ids & in_force]
-    ended = (one for one in exempt if today > one.until)
-    return found + [f"{one.id}: look again, excepted until {one.until}" for one in ended]
+    in_force = {exception.id for exception in exempt if today <= exception.until}
+    found = [finding.text for finding in findings.vulnerabilities if not finding.ids & in_force]
+    ended = (exception for exception in exempt if today > exception.until)
+    return found + [
+        f"{exception.id}: look again, excepted until {exception.until}" for exception in ended
+    ]
 
 
 def _warning(findings: Findings) -> str:

@@ -26,7 +26,7 @@ def _names(node: Any) -> set[str]:
         case {"Fn::If": [_, *arms]}:
             return _names(arms)
         case list():
-            return {name for one in node for name in _names(one)}
+            return {name for part in node for name in _names(part)}
     return set()
 
 

@@ -90,8 +90,8 @@ class Account:
         pages = self.cloudformation.get_paginator("list_stacks").paginate(
             StackStatusFilter=["DELETE_COMPLETE"]
         )
-        found = [one for page in pages for one in page["StackSummaries"]]
-        named = [one for one in found if one["StackName"] == name]
+        found = [stack for page in pages for stack in page["StackSummaries"]]
+        named = [stack for stack in found if stack["StackName"] == name]
         return max(named, key=lambda one: one["CreationTime"], default=None)
 
     def need_stack(self, name: str) -> "StackTypeDef":
@@ -115,22 +115,22 @@ class Account:
             ToolError: there is no such stack.
         """
         found = self.need_stack(stack_name).get("Outputs", [])
-        return {one["OutputKey"]: one["OutputValue"] for one in found}
+        return {output["OutputKey"]: output["OutputValue"] for output in found}
 
     def physical_ids(self, stack_name: str) -> dict[str, str]:
         """Return what AWS calls each resource of a stack, by the template's names."""
         return {
-            one["LogicalResourceId"]: one["PhysicalResourceId"]
-            for one in self._resources(stack_name)
-            if "PhysicalResourceId" in one
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for resource in self._resources(stack_name)
+            if "PhysicalResourceId" in resource
         }
 
     def failed_resources(self, stack_id: str) -> dict[str, str]:
         """Return the resources of a stack whose last change failed, each with its reason."""
         return {
-            one["LogicalResourceId"]: one.get("ResourceStatusReason", "no reason given")
-            for one in self._resources(stack_id)
-            if one["ResourceStatus"].endswith("_FAILED")
+            resource["LogicalResourceId"]: resource.get("ResourceStatusReason", "no reason given")
+            for resource in self._resources(stack_id)
+            if resource["ResourceStatus"].endswith("_FAILED")
         }
 
     def _resources(self, stack_name: str) -> "Iterator[StackResourceSummaryTypeDef]":

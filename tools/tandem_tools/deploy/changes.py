@@ -73,7 +73,7 @@ def upload(account: Account, environment: Environment, template: Path) -> str:
             "Put right what the last lines name, then run it again.",
         )
     document = packaged.read_bytes()
-    [found] = {one.decode() for one in re.findall(rb"CodeUri: s3://([^/\s]+)/", document)}
+    [found] = {bucket.decode() for bucket in re.findall(rb"CodeUri: s3://([^/\s]+)/", document)}
     key = f"{environment.stack_name}/{hashlib.sha256(document).hexdigest()}.template"
     account.s3.put_object(Bucket=found, Key=key, Body=document)
     # CloudFormation reads no signed URL; the client's own endpoint is the region's.

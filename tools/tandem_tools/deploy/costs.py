@@ -224,7 +224,7 @@ def _fixed(name: str, count: int) -> Share:
 
 def _metrics_of(alarm: Mapping[str, Any]) -> int:
     """Return how many metrics an alarm is charged for: with metric math, each that it reads."""
-    return sum("MetricStat" in one for one in alarm["Metrics"]) if "Metrics" in alarm else 1
+    return sum("MetricStat" in metric for metric in alarm["Metrics"]) if "Metrics" in alarm else 1
 
 
 def _polled(functions: list[dict[str, Any]]) -> list[str]:
@@ -240,8 +240,8 @@ def rest_table() -> str:
     """Return what a stack costs at rest as a Markdown table."""
     shares = at_rest()
     lines = ["| a month at rest, in US dollars | | |", "| --- | ---: | ---: |"]
-    lines += [f"| {one.what} | {one.count} | {one.dollars:.2f} |" for one in shares]
-    lines.append(f"| **all** | | **{sum(one.dollars for one in shares):.2f}** |")
+    lines += [f"| {share.what} | {share.count} | {share.dollars:.2f} |" for share in shares]
+    lines.append(f"| **all** | | **{sum(share.dollars for share in shares):.2f}** |")
     return "\n".join(lines)
 
 
@@ -262,7 +262,7 @@ def price_table() -> str:
     """Return the prices as a Markdown table."""
     lines = ["| price | US dollars | per | source |", "| --- | ---: | --- | --- |"]
     lines += [
-        f"| {one.what} | {one.dollars:g} | {one.per} | {one.source} |"
-        for one in (PRICES | PRICES_AT_REST).values()
+        f"| {price.what} | {price.dollars:g} | {price.per} | {price.source} |"
+        for price in (PRICES | PRICES_AT_REST).values()
     ]
     return "\n".join(lines)

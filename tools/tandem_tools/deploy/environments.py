@@ -76,7 +76,7 @@ class Environment:
         """
         template = load_template()
         declared: dict[str, Any] = template["Parameters"]
-        defaults = {name: str(one["Default"]) for name, one in declared.items()}
+        defaults = {name: str(parameter["Default"]) for name, parameter in declared.items()}
         values = defaults | dict(self.overrides) | dict(more)
         del values["Revision"]
         for name, value in values.items():
@@ -117,7 +117,7 @@ def longest_worker_seconds() -> float:
             deploying = section.get("deploy", {}).get("parameters", {})
             overrides.append(pairs(deploying.get("parameter_overrides", [])))
     declared = load_template()["Parameters"][WORKER_TIMEOUT]
-    said = [str(declared["Default"]), *(one.get(WORKER_TIMEOUT, "") for one in overrides)]
+    said = [str(declared["Default"]), *(pair.get(WORKER_TIMEOUT, "") for pair in overrides)]
     # What no deployment would take is refused there, by its name.
     return max(float(value) for value in said if not refused(WORKER_TIMEOUT, declared, value))
 

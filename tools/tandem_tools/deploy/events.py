@@ -54,7 +54,9 @@ class Events:
 
     def kept(self) -> "list[StackEventTypeDef]":
         """Return what a deletion has left alone, also before this looked, oldest first."""
-        found = [one for one in self._newest_first() if one["ResourceStatus"] == "DELETE_SKIPPED"]
+        found = [
+            event for event in self._newest_first() if event["ResourceStatus"] == "DELETE_SKIPPED"
+        ]
         return found[::-1]
 
     def _new(self) -> "list[StackEventTypeDef]":

@@ -58,7 +58,7 @@ def _text(name: str, value: object) -> str:
         case str() | int() | float():
             return str(value)
         case list():
-            return ",".join(_text(name, one) for one in value)
+            return ",".join(_text(name, part) for part in value)
     raise ToolError(f"{name} cannot be {value!r}.", f'Write it as a text: {name} = "…"')
 
 
@@ -72,7 +72,7 @@ def refused(name: str, declared: Mapping[str, Any] | None, value: str) -> str:
     """
     if declared is None:
         return "the template has no such parameter"
-    allowed = [str(one) for one in declared.get("AllowedValues", ())]
+    allowed = [str(choice) for choice in declared.get("AllowedValues", ())]
     if allowed and value not in allowed:
         return f"must be one of {', '.join(allowed)}"
     pattern = declared.get("AllowedPattern")
@@ -112,7 +112,9 @@ def contradictions(template: Node, values: Mapping[str, str]) -> Iterator[str]:
         if declared["Type"] == "CommaDelimitedList"
     }
     found = {
-        name: [one.strip() for one in value.split(",") if one.strip()] if name in lists else value
+        name: [part.strip() for part in value.split(",") if part.strip()]
+        if name in lists
+        else value
         for name, value in values.items()
     }
     for rule in template["Rules"].values():
@@ -138,7 +140,7 @@ def contradictions(template: Node, values: Mapping[str, str]) -> Iterator[str]:
 def defaults(template: Node) -> dict[str, str]:
     """Return the defaults of a template's parameters. The empty text for one that has none."""
     declared = template["Parameters"]
-    return {name: str(one.get("Default", "")) for name, one in declared.items()}
+    return {name: str(parameter.get("Default", "")) for name, parameter in declared.items()}
 
 
 def conditions(template: Node, values: Mapping[str, str]) -> dict[str, bool]:
@@ -163,7 +165,9 @@ def resources(template: Node, values: Mapping[str, str]) -> dict[str, Node]:
     """Return the resources that a template makes with these values, one for each parameter."""
     held = conditions(template, values) | {"": True}
     found: dict[str, Node] = template["Resources"]
-    return {name: one for name, one in found.items() if held[one.get("Condition", "")]}
+    return {
+        name: resource for name, resource in found.items() if held[resource.get("Condition", "")]
+    }
 
 
 def _evaluate(node: Any, values: Mapping[str, Any]) -> Any:
@@ -174,11 +178,11 @@ def _evaluate(node: Any, values: Mapping[str, Any]) -> Any:
         case {"Fn::Equals": [left, right]}:
             return _evaluate(left, values) == _evaluate(right, values)
         case {"Fn::EachMemberEquals": [members, wanted]}:
-            return all(one == wanted for one in _evaluate(members, values))
+            return all(member == wanted for member in _evaluate(members, values))
         case {"Fn::Not": [condition]}:
             return not _evaluate(condition, values)
         case {"Fn::Or": conditions}:
-            return any(_evaluate(one, values) for one in conditions)
+            return any(_evaluate(condition, values) for condition in conditions)
         case str() | bool():
             return node
     message = f"no function that rules use: {node}"

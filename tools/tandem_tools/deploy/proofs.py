@@ -227,7 +227,7 @@ def throttling(stack: Proving) -> str:
     stack.only_on_aws("the emulator throttles nobody")
     with ThreadPoolExecutor(32) as pool:
         statuses = list(pool.map(lambda _: stack.ask("GET", "/health", client=""), range(200)))
-    refused = [one for one in statuses if one.status_code == HTTPStatus.TOO_MANY_REQUESTS]
+    refused = [status for status in statuses if status.status_code == HTTPStatus.TOO_MANY_REQUESTS]
     if not refused:
         message = "none of 200 requests at once was refused"
         raise NotHeldError(message)
@@ -264,7 +264,7 @@ def snapstart(stack: Proving) -> str:
         found = boto3.client("logs").filter_log_events(
             logGroupName=f"/aws/lambda/{name}", filterPattern='"restore"', limit=50
         )["events"]
-        restored = [one["message"] for one in found if "estore" in one["message"]]
+        restored = [item["message"] for item in found if "estore" in item["message"]]
         return restored[0].strip()[:300] if restored else None
 
     return stack.wait(look, "no line of a restore came")
@@ -293,7 +293,7 @@ def canary(stack: Proving) -> str:
                         deploymentId=deployment_id, targetId=target
                     )
                     events = found["deploymentTarget"]["lambdaTarget"]["lifecycleEvents"]
-                    states = {one["lifecycleEventName"]: one["status"] for one in events}
+                    states = {event["lifecycleEventName"]: event["status"] for event in events}
                     if states.get("BeforeAllowTraffic") == "Succeeded":
                         return json.dumps(states)
     message = f"no deployment of {applications or 'any application'} was tried by the canary"

@@ -87,11 +87,11 @@ class Report:
             "| --- | --- | --- | --- | ---: |",
         ]
         lines += [
-            f"| {one.mechanism} | {one.expected} | **{one.outcome}** | {_cell(one.seen)} | "
-            f"{one.seconds:.0f} |"
-            for one in self.shown
+            f"| {proof.mechanism} | {proof.expected} | **{proof.outcome}** | {_cell(proof.seen)} | "
+            f"{proof.seconds:.0f} |"
+            for proof in self.shown
         ]
-        lines += ["", *(f"- Left: {one}" for one in self.left)]
+        lines += ["", *(f"- Left: {resource}" for resource in self.left)]
         return "\n".join(lines) + "\n"
 
 
@@ -100,7 +100,7 @@ def dollars(requests: int, tasks: int, hours: float) -> float:
 
     What a stack costs at rest is charged by the hour, and a dashboard by the month.
     """
-    resting = sum(one.dollars for one in at_rest()) / 720 * hours
+    resting = sum(share.dollars for share in at_rest()) / 720 * hours
     gateway = requests / 1e6 * (PRICES["gateway"].dollars + PRICES["invocation"].dollars)
     return resting + gateway + tasks / 1e6 * OFFLINE.total
 
@@ -145,7 +145,7 @@ def prove(parameters: str, *, ask: bool = True) -> None:
         raise
     path = write(report)
     _tell(report, path)
-    if failed := [one.mechanism for one in report.shown if one.outcome == "failed"]:
+    if failed := [proof.mechanism for proof in report.shown if proof.outcome == "failed"]:
         raise ToolError(f"Not as it must be: {', '.join(failed)}.", f"Read {path}.")
     if report.left:
         raise _not_deleted(report)

@@ -59,15 +59,19 @@ class Stack:
         if kind_of_change(account, environment, stack) != "UPDATE":
             raise stuck(environment, stack["StackStatus"], {})
         outputs = account.outputs(name)
-        functions = tuple(outputs[f"{one}FunctionName"] for one in STOPPED)
+        functions = tuple(outputs[f"{stopped}FunctionName"] for stopped in STOPPED)
         client = account.functions
         timeouts = [
-            client.get_function_configuration(FunctionName=one)["Timeout"] for one in functions
+            client.get_function_configuration(FunctionName=function)["Timeout"]
+            for function in functions
         ]
-        found = {one: client.get_function_concurrency(FunctionName=one) for one in functions}
+        found = {
+            function: client.get_function_concurrency(FunctionName=function)
+            for function in functions
+        }
         reserved = {
-            one: concurrency
-            for one, answer in found.items()
+            function: concurrency
+            for function, answer in found.items()
             if (concurrency := answer.get("ReservedConcurrentExecutions", 0))
         }
         return cls(account, outputs["TableName"], functions, max(timeouts), reserved)

@@ -145,7 +145,8 @@ def _resource(resource: Node) -> Node:
     if kind != "AWS::DynamoDB::Table":
         return {"type": kind, "fixed": fixed}
     types = {
-        one["AttributeName"]: one["AttributeType"] for one in properties["AttributeDefinitions"]
+        attribute["AttributeName"]: attribute["AttributeType"]
+        for attribute in properties["AttributeDefinitions"]
     }
     if local := properties.get("LocalSecondaryIndexes"):  # they are made with their table alone
         fixed["LocalSecondaryIndexes"] = _described(local, types)
@@ -158,20 +159,20 @@ def _resource(resource: Node) -> Node:
 
 def _described(indexes: list[Node], types: Node) -> Node:
     return {
-        one["IndexName"]: {
-            "key": _key(one["KeySchema"], types),
+        index["IndexName"]: {
+            "key": _key(index["KeySchema"], types),
             "projection": [
-                one["Projection"]["ProjectionType"],
-                *sorted(one["Projection"].get("NonKeyAttributes", [])),
+                index["Projection"]["ProjectionType"],
+                *sorted(index["Projection"].get("NonKeyAttributes", [])),
             ],
         }
-        for one in indexes
+        for index in indexes
     }
 
 
 def _key(schema: list[dict[str, str]], types: dict[str, str]) -> list[str]:
     return [
-        f"{one['KeyType']} {one['AttributeName']} {types[one['AttributeName']]}" for one in schema
+        f"{key['KeyType']} {key['AttributeName']} {types[key['AttributeName']]}" for key in schema
     ]
 
 

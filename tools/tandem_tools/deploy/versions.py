@@ -35,13 +35,17 @@ def delete_old_versions(account: Account, functions: Iterable[str]) -> int:
 
 def _numbers(client: "LambdaClient", name: str) -> list[int]:
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
-    versions = [one["Version"] for page in pages for one in page["Versions"]]
+    versions = [version["Version"] for page in pages for version in page["Versions"]]
     return [int(version) for version in versions if version != "$LATEST"]
 
 
 def _named(client: "LambdaClient", name: str) -> set[str]:
     """Return the versions that an alias sends requests to, a part of them too."""
     pages = client.get_paginator("list_aliases").paginate(FunctionName=name)
-    aliases = [one for page in pages for one in page["Aliases"]]
-    weights = [one.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}) for one in aliases]
-    return {one["FunctionVersion"] for one in aliases} | {one for part in weights for one in part}
+    aliases = [alias for page in pages for alias in page["Aliases"]]
+    weights = [
+        alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}) for alias in aliases
+    ]
+    return {alias["FunctionVersion"] for alias in aliases} | {
+        version for part in weights for version in part
+    }

@@ -48,7 +48,7 @@ class Prometheus:
     def counter(self, name: str) -> Counter[Kind]:
         """Return what a counter, or an expression over one, says of each kind of task."""
         return Counter(
-            {kind_of(one["metric"]): int(one["value"][1]) for one in self.query(name)},
+            {kind_of(sample["metric"]): int(sample["value"][1]) for sample in self.query(name)},
         )
 
     def closed_through(self) -> float:

@@ -72,10 +72,10 @@ class Resources:
         self._parameters = parameters or {}
         self._names = [
             name
-            for name, one in self._template["Resources"].items()
+            for name, resource in self._template["Resources"].items()
             if name in RESOURCES
             or (roles and name in SINKS)
-            or (roles and one["Type"] in IDENTITY and name not in OF_DEPLOYMENTS)
+            or (roles and resource["Type"] in IDENTITY and name not in OF_DEPLOYMENTS)
         ]
         self._outputs: dict[str, str] = {}
         self.aws = Aws(self._emulator.endpoint_url)
@@ -118,7 +118,8 @@ class Resources:
         """Return what AWS calls each resource of the template."""
         found = self.aws.cloudformation.describe_stack_resources(StackName=STACK_NAME)
         return {
-            one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found["StackResources"]
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for resource in found["StackResources"]
         }
 
     def function(self, name: str, *, build_dir: Path = BUILD) -> Function:
@@ -167,7 +168,9 @@ def declared_variables(template: Node, function: str) -> Node:
 def functions_of(template: Node) -> list[str]:
     """Return the names of the template's functions, but for the one that only knows the others."""
     resources = template["Resources"].items()
-    found = [name for name, one in resources if one["Type"] == "AWS::Serverless::Function"]
+    found = [
+        name for name, resource in resources if resource["Type"] == "AWS::Serverless::Function"
+    ]
     return [name for name in found if name != "CanaryFunction"]
 
 

@@ -137,7 +137,7 @@ class DeployedApp:
                     MessageAttributeNames=["All"],
                     MessageSystemAttributeNames=["All"],
                 ).get("Messages", [])
-                letter = next((one for one in found if holding in one["Body"]), None)
+                letter = next((message for message in found if holding in message["Body"]), None)
                 if letter is not None or not found:
                     return letter
 

@@ -55,7 +55,7 @@ def skeleton(name: str, version: str, wheels: Mapping[str, bytes]) -> dict[str, 
             f"A project cannot be named {name[:60]!r}.",
             f"Take small letters, digits and single hyphens, {LONGEST_NAME} characters at most.",
         )
-    pins = {one: _pin(one, version, wheels) for one in DISTRIBUTIONS}
+    pins = {distribution: _pin(distribution, version, wheels) for distribution in DISTRIBUTIONS}
     shipped = _blocks(_of_tandem("requirements.txt"))
     for left_out in OF_TABLES:
         del shipped[left_out]
@@ -106,12 +106,16 @@ def read_wheels(folder: Path) -> tuple[str, dict[str, bytes]]:
     """
     version = tools_version()
     found = {
-        (one, file.name.split("-")[1]): file
-        for one in DISTRIBUTIONS
-        for file in sorted(folder.glob(f"{one.replace('-', '_')}-*-py3-none-any.whl"))
+        (distribution, file.name.split("-")[1]): file
+        for distribution in DISTRIBUTIONS
+        for file in sorted(folder.glob(f"{distribution.replace('-', '_')}-*-py3-none-any.whl"))
     }
-    versions = {made for one, made in found if version in {None, made}}
-    whole = [made for made in versions if all((one, made) in found for one in DISTRIBUTIONS)]
+    versions = {made for distribution, made in found if version in {None, made}}
+    whole = [
+        made
+        for made in versions
+        if all((distribution, made) in found for distribution in DISTRIBUTIONS)
+    ]
     if len(whole) != 1:
         named = ", ".join(DISTRIBUTIONS)
         if version is None or not found:
@@ -127,7 +131,7 @@ def read_wheels(folder: Path) -> tuple[str, dict[str, bytes]]:
             "Install the tools of the version that you want, then run it again: pip install "
             f"--find-links {folder} {TOOLS}==VERSION",
         )
-    paths = [found[one, whole[0]] for one in DISTRIBUTIONS]
+    paths = [found[distribution, whole[0]] for distribution in DISTRIBUTIONS]
     return whole[0], {path.name: path.read_bytes() for path in paths}
 
 

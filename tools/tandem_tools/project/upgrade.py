@@ -113,7 +113,7 @@ def _require_writable(project: Path, paths: list[str]) -> None:
                 "Nothing was changed. Put a file in its place, or bring in the change by hand.",
             )
         inside = [project / part for part in Path(path).parents]
-        in_the_way = [one for one in inside if one.exists() and not one.is_dir()]
+        in_the_way = [folder for folder in inside if folder.exists() and not folder.is_dir()]
         if target.is_dir() or in_the_way:
             stands = (in_the_way or [target])[0].relative_to(project)
             raise ToolError(

@@ -141,7 +141,7 @@ def failed_resources(aws: Aws) -> list[str]:
 def stack_outputs(aws: Aws) -> dict[str, str]:
     """Return the outputs of the deployed stack by name."""
     stack = aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
-    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def follow_latest(aws: Aws, function_names: Iterable[str]) -> None:

@@ -57,8 +57,8 @@ def drain_on_update(functions: Any, environments: Any) -> None:
         with environments._lock:
             # Out of the pool in one step: what looks for a free environment makes a new one.
             found = environments._workers.pop(f"{account}:{region}:{func_name}:{qualifier}", [])
-            busy = [one for one in found if one.in_use]
-        environments.kill_workers([one for one in found if one not in busy])
+            busy = [worker for worker in found if worker.in_use]
+        environments.kill_workers([worker for worker in found if worker not in busy])
         if busy:
             drain = threading.Thread(target=_drain, args=(busy, environments), daemon=True)
             drain.start()
@@ -69,13 +69,15 @@ def drain_on_update(functions: Any, environments: Any) -> None:
 
 def _drain(busy: list[Any], environments: Any) -> None:
     """End each environment when it is free."""
-    deadline = time.monotonic() + max(float(one.config["Timeout"]) for one in busy) + MARGIN_SECONDS
+    deadline = (
+        time.monotonic() + max(float(worker.config["Timeout"]) for worker in busy) + MARGIN_SECONDS
+    )
     while busy:
         time.sleep(LOOK_SECONDS)
         late = time.monotonic() > deadline
-        ending = [one for one in busy if late or not one.in_use]
+        ending = [worker for worker in busy if late or not worker.in_use]
         environments.kill_workers(ending)
-        busy = [one for one in busy if one not in ending]
+        busy = [worker for worker in busy if worker not in ending]
 
 
 def main() -> None:

@@ -198,7 +198,9 @@ class LocalStack:
             table=outputs["TableName"],
             bucket=outputs["BucketName"],
             functions=functions,
-            log_groups={name: self._log_group(one) for name, one in functions.items()},
+            log_groups={
+                name: self._log_group(function_name) for name, function_name in functions.items()
+            },
             settings_secret=outputs["ProcessorSettingsName"],
             pids={"run": os.getpid(), "emulator": self._emulator.pid},
             **(self._own_clients(outputs) if "UserPoolId" in outputs else {}),

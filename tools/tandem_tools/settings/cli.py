@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def _set(chosen: argparse.Namespace) -> None:
     """Set settings, and show their names. An empty value takes a setting away."""
     environment = Environment.read(chosen.env)
-    parted = [one.partition("=") for one in chosen.settings]
+    parted = [setting.partition("=") for setting in chosen.settings]
     if wrong := [place for place, (name, *_) in enumerate(parted, 1) if not _NAME.fullmatch(name)]:
         raise ToolError(
             f"Setting {wrong[0]} of the command has no name of capitals, digits and underscores.",

@@ -174,7 +174,7 @@ def require_settings(account: Account, environment: Environment) -> None:
     if not wanted.names:
         return
     stack = account.stack(environment.stack_name)
-    outputs = {one["OutputKey"] for one in stack.get("Outputs", [])} if stack else set()
+    outputs = {output["OutputKey"] for output in stack.get("Outputs", [])} if stack else set()
     if OUTPUT not in outputs:
         for line in (
             "The stack's secret is made now. Until it has these settings,",

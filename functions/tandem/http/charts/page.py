@@ -43,7 +43,7 @@ def _span(hour: Hour) -> str:
 def _totals(hour: Hour) -> str:
     outcomes = hour.outcomes
     total = outcomes.total()
-    ended = ", ".join(f"{outcomes[one]:,} {one}" for one in OUTCOMES)
+    ended = ", ".join(f"{outcomes[outcome]:,} {outcome}" for outcome in OUTCOMES)
     late = f"; {hour.late:,} counted a little late" if hour.late else ""
     return f"{total:,} {'task' if total == 1 else 'tasks'}: {ended}{late}"
 

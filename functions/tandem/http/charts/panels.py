@@ -117,7 +117,9 @@ def _bar(panel: Panel, number_: int, minute: Minute) -> None:
     outcomes = minute.outcomes
     if not outcomes.total():
         return
-    ended = ", ".join(f"{outcomes[one]:,} {one}" for one in OUTCOMES if outcomes[one])
+    ended = ", ".join(
+        f"{outcomes[outcome]:,} {outcome}" for outcome in OUTCOMES if outcomes[outcome]
+    )
     group = add(panel.svg, "g", class_="minute")
     add(group, "title", f"{_clock(minute)} {ended}")
     place = {"x": LEFT + number_ * SLOT + 1, "width": SLOT - 2}
@@ -158,7 +160,7 @@ def draw_levels(svg: Element, hour: Hour, top: int, height: int) -> None:
     for line, ((name, _), values) in enumerate(zip(_LEVELS, lines, strict=True)):
         panel.line(values, COLOURS[line], name)
         if known:
-            last = number(_last(values)) if any(one is not None for one in values) else "?"
+            last = number(_last(values)) if any(value is not None for value in values) else "?"
             panel.beside(line, name, last, f"area {COLOURS[line]}")
     if not known:
         panel.nothing("Not known: no minute was closed in time.")

@@ -37,7 +37,7 @@ def of_counts(values: Sequence[int]) -> Scale:
 
 def of_durations(seconds: Sequence[float]) -> Scale:
     """Return a scale over whole decades around these durations, from a millisecond on."""
-    exponents = [math.log10(max(one, 0.001)) for one in seconds] or [-3.0]
+    exponents = [math.log10(max(step, 0.001)) for step in seconds] or [-3.0]
     low = math.floor(round(min(exponents), 6))
     high = max(math.ceil(round(max(exponents), 6)), low + 1)
     every = -(-(high - low) // _MOST_DECADES)

@@ -60,9 +60,9 @@ async def process_offline_batch(
     once: IdempotencyHeader,
 ) -> BatchAnswer:
     """Queue many tasks. Each item says what became of it. A body that is not valid queues none."""
-    for index, one in enumerate(body.tasks):
-        check_run_after(one.run_after, f"/body/tasks/{index}/run_after", services)
-        check_callback_url(one.callback_url, f"/body/tasks/{index}/callback_url", services)
+    for index, submission in enumerate(body.tasks):
+        check_run_after(submission.run_after, f"/body/tasks/{index}/run_after", services)
+        check_callback_url(submission.callback_url, f"/body/tasks/{index}/callback_url", services)
     services.pool.map(
         lambda index: check_uploads_last(
             body.tasks[index], caller, f"/body/tasks/{index}/run_after", services

@@ -49,7 +49,7 @@ async def list_callback_keys(
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail) from None
     response.headers["Cache-Control"] = "no-store"
     keys = [CallbackKey(use="current", key=key_text(current))]
-    keys += [CallbackKey(use="previous", key=key_text(one)) for one in previous]
+    keys += [CallbackKey(use="previous", key=key_text(key)) for key in previous]
     return CallbackKeys(keys=keys)
 
 

@@ -222,7 +222,7 @@ async def redrive_dead_letters(
     if not body.dry_run:
         done = len(page.letters)
         logger.info("redriven", queue=body.queue, requested_by=caller.tenant, letters=done)
-    letters = [_view(one) for one in page.letters]
+    letters = [_view(letter) for letter in page.letters]
     return RedriveAnswer(dry_run=body.dry_run, letters=letters, next_cursor=page.next_cursor)
 
 

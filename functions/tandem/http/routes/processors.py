@@ -120,7 +120,7 @@ def _document(
 ) -> str:
     """Return the catalogue as JSON: its schemas cost 15 times a request, and never change."""
     return ProcessorList(
-        processors=[ProcessorView.of(one, capacity) for one in processors],
+        processors=[ProcessorView.of(processor, capacity) for processor in processors],
         limits=Limits(
             body_bytes=limits.BODY_BYTES,
             inline_bytes=limits.INLINE_BYTES,

@@ -19,15 +19,15 @@ def changed_fields(
 ) -> Iterator[str]:
     """Yield a line on the first changed field of each column of CSV."""
     before, after = (
-        [row for row in _rows_of(one)[1:] if row or len(kinds) == 1] for one in (content, written)
+        [row for row in _rows_of(side)[1:] if row or len(kinds) == 1] for side in (content, written)
     )
     if len(before) != len(after):
         yield f"csv has {len(after)} rows and not {len(before)}"
         return
     for number, (name, kind) in enumerate(zip(names, kinds, strict=True)):
         same = _SAME[kind]
-        for row, (one, other) in enumerate(zip(before, after, strict=True), start=1):
-            a, b = (fields[number] if fields else "" for fields in (one, other))
+        for row, (value, other) in enumerate(zip(before, after, strict=True), start=1):
+            a, b = (fields[number] if fields else "" for fields in (value, other))
             if a != b and not same(a, b):
                 yield f"csv, {name!r}, row {row}: {a!r} became {b!r}"
                 break
@@ -73,9 +73,9 @@ def changed_records(content: bytes, lines: bytes) -> Iterator[str]:
     if len(before) != len(after):
         yield f"JSON Lines have {len(after)} objects and not {len(before)}"
         return
-    for row, (one, other) in enumerate(zip(before, after, strict=True), start=1):
-        changed = [name for name in other if not _same(one.get(name), other[name])]
-        if changed or one.keys() - other.keys():
+    for row, (value, other) in enumerate(zip(before, after, strict=True), start=1):
+        changed = [name for name in other if not _same(value.get(name), other[name])]
+        if changed or value.keys() - other.keys():
             yield f"JSON Lines, object {row}: {changed} changed"
             return
 

@@ -27,14 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write differences.csv anew")
     asked = parser.parse_args(arguments)
     began = time.monotonic()
-    sets = [one for one in data_sets() if asked.only in one.name]
+    sets = [data_set for data_set in data_sets() if asked.only in data_set.name]
     with ProcessPoolExecutor(PROCESSES, get_context("spawn"), initializer=be_quiet) as pool:
         found = [_told(table) for table in pool.map(compared, sets, chunksize=4)]
-    differences = [one for table in found for one in table.differences]
+    differences = [difference for table in found for difference in table.differences]
     if asked.write:
         write_table(differences)
-    names = [one.name for one in sets]
-    written = [one for one in read_table() if not asked.only or one.is_of_any(names)]
+    names = [data_set.name for data_set in sets]
+    written = [column for column in read_table() if not asked.only or column.is_of_any(names)]
     wrong = unexplained(differences, written)
     for line in wrong:
         print(line, file=sys.stderr)

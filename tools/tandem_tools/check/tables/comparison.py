@@ -75,7 +75,7 @@ def _contradictions(summarized: Figures, queried: Figures) -> list[str]:
     if (summarized.rows, list(summarized.columns)) != (queried.rows, list(queried.columns)):
         return ["a query sees other rows or columns than the profile"]
     return [
-        f"{name!r}: {one} in the profile, {queried.columns[name]} by a query"
-        for name, one in summarized.columns.items()
-        if differing(one, replace(queried.columns[name], sum=None))
+        f"{name!r}: {column} in the profile, {queried.columns[name]} by a query"
+        for name, column in summarized.columns.items()
+        if differing(column, replace(queried.columns[name], sum=None))
     ]

@@ -35,11 +35,11 @@ def read_table(path: Path = TABLE) -> list[Difference]:
 
 def write_table(differences: Iterable[Difference], path: Path = TABLE) -> None:
     """Write differences down: one line for the names of all a package's tables."""
-    lines = {_for_package(one) for one in differences}
+    lines = {_for_package(difference) for difference in differences}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_HEADER)
-        writer.writerows(astuple(one) for one in sorted(lines))
+        writer.writerows(astuple(line) for line in sorted(lines))
 
 
 def unexplained(found: Sequence[Difference], written: Sequence[Difference]) -> list[str]:
@@ -48,15 +48,19 @@ def unexplained(found: Sequence[Difference], written: Sequence[Difference]) -> l
     A line that is written down and no longer found is stale, and is returned too.
     """
     lines = [
-        f"{one.data_set}, {one.column!r}: {one.differs} differ"
-        + (f"; written down with another reason than {one.reason!r}" if one.reason else "")
-        for one in found
-        if not one.reason or not any(_is_for(two, one) for two in written)
+        f"{difference.data_set}, {difference.column!r}: {difference.differs} differ"
+        + (
+            f"; written down with another reason than {difference.reason!r}"
+            if difference.reason
+            else ""
+        )
+        for difference in found
+        if not difference.reason or not any(_is_for(two, difference) for two in written)
     ]
     return lines + [
         f"{two.data_set}, {two.column!r}: {two.differs} no longer differ for {two.reason!r}"
         for two in written
-        if not any(_is_for(two, one) for one in found)
+        if not any(_is_for(two, difference) for difference in found)
     ]
 
 

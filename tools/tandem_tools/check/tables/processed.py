@@ -22,17 +22,17 @@ def summarized(file: str, content: bytes) -> tuple[Figures, dict[str, str]]:
     data = summarize.Input.model_validate({"upload": "it"})
     output: Any = summarize.summarize_table.run(data, _context(file, content))
     columns = {}
-    for one in output.columns:
-        kind = kind_of(one.type)
-        columns[one.name] = Column(
+    for column in output.columns:
+        kind = kind_of(column.type)
+        columns[column.name] = Column(
             kind,
-            one.nulls,
-            None if kind == "nested" else one.distinct,
-            _value(one.min, kind),
-            _value(one.max, kind),
-            _number(one.mean),
+            column.nulls,
+            None if kind == "nested" else column.distinct,
+            _value(column.min, kind),
+            _value(column.max, kind),
+            _number(column.mean),
         )
-    return Figures(output.rows, columns), {one.name: one.type for one in output.columns}
+    return Figures(output.rows, columns), {column.name: column.type for column in output.columns}
 
 
 def queried(file: str, content: bytes, column_types: dict[str, str]) -> Figures:

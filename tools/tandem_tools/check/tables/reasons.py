@@ -67,8 +67,8 @@ REASONS = {
 def same_names(ours: Sequence[str], theirs: Sequence[str]) -> bool:
     """Return whether names are the same but for how columns without one, and twins, are called."""
     return len(ours) == len(theirs) and all(
-        one == other or _same_name(one, other, number, theirs[:number])
-        for number, (one, other) in enumerate(zip(ours, theirs, strict=True))
+        value == other or _same_name(value, other, number, theirs[:number])
+        for number, (value, other) in enumerate(zip(ours, theirs, strict=True))
     )
 
 

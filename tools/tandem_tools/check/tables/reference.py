@@ -57,17 +57,20 @@ def column(values: pd.Series) -> Column:
         case "nested":
             return Column("nested", nulls, None)
         case "number":
-            finite = present[[math.isfinite(one) for one in present]]
+            finite = present[[math.isfinite(value) for value in present]]
             if not len(finite):
                 return Column("number", nulls, int(present.nunique()))
             return Column(
                 "number",
                 nulls,
                 int(present.nunique()),
-                *(float(one) for one in (finite.min(), finite.max(), finite.mean(), finite.sum())),
+                *(
+                    float(figure)
+                    for figure in (finite.min(), finite.max(), finite.mean(), finite.sum())
+                ),
             )
         case kind:
-            texts = {_text(one, kind) for one in present}
+            texts = {_text(value, kind) for value in present}
             return Column(
                 kind, nulls, len(texts), min(texts, default=None), max(texts, default=None)
             )
@@ -79,7 +82,7 @@ def kind_of(present: pd.Series) -> Kind:
         return "boolean"
     if types.is_numeric_dtype(present):
         return "number"
-    kinds = {type(one) for one in present}
+    kinds = {type(value) for value in present}
     if kinds & {dict, list}:
         return "nested"
     if str in kinds or not kinds:

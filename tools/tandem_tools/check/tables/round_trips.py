@@ -13,7 +13,7 @@ def round_trips(file: str, content: bytes, ours: Figures) -> Iterator[str]:
     parquet = processed.converted(file, content, "parquet")
     written = processed.converted(file, content, "csv")
     if file.endswith(".csv"):
-        kinds = [one.kind for one in ours.columns.values()]
+        kinds = [column.kind for column in ours.columns.values()]
         yield from changed_fields(content, written, list(ours.columns), kinds)
     else:
         yield from changed_records(content, lines)
@@ -33,11 +33,11 @@ def _changed_figures(to: str, ours: Figures, theirs: Figures) -> Iterator[str]:
     if (ours.rows, list(ours.columns)) != (theirs.rows, list(theirs.columns)):
         yield f"{to} has {theirs.rows} rows and the columns {list(theirs.columns)}"
         return
-    for name, one in ours.columns.items():
+    for name, column in ours.columns.items():
         other = theirs.columns[name]
-        if one.nulls == ours.rows:  # JSON says of nulls alone neither type nor anything else
-            differs = ["nulls"] if other.nulls != one.nulls else []
+        if column.nulls == ours.rows:  # JSON says of nulls alone neither type nor anything else
+            differs = ["nulls"] if other.nulls != column.nulls else []
         else:
-            differs = list(differing(one, other))
+            differs = list(differing(column, other))
         if differs:
-            yield f"{to}, {name!r}: {' '.join(differs)} differ: {one}, {other}"
+            yield f"{to}, {name!r}: {' '.join(differs)} differ: {column}, {other}"

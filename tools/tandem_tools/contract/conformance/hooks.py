@@ -106,9 +106,9 @@ def _is_valid(case: AnyCase) -> bool:
 def _submissions(body: Any) -> Iterator[dict[str, Any]]:
     """Yield the submissions in a body, as far as it is made of any."""
     several = body.get("tasks") if isinstance(body, dict) else None
-    for one in several if isinstance(several, list) else [body]:
-        if isinstance(one, dict):
-            yield one
+    for part in several if isinstance(several, list) else [body]:
+        if isinstance(part, dict):
+            yield part
 
 
 def _shrink(asked: dict[str, Any], limits: Mapping[str, int]) -> None:

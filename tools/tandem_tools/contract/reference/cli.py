@@ -39,7 +39,7 @@ def played(app: DeployedApp) -> str:
     """Play the scenario on a stack and return the page."""
     document: dict[str, Any] = json.loads(DOCUMENT.read_text())
     stable = Stable(names(app))
-    return page(document, [stable.exchange(one) for one in play(app, SCENARIO, document)])
+    return page(document, [stable.exchange(exchange) for exchange in play(app, SCENARIO, document)])
 
 
 def names(app: DeployedApp) -> dict[str, str]:

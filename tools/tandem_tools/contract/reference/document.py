@@ -16,7 +16,7 @@ def operations(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any]
 
 def tagged(document: Document, tag: str) -> list[tuple[str, str, Mapping[str, Any]]]:
     """Return the operations of one tag. An operation has one."""
-    return [one for one in operations(document) if one[2]["tags"] == [tag]]
+    return [operation for operation in operations(document) if operation[2]["tags"] == [tag]]
 
 
 def scope_of(operation: Mapping[str, Any]) -> str:
@@ -35,8 +35,12 @@ def scope_of(operation: Mapping[str, Any]) -> str:
 def parameters(document: Document, operation: Mapping[str, Any]) -> list[str]:
     """Return the table of parameters. Nothing when there are none."""
     rows = [
-        (f"`{one['name']}`", one["in"], _about(document, one["schema"], one.get("description")))
-        for one in operation.get("parameters", [])
+        (
+            f"`{parameter['name']}`",
+            parameter["in"],
+            _about(document, parameter["schema"], parameter.get("description")),
+        )
+        for parameter in operation.get("parameters", [])
     ]
     return _table(("parameter", "in", "means"), rows)
 
@@ -56,7 +60,7 @@ def body_fields(document: Document, operation: Mapping[str, Any]) -> list[str]:
     needed = [set(arm.get("required", ())) for arm in _arms(document, schema)]
     rows = [
         (
-            f"`{name}`" + ("" if all(name in one for one in needed) else ", optional"),
+            f"`{name}`" + ("" if all(name in scope for scope in needed) else ", optional"),
             _together(document, fields),
         )
         for name, fields in found.items()
@@ -85,10 +89,10 @@ def _together(document: Document, fields: list[Mapping[str, Any]]) -> str:
 
 def _about(document: Document, schema: Mapping[str, Any], described: str | None) -> str:
     """Return the description, the values that are allowed, and the default."""
-    choices = [one for arm in _arms(document, schema) for one in arm.get("enum", ())]
+    choices = [value for arm in _arms(document, schema) for value in arm.get("enum", ())]
     parts = [_line(described or schema.get("description") or _example(schema))]
     if choices:
-        parts.append("One of " + ", ".join(f"`{one}`" for one in choices) + ".")
+        parts.append("One of " + ", ".join(f"`{choice}`" for choice in choices) + ".")
     bounds = [f"{schema[key]:g}" for key in ("minimum", "maximum") if key in schema]
     if len(bounds) == 2:
         parts.append(f"{bounds[0]} to {bounds[1]}.")
@@ -113,7 +117,7 @@ def _arms(document: Document, schema: Mapping[str, Any]) -> list[Mapping[str, An
         return _arms(document, found)
     inner = schema.get("oneOf") or schema.get("anyOf")
     if inner and "properties" not in schema:
-        return [arm for one in inner for arm in _arms(document, one)]
+        return [arm for part in inner for arm in _arms(document, part)]
     return [schema]
 
 

@@ -56,17 +56,22 @@ def page(document: Document, exchanges: Sequence[Exchange]) -> str:
     Raises:
         NotShown: an operation of the document was not called with success.
     """
-    good = [one for one in exchanges if one.status < 400]
-    missing = not_shown(document, [one.step.operation for one in good])
+    good = [exchange for exchange in exchanges if exchange.status < 400]
+    missing = not_shown(document, [exchange.step.operation for exchange in good])
     if missing:
         raise NotShown(f"No step of the scenario shows {', '.join(missing)}.")
     parts = [HEAD, "\n".join(_contents(document)) + "\n"]
     for tag in document["tags"]:
         parts.append(f"## {tag['name'].capitalize()}\n\n{tag['description']}\n")
-        parts += [_operation(document, *one, good) for one in tables.tagged(document, tag["name"])]
+        parts += [
+            _operation(document, *operation, good)
+            for operation in tables.tagged(document, tag["name"])
+        ]
     parts.append(ERRORS)
-    bad = sorted((one for one in exchanges if one.status >= 400), key=lambda one: one.status)
-    parts += [_error(one) for one in bad]
+    bad = sorted(
+        (exchange for exchange in exchanges if exchange.status >= 400), key=lambda one: one.status
+    )
+    parts += [_error(exchange) for exchange in bad]
     return "\n".join(parts)
 
 
@@ -109,27 +114,32 @@ def _operation(
         *tables.body_fields(document, operation),
         *tables.answers(operation),
     ]
-    mine = [one for one in exchanges if one.step.operation == operation["operationId"]]
+    mine = [
+        exchange for exchange in exchanges if exchange.step.operation == operation["operationId"]
+    ]
     return "\n".join(lines) + "\n\n" + "\n".join(map(_exchange, mine))
 
 
-def _error(one: Exchange) -> str:
-    return f"### {one.status} {HTTPStatus(one.status).phrase}: {_kind(one)}\n\n{_exchange(one)}"
+def _error(exchange: Exchange) -> str:
+    phrase = HTTPStatus(exchange.status).phrase
+    return f"### {exchange.status} {phrase}: {_kind(exchange)}\n\n{_exchange(exchange)}"
 
 
-def _kind(one: Exchange) -> str:
-    kind = one.answer.get("type") if isinstance(one.answer, Mapping) else None
+def _kind(exchange: Exchange) -> str:
+    kind = exchange.answer.get("type") if isinstance(exchange.answer, Mapping) else None
     return f"`{kind.rpartition(':')[2]}`" if kind else "from API Gateway"
 
 
-def _exchange(one: Exchange) -> str:
-    answer = [f"HTTP/1.1 {one.status} {HTTPStatus(one.status).phrase}"]
-    answer += [f"{name}: {one.headers[name]}" for name in _SHOWN_HEADERS if name in one.headers]
-    if one.answer is not None:
-        answer += ["", _pretty(one.answer)]
-    blocks = ("console", f"$ {_curl(one.request)}"), ("http", "\n".join(answer))
+def _exchange(exchange: Exchange) -> str:
+    answer = [f"HTTP/1.1 {exchange.status} {HTTPStatus(exchange.status).phrase}"]
+    answer += [
+        f"{name}: {exchange.headers[name]}" for name in _SHOWN_HEADERS if name in exchange.headers
+    ]
+    if exchange.answer is not None:
+        answer += ["", _pretty(exchange.answer)]
+    blocks = ("console", f"$ {_curl(exchange.request)}"), ("http", "\n".join(answer))
     shown = "\n".join(f"```{language}\n{text}\n```\n" for language, text in blocks)
-    return f"{one.step.says}\n\n{shown}"
+    return f"{exchange.step.says}\n\n{shown}"
 
 
 def _pretty(answer: Any) -> str:

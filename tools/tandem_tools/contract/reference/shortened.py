@@ -29,7 +29,7 @@ _COMPLAINT = "nothing to write"
 
 def echo_in_catalogue(body: Json) -> Json:
     """Return the catalogue with `echo` alone."""
-    echo = [one for one in body["processors"] if one["name"] == "echo"]
+    echo = [processor for processor in body["processors"] if processor["name"] == "echo"]
     return body | {"processors": [*echo, CUT]}
 
 
@@ -54,7 +54,7 @@ def failed_task_id(response: "httpx2.Response") -> str:
 
 
 def _letters(body: Json) -> list[Json]:
-    return [one for one in body["letters"] if _COMPLAINT in one["error"]]
+    return [letter for letter in body["letters"] if _COMPLAINT in letter["error"]]
 
 
 def has_echo(body: Json) -> bool:
@@ -67,9 +67,11 @@ def echo_in_reports(body: Json) -> Json:
 
     How many tasks finished in it depends on where the minute began: the numbers are made stable.
     """
-    report = next(one for one in body["reports"] if _series(one))
-    took = next(one for one in report["durations"] if one["processor"] == "echo")
-    percentiles = next(one for one in (took["run_seconds"], took["queue_wait_seconds"]) if one)
+    report = next(report for report in body["reports"] if _series(report))
+    took = next(duration for duration in report["durations"] if duration["processor"] == "echo")
+    percentiles = next(
+        duration for duration in (took["run_seconds"], took["queue_wait_seconds"]) if duration
+    )
     numbers = {
         "mode": "offline",
         "tasks": 6,
@@ -102,9 +104,9 @@ def echo_in_latest(body: Json) -> Json:
 
 def _series(report: Json) -> list[Json]:
     return [
-        one
-        for one in report["counts"]
-        if one["processor"] == "echo" and one["outcome"] == "succeeded"
+        count
+        for count in report["counts"]
+        if count["processor"] == "echo" and count["outcome"] == "succeeded"
     ]
 
 

@@ -69,19 +69,21 @@ class Stable:
     """What is to be replaced wherever it stands: names and secrets of the stack."""
     ids: dict[str, str] = field(default_factory=dict)
 
-    def exchange(self, one: Exchange) -> Exchange:
+    def exchange(self, exchange: Exchange) -> Exchange:
         """Return an exchange with stable values, in the order in which a reader meets them."""
-        request = self._request(one.request)
-        headers = {name: self._header(name, value) for name, value in one.headers.items()}
-        return replace(one, request=request, headers=headers, answer=self._value("", one.answer))
-
-    def _request(self, one: Request) -> Request:
+        request = self._request(exchange.request)
+        headers = {name: self._header(name, value) for name, value in exchange.headers.items()}
         return replace(
-            one,
-            path=self._text("", one.path),
-            query=self._value("", one.query),
-            headers={name: self._header(name, value) for name, value in one.headers.items()},
-            body=self._value("", one.body),
+            exchange, request=request, headers=headers, answer=self._value("", exchange.answer)
+        )
+
+    def _request(self, request: Request) -> Request:
+        return replace(
+            request,
+            path=self._text("", request.path),
+            query=self._value("", request.query),
+            headers={name: self._header(name, value) for name, value in request.headers.items()},
+            body=self._value("", request.body),
         )
 
     def _header(self, name: str, value: str) -> str:
