@@ -6,6 +6,9 @@ import pytest
 from tandem_tools.paths import PROJECT
 from tandem_tools.project import skeleton
 
+collect_ignore = ["first_day"]
+"""Tests of a project of one's own, which test_from_wheels.py runs there."""
+
 
 def put_wheels(folder: Path, version: str) -> Path:
     """Fill a folder with what looks like the three wheels of a version, and return it."""
