@@ -135,16 +135,16 @@ def _without_rivals(
         found: the application's.
         not_loaded: gets why the others are left out, by their modules' names.
     """
-    kept = found.copy()
-    names = Counter(processor.name for processor in (*own, *kept))
-    heavy = [processor for processor in kept if processor.heavy_task is not None]
+    kept = []
+    names = Counter(processor.name for processor in (*own, *found))
+    heavy = sum(processor.heavy_task is not None for processor in found)
     for processor in found:
         if names[processor.name] > 1:
             message = f"two processors are named {processor.name!r}"
-        elif processor.heavy_task is not None and len(heavy) > 1:
+        elif processor.heavy_task is not None and heavy > 1:
             message = f"heavy_task is for one processor, and {processor.name} is not the only one"
         else:
+            kept.append(processor)
             continue
         not_loaded[processor.run.__module__] = NotAProcessor(message)
-        kept.remove(processor)
     return kept

@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr, ValidationError
 
+from tandem.processing.upload import parts_of
 from tandem.tasks.retry import OwnFault
 from tandem.text import storable
 
@@ -109,24 +110,11 @@ def masked(text: str, settings: BaseModel) -> str:
     return text
 
 
-def _secrets_in(value: Any) -> Iterator[str]:
-    if isinstance(value, Secret | SecretStr | SecretBytes):
-        plain = value.get_secret_value()
-        if isinstance(plain, bytes):
-            yield plain.decode(errors="replace")
-        elif isinstance(plain, str):
-            yield plain
-        else:
-            yield str(plain)
-    elif isinstance(value, BaseModel):
-        for member in dict(value).values():
-            yield from _secrets_in(member)
-    elif isinstance(value, Mapping):
-        for member in value.values():
-            yield from _secrets_in(member)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for member in value:
-            yield from _secrets_in(member)
+def _secrets_in(settings: BaseModel) -> Iterator[str]:
+    for part in parts_of(settings):
+        if isinstance(part, Secret | SecretStr | SecretBytes):
+            plain = part.get_secret_value()
+            yield plain.decode(errors="replace") if isinstance(plain, bytes) else str(plain)
 
 
 def _lines(secret: str) -> list[str]:

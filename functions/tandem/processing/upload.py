@@ -32,13 +32,18 @@ class Upload(str):
 
 def uploads_in(value: Any) -> Iterator[Upload]:
     """Yield the uploads that an input names, at whatever depth."""
-    if isinstance(value, Upload):
-        yield value
-    elif isinstance(value, BaseModel):
-        yield from uploads_in(dict(value))
+    return (part for part in parts_of(value) if isinstance(part, Upload))
+
+
+def parts_of(value: Any) -> Iterator[Any]:
+    """Yield what a model, a mapping or a collection holds, at whatever depth. Else the value."""
+    if isinstance(value, BaseModel):
+        yield from parts_of(dict(value))
     elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from uploads_in(part)
+        for member in value.values():
+            yield from parts_of(member)
     elif isinstance(value, list | tuple | set | frozenset):
-        for part in value:
-            yield from uploads_in(part)
+        for member in value:
+            yield from parts_of(member)
+    else:
+        yield value
