@@ -15,7 +15,7 @@ COMMANDS = {
     "up": ("tandem_tools.run.cli", "build, start and deploy the stack on this machine"),
     "token": ("tandem_tools.run.cli", "print an access token of the running stack"),
     "down": ("tandem_tools.run.cli", "stop the running stack"),
-    "listen": ("tandem_tools.run.listen", "receive callbacks on this machine"),
+    "listen": ("tandem_tools.run.cli", "receive callbacks on this machine"),
     "build": ("tandem_tools.run.cli", "build what is deployed, by sam build"),
     "artifact": ("tandem_tools.build.cli", "make the code of the functions: sam build calls it"),
     "deploy": ("tandem_tools.deploy.cli", "deploy to AWS"),

@@ -11,6 +11,10 @@ CHECKOUT = TOOLS.parent if (TOOLS.parent / "template.yaml").is_file() else None
 """Tandem's own repository, where the tools run from it."""
 
 
+COMMAND = "tandem" if CHECKOUT is None else "PYTHONPATH=tools .venv/bin/python -m tandem_tools"
+"""How a person calls the tools in this project."""
+
+
 def tools_version() -> str | None:
     """Return the version of the tools' wheel. None in a checkout, which is of no one version."""
     return version("tandem-lambda-tools") if CHECKOUT is None else None

@@ -5,6 +5,8 @@ import socket
 from tandem_tools.errors import ToolError
 
 LOOPBACK = "127.0.0.1"
+LISTEN_PORT = 8765
+"""Of `tandem listen`, where none is named."""
 
 
 def free_port() -> int:

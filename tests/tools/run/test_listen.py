@@ -13,9 +13,10 @@ from standardwebhooks.webhooks import Webhook
 
 from tandem_tools.errors import ToolError
 from tandem_tools.harness.receiver import Receiver, answer_with
-from tandem_tools.run import listen
+from tandem_tools.run import cli, commands
 from tandem_tools.run.authority import certificate, make_authority
-from tandem_tools.run.listen import MOST_BYTES, FixedKeys, Listener, Server, main
+from tandem_tools.run.cli import main
+from tandem_tools.run.listen import MOST_BYTES, FixedKeys, Listener, Server
 
 KEY, OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_TWluZSBpcyBhbm90aGVyIG9uZQ=="
 BODY = b'{"type":"task.succeeded","data":{"task_id":"t"}}'
@@ -98,6 +99,15 @@ def test_a_service_gets_the_very_bytes_and_its_answer_counts(said: list[str]) ->
     assert f"answer of {service.url}/hooks → 503" in said[0]
 
 
+def test_a_service_is_reached_past_a_proxy_of_the_environment(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with Receiver("127.0.0.1", secure=False) as service:
+        listener = Listener(FixedKeys(KEY), said.append, forward=service.url)
+        assert listener.receive(BODY, signed()) == 204
+
+
 def test_a_service_that_is_not_there_is_said(said: list[str]) -> None:
     listener = Listener(FixedKeys(KEY), said.append, forward="http://127.0.0.1:9/")
     assert listener.receive(BODY, signed()) == 502
@@ -129,6 +139,12 @@ def test_it_speaks_tls_and_bounds_what_it_reads(tmp_path: Path, said: list[str])
         server.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def _no_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the signals of the tests' own process alone."""
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+
+
 def test_a_stack_of_another_kind_has_no_authority(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="trusts no receiver"):
         certificate(tmp_path)
@@ -137,15 +153,15 @@ def test_a_stack_of_another_kind_has_no_authority(tmp_path: Path) -> None:
 def test_without_a_stack_it_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(listen, "STACK_FILE", tmp_path / "stack.json")
-    assert main([]) == 1
+    monkeypatch.setattr(commands, "STACK_FILE", tmp_path / "stack.json")
+    assert main(["listen"]) == 1
     assert "make run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["--answer", "x"], ["--answer", "99"], ["--port", "x"]])
 def test_a_wrong_word_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit):
-        main(words)
+        main(["listen", *words])
 
 
 def test_a_word_that_is_no_key_is_refused() -> None:

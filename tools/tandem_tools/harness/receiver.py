@@ -3,13 +3,15 @@
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
 import trustme
+
+from tandem_tools.run.authority import TlsServer
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,14 @@ class Receiver:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.authority.issue_cert(name or address).configure_cert(context)
         context.sni_callback = lambda _socket, given, _context: self.names.append(given)
-        self._server = _Server((address, 0), self._handler())
-        self._server.tls = context if secure else None
+        self._scheme = "https" if secure else "http"
+        self._server = TlsServer((address, 0), self._handler(), context if secure else None)
         self.port: int = self._server.server_address[1]
 
     @property
     def url(self) -> str:
         """Its address, as the certificate names it when no name was given."""
-        scheme = "https" if self._server.tls else "http"
-        return f"{scheme}://{self.address}:{self.port}"
+        return f"{self._scheme}://{self.address}:{self.port}"
 
     def write_authority(self, path: Path) -> Path:
         """Write the certificate of the authority that a client must trust, and return its path."""
@@ -87,21 +88,6 @@ class Receiver:
                 return
 
         return Handler
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    tls: ssl.SSLContext | None
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        if self.tls is None:
-            super().finish_request(request, client_address)
-            return
-        with self.tls.wrap_socket(request, server_side=True) as secured:
-            super().finish_request(secured, client_address)
-
-    def handle_error(self, *_: Any) -> None:
-        """Say nothing of a client that hangs up: some tests are about that."""
 
 
 def answer_with(

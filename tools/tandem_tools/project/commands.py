@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tandem_tools.errors import ToolError
+from tandem_tools.ports import LISTEN_PORT
 from tandem_tools.project.new import make_project
 from tandem_tools.project.upgrade import upgrade as merge
 
@@ -59,7 +60,7 @@ def settings(
 
 
 def listen(
-    port: Annotated[int, typer.Option(help="To listen on.")] = 8765,
+    port: Annotated[int, typer.Option(help="To listen on.")] = LISTEN_PORT,
     answer: Annotated[str, typer.Option(help="Answers, in turn: 500,500,204.")] = "",
     forward: Annotated[str, typer.Option(help="A URL that they are handed on to.")] = "",
     key: Annotated[str, typer.Option(help="To verify with. By default the stack's.")] = "",
@@ -67,11 +68,11 @@ def listen(
     body: Annotated[bool, typer.Option("--body", help="Show each body.")] = False,
 ) -> None:
     """Receive the callbacks of make run on this machine, and verify them."""
-    from tandem_tools.run.listen import main
+    from tandem_tools.run.cli import main
 
     given = {"--answer": answer, "--forward": forward, "--key": key}
     words = [f"{name}={value}" for name, value in given.items() if value]
-    raise typer.Exit(main([f"--port={port}", *words, *(["--body"] if body else [])]))
+    raise typer.Exit(main(["listen", f"--port={port}", *words, *(["--body"] if body else [])]))
 
 
 def _folder(wheels: Path | None) -> Path:

@@ -4,15 +4,17 @@
 """
 
 import ssl
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-
-import trustme
+from typing import Any
 
 from tandem_tools.errors import ToolError
 from tandem_tools.ports import LOOPBACK
 
 AUTHORITY = "listen"
 """Its folder, in a stack's."""
+SILENT_SECONDS = 30
+"""How long a client of a receiver may say nothing."""
 
 
 def make_authority(folder: Path) -> Path:
@@ -20,6 +22,8 @@ def make_authority(folder: Path) -> Path:
 
     Returns what the callback function is to trust: the authorities of this machine and this one.
     """
+    import trustme
+
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     authority = trustme.CA(organization_name="Tandem on this machine")
@@ -37,6 +41,8 @@ def certificate(folder: Path) -> ssl.SSLContext:
     Raises:
         ToolError: there is none.
     """
+    import trustme
+
     try:
         authority = trustme.CA.from_pem(
             (folder / "authority.pem").read_bytes(), (folder / "authority.key").read_bytes()
@@ -49,3 +55,27 @@ def certificate(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(LOOPBACK).configure_cert(context)
     return context
+
+
+class TlsServer(ThreadingHTTPServer):
+    """A server that speaks TLS, where it has a certificate for that."""
+
+    daemon_threads = True
+
+    def __init__(
+        self, address: tuple[str, int], handler: Any, tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(address, handler)
+        self._tls = tls
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection."""
+        request.settimeout(SILENT_SECONDS)
+        if self._tls is None:
+            super().finish_request(request, client_address)
+            return
+        with self._tls.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of a client that hangs up, or that does not trust the certificate."""

@@ -1,15 +1,17 @@
-"""`python -m tandem_tools`: what make's run, token, down, build and openapi call."""
+"""`python -m tandem_tools`: what make's run, token, down and build call, and `listen`."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from types import FrameType
 
 from tandem_tools.build.sam import build, sizes_table
 from tandem_tools.build.settings import ARCHITECTURES
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import BUILD
+from tandem_tools.ports import LISTEN_PORT
 from tandem_tools.run.commands import down, token, up
 
 
@@ -52,6 +54,17 @@ def _parser() -> argparse.ArgumentParser:
     stop = commands.add_parser("down", help="stop the running stack")
     stop.set_defaults(command=lambda _: down())
 
+    hear = commands.add_parser("listen", help="receive callbacks on this machine")
+    hear.add_argument("--port", type=int, default=LISTEN_PORT, help=f"to listen on ({LISTEN_PORT})")
+    hear.add_argument("--body", action="store_true", help="show each callback's body")
+    hear.add_argument("--key", default="", help="verify with this key (by default the stack's)")
+    answers = hear.add_mutually_exclusive_group()
+    answers.add_argument(
+        "--answer", type=_statuses, default=(HTTPStatus.NO_CONTENT,), help="500,500,204: in turn"
+    )
+    answers.add_argument("--forward", default="", metavar="URL", help="hand them on to a service")
+    hear.set_defaults(command=_listen)
+
     make = commands.add_parser("build", help="build what is deployed")
     make.add_argument("--architecture", choices=ARCHITECTURES, default="arm64")
     make.set_defaults(command=lambda chosen: _build(chosen.architecture))
@@ -62,3 +75,16 @@ def _build(architecture: str) -> None:
     changed = build(architecture)
     print(f"{BUILD}: {'built' if changed else 'unchanged'} for {architecture}\n")
     print(sizes_table(architecture))
+
+
+def _statuses(text: str) -> tuple[int, ...]:
+    statuses = tuple(int(part) for part in text.split(","))
+    if not all(200 <= status <= 599 for status in statuses):
+        raise ValueError
+    return statuses
+
+
+def _listen(chosen: argparse.Namespace) -> None:
+    from tandem_tools.run.listen import listen
+
+    listen(chosen.port, chosen.answer, chosen.forward, chosen.key, shows_body=chosen.body)

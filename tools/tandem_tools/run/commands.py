@@ -16,7 +16,7 @@ import httpx2
 from tandem_tools.build import sam as artifact
 from tandem_tools.deploy.environments import WORKER_TIMEOUT, longest_worker_seconds
 from tandem_tools.errors import ToolError
-from tandem_tools.paths import CHECKOUT, STACK_FILE, STATE
+from tandem_tools.paths import CHECKOUT, COMMAND, STACK_FILE, STATE
 from tandem_tools.ports import require_free
 from tandem_tools.run import sample
 from tandem_tools.run.emulator import DRAINING, end_session
@@ -80,11 +80,11 @@ def longest_worker() -> dict[str, str]:
 
 def token(*, operator: bool) -> None:
     """Print a new access token of the running stack, and nothing else."""
-    running = _running()
-    client_id = running.operator_client_id if operator else running.client_id
-    secret = running.operator_client_secret if operator else running.client_secret
+    stack = running()
+    client_id = stack.operator_client_id if operator else stack.client_id
+    secret = stack.operator_client_secret if operator else stack.client_secret
     try:
-        print(request_token(running.token_url, client_id, secret).value)
+        print(request_token(stack.token_url, client_id, secret).value)
     except httpx2.HTTPError as error:
         raise ToolError(
             f"The stack gives no token: {error}.",
@@ -97,7 +97,7 @@ def down() -> None:
     if not STACK_FILE.exists():
         print("No stack is running.")
         return
-    pids = _running().pids
+    pids = running().pids
     if _is_ours(pids["run"]):
         os.kill(pids["run"], signal.SIGTERM)
         _wait_for_end(pids["run"])
@@ -157,7 +157,7 @@ curl -H "Authorization: Bearer $TOKEN" {stack.url}/processors
 curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
   -d '{body}' {stack.url}/process-online
 
-Callbacks to this machine: {"tandem" if CHECKOUT is None else "python -m tandem_tools"} listen
+Callbacks to this machine: {COMMAND} listen
 
 What you save under functions/, and in .env, is used in seconds. Ctrl-C stops everything, and
 nothing is kept: tasks, files and clients are in memory. .local/ holds stack.json and the emulator's
@@ -168,14 +168,19 @@ What follows are the functions' logs.
     )
 
 
-def _running() -> StackDescription:
+def running() -> StackDescription:
+    """Return the stack that `make run` started here.
+
+    Raises:
+        ToolError: there is none.
+    """
     if not STACK_FILE.exists():
         raise ToolError("No stack is running.", "Start one: make run")
     return StackDescription.read(STACK_FILE)
 
 
 def _is_running() -> bool:
-    return STACK_FILE.exists() and any(map(_is_ours, _running().pids.values()))
+    return STACK_FILE.exists() and any(map(_is_ours, running().pids.values()))
 
 
 def _is_ours(pid: int) -> bool:

@@ -1,9 +1,7 @@
 """`tandem listen`: a receiver on this machine for the callbacks of `make run`."""
 
-import argparse
 import json
 import ssl
-import sys
 import time
 from base64 import b64decode
 from collections import Counter
@@ -11,8 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from threading import Lock
 from typing import Any
 
@@ -20,13 +19,13 @@ import httpx2
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tandem_tools.errors import ToolError
-from tandem_tools.paths import STACK_FILE
+from tandem_tools.paths import STATE
 from tandem_tools.ports import LOOPBACK
-from tandem_tools.run.authority import AUTHORITY, certificate
+from tandem_tools.run.authority import AUTHORITY, TlsServer, certificate
+from tandem_tools.run.commands import running
 from tandem_tools.run.stack import StackDescription
 from tandem_tools.run.tokens import request_token
 
-PORT = 8765
 MOST_BYTES = 1 << 20
 """Of a body. A callback has no input and no output in it, and is far smaller."""
 RENEW_SECONDS = 5
@@ -163,8 +162,13 @@ class Listener:
     def _forwarded(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
         passed = {name: headers[name] for name in (*_SIGNED, "content-type") if name in headers}
         try:
+            # No proxy of the environment: the service is the developer's own.
             answer = httpx2.post(
-                self.forward, content=body, headers=passed, timeout=FORWARD_SECONDS
+                self.forward,
+                content=body,
+                headers=passed,
+                timeout=FORWARD_SECONDS,
+                trust_env=False,
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             return (
@@ -178,23 +182,11 @@ class Listener:
         self.say(f"{datetime.now().astimezone():%H:%M:%S}  {plain} → {int(status)}")
 
 
-class Server(ThreadingHTTPServer):
+class Server(TlsServer):
     """Serves a listener over TLS."""
 
-    daemon_threads = True
-
     def __init__(self, port: int, listener: Listener, tls: ssl.SSLContext) -> None:
-        super().__init__((LOOPBACK, port), _handler(listener))
-        self._tls = tls
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection."""
-        request.settimeout(30)
-        with self._tls.wrap_socket(request, server_side=True) as secured:
-            super().finish_request(secured, client_address)
-
-    def handle_error(self, *_: Any) -> None:
-        """Say nothing of a client that hangs up, or that does not trust the certificate."""
+        super().__init__((LOOPBACK, port), _handler(listener), tls)
 
 
 def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
@@ -218,66 +210,26 @@ def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Listen until interrupted, and return the exit code."""
-    chosen = _parser().parse_args(arguments)
+def listen(
+    port: int, answers: Sequence[int], forward: str, key: str, *, shows_body: bool = False
+) -> None:
+    """Listen until interrupted."""
+    stack = running()
+    tls = certificate(STATE / AUTHORITY)
+    keys = FixedKeys(key) if key else Keys(stack)
+    listener = Listener(keys, partial(print, flush=True), answers, forward, shows_body)
     try:
-        _listen(chosen)
-    except ToolError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped.")
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tandem listen", description=__doc__)
-    parser.add_argument("--port", type=int, default=PORT, help=f"to listen on ({PORT})")
-    parser.add_argument("--body", action="store_true", help="show each callback's body")
-    parser.add_argument("--key", default="", help="verify with this key (by default the stack's)")
-    answers = parser.add_mutually_exclusive_group()
-    answers.add_argument(
-        "--answer", type=_statuses, default=(HTTPStatus.NO_CONTENT,), help="500,500,204: in turn"
-    )
-    answers.add_argument("--forward", default="", metavar="URL", help="hand them on to a service")
-    return parser
-
-
-def _statuses(text: str) -> tuple[int, ...]:
-    statuses = tuple(int(part) for part in text.split(","))
-    if not all(200 <= status <= 599 for status in statuses):
-        raise ValueError
-    return statuses
-
-
-def _listen(chosen: argparse.Namespace) -> None:
-    if not STACK_FILE.exists():
-        raise ToolError("No stack is running.", "Start one: make run")
-    stack = StackDescription.read(STACK_FILE)
-    tls = certificate(STACK_FILE.parent / AUTHORITY)
-    listener = Listener(
-        FixedKeys(chosen.key) if chosen.key else Keys(stack),
-        lambda line: print(line, flush=True),
-        chosen.answer,
-        chosen.forward,
-        chosen.body,
-    )
-    try:
-        server = Server(chosen.port, listener, tls)
+        server = Server(port, listener, tls)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or "no port has this number"
         raise ToolError(
-            f"Port {chosen.port} on {LOOPBACK} cannot be used: {reason}.", "Choose another: --port"
+            f"Port {port} on {LOOPBACK} cannot be used: {reason}.", "Choose another: --port"
         ) from None
-    with server:
+    with server, suppress(KeyboardInterrupt):
         print(
             f'Listening: submit tasks with "callback_url": "https://{LOOPBACK}:{server.server_port}/"\n'
             "Signatures are verified with the keys of GET /callback-keys. Ctrl-C ends it.",
             flush=True,
         )
         server.serve_forever(0.1)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    print("\nStopped.")

@@ -15,8 +15,9 @@ from tandem_tools.deploy.aws import Account
 from tandem_tools.deploy.environments import NAMES, Environment
 from tandem_tools.deploy.refusals import told
 from tandem_tools.errors import ToolError
+from tandem_tools.paths import COMMAND
 from tandem_tools.settings.declared import declared
-from tandem_tools.settings.stack import COMMAND, Body, SettingsSecret, refuse, secret_of
+from tandem_tools.settings.stack import Body, SettingsSecret, refuse, secret_of
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
 

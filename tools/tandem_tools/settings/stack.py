@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tandem_tools.deploy.aws import Account
 from tandem_tools.deploy.environments import Environment
 from tandem_tools.errors import ToolError
-from tandem_tools.paths import CHECKOUT
+from tandem_tools.paths import COMMAND
 from tandem_tools.settings.declared import CannotImport, declared
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ SECRET_BYTES = 65_536
 
 TRIES = 5
 
-COMMAND = "tandem" if CHECKOUT is None else "python -m tandem_tools"
-"""How a person calls the tools."""
 
 type Body = dict[str, Any]
 
