@@ -1,6 +1,5 @@
 """The client against the real application, over a socket."""
 
-import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +21,7 @@ from tandem_client import (
 from tandem_client.models import Accepted, ProcessedOnline
 from tests.client.service import CLIENTS, Service
 from tests.factories.deliveries import deliver_all
+from tests.factories.pages import python_blocks
 
 HANG_UP = (0, {}, "")
 
@@ -313,10 +313,9 @@ def test_secrets_are_in_no_clients_words(service: Service) -> None:
 
 
 def test_the_how_tos_snippet_runs_as_it_is_written(working: Service) -> None:
-    page = Path(__file__).parents[2] / "docs" / "how-to" / "use-the-client.md"
-    (written,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    (written,) = python_blocks("docs/how-to/use-the-client.md")
     names: dict[str, Any] = {}
-    exec(compile(written, page.name, "exec"), names)  # noqa: S102 - our own page
+    exec(compile(written, "how-to", "exec"), names)  # noqa: S102 - our own page
     secret = CLIENTS["machine"][0]
     assert names["word_of"](working.url, working.token_url, "machine", secret) == "hello"
 
@@ -324,8 +323,7 @@ def test_the_how_tos_snippet_runs_as_it_is_written(working: Service) -> None:
 def test_the_how_tos_lambda_submits_each_message_once(
     service: Service, tandem: Tandem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = Path(__file__).parents[2] / "docs" / "how-to" / "call-from-another-lambda.md"
-    (written,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    (written,) = python_blocks("docs/how-to/call-from-another-lambda.md")
     for name, value in {
         "TANDEM_URL": service.url,
         "TANDEM_TOKEN_URL": service.token_url,
@@ -337,7 +335,7 @@ def test_the_how_tos_lambda_submits_each_message_once(
     asked = SimpleNamespace(get_secret_value=lambda SecretId: held[SecretId])  # noqa: N803
     monkeypatch.setattr("boto3.client", lambda _: asked)
     names: dict[str, Any] = {}
-    exec(compile(written, page.name, "exec"), names)  # noqa: S102 - our own page
+    exec(compile(written, "how-to", "exec"), names)  # noqa: S102 - our own page
     records = [{"messageId": f"m{number}", "body": str(number)} for number in range(2)]
     for _ in range(2):  # Lambda tries again
         names["handler"]({"Records": records}, None)

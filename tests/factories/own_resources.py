@@ -3,7 +3,7 @@
 from textwrap import indent
 
 from tandem_tools.paths import PROJECT
-from tests.factories.pages import blocks
+from tests.factories.pages import blocks, python_blocks
 
 PAGE = PROJECT / "docs" / "how-to" / "own-resources.md"
 NAMES_END = "        # === The end of yours ===\n"
@@ -17,7 +17,7 @@ STATEMENT = """          - Sid: Processors
 
 def processor() -> str:
     """Return the page's processor."""
-    (source,) = (one.text for one in blocks(PAGE) if one.language == "python")
+    (source,) = python_blocks("docs/how-to/own-resources.md")
     return source
 
 

@@ -65,6 +65,11 @@ def blocks(page: Path) -> Iterator[Block]:
         number += 1
 
 
+def python_blocks(page: str) -> list[str]:
+    """Return the Python of a page, which is named as in the repository."""
+    return [block.text for block in blocks(PROJECT / page) if block.language == "python"]
+
+
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 
 

@@ -1,7 +1,6 @@
 """Every file in events/ on the built artifact, by Lambda's own emulator and runtime client."""
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from tandem_tools.harness.resources import Resources, declared_variables, functi
 from tandem_tools.harness.tasks import finish_at, make_task
 from tandem_tools.paths import PROJECT
 from tandem_tools.template import load_template
+from tests.factories.pages import python_blocks
 from tests.stack.runtime import FunctionRuntime, InvocationFailed
 
 EVENTS = PROJECT / "events"
@@ -341,8 +341,7 @@ def test_a_dependency_missing_from_the_artifact_is_noticed(
 
 
 def test_the_how_to_on_invoking_runs_as_it_is_written(tmp_path: Path) -> None:
-    page = (PROJECT / "docs" / "how-to" / "invoke-one-function.md").read_text()
-    [block] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    [block] = python_blocks("docs/how-to/invoke-one-function.md")
     names: dict[str, Any] = {}
     exec(compile(block, "how-to", "exec"), names)  # noqa: S102 - our own page
     names["test_one_event_of_mine"](tmp_path)

@@ -29,13 +29,10 @@ from tandem_tools.harness.tasks import ACME
 from tandem_tools.settings import dotenv
 from tandem_tools.template import TEMPLATE_FILE, load_template
 from tests.factories.deliveries import deliver_all, deliver_callbacks
+from tests.factories.pages import python_blocks
 from tests.factories.processors import double, make_wiring, new_work
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-
-def python_blocks(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (PROJECT / page).read_text(), re.DOTALL)
 
 
 def run_as_module(name: str, source: str) -> ModuleType:

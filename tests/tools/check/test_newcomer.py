@@ -1,7 +1,6 @@
 """A newcomer drops the first processor in as the pages say: every gate stays green."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -10,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tandem_tools.paths import PROJECT
+from tests.factories.pages import python_blocks
 
 PAGES = ("README.md", "docs/how-to/write-a-processor.md")
-PROCESSOR = re.compile(r"```python\n(.*?)```", re.DOTALL)
 NAMED = Path("functions", "processors", "count_words.py")
 ENVIRONMENTS = (".venv", ".venv-checkov", ".venv-ministack", ".venv-sam")
 CATALOGUE_TESTS = (
@@ -29,9 +28,7 @@ CATALOGUE_TESTS = (
 
 def first_processor(page: str) -> str:
     """Return the whole module that a page shows first."""
-    found = PROCESSOR.search((PROJECT / page).read_text())
-    assert found, page
-    return found[1]
+    return python_blocks(page)[0]
 
 
 def test_the_pages_show_the_same_first_processor() -> None:

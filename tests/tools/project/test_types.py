@@ -1,7 +1,6 @@
 """What the pages show type-checks strictly, and `run` of a processor has its function's types."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tandem_tools.paths import PROJECT
+from tests.factories.pages import python_blocks
 
 CACHE = PROJECT / ".mypy_cache" / "pages"
 
@@ -50,13 +50,10 @@ async def test() -> None:
 """
 
 
-def blocks(page: str) -> list[str]:
-    text = (PROJECT / "docs" / page).read_text()
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 def of_processors() -> dict[str, str]:
-    words, lines, rates, charge, charge_test, words_test = blocks("how-to/write-a-processor.md")
+    words, lines, rates, charge, charge_test, words_test = python_blocks(
+        "docs/how-to/write-a-processor.md"
+    )
     return {
         "processors/count_words.py": words,
         "processors/count_lines.py": lines,
@@ -70,12 +67,12 @@ def of_processors() -> dict[str, str]:
 
 
 def of_settings() -> dict[str, str]:
-    charge, charge_test = blocks("how-to/settings-and-secrets.md")
+    charge, charge_test = python_blocks("docs/how-to/settings-and-secrets.md")
     return {"processors/charge_customer.py": charge, "tests/test_charge_customer.py": charge_test}
 
 
 def of_tutorial() -> dict[str, str]:
-    words, words_test, broken = blocks("tutorial.md")
+    words, words_test, broken = python_blocks("docs/tutorial.md")
     return {
         "processors/count_words.py": words,
         "tests/test_count_words.py": words_test,
