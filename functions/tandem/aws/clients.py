@@ -114,14 +114,25 @@ class _OnFirstUse:
             from boto3.session import Session
 
             config = config.merge(Config(s3=_addressing()))
-            return Session(botocore_session=_session()).client("s3", config=config)
+            session = Session(botocore_session=_session())
+            return _with_error_classes(session.client("s3", config=config))
         if self._service == "dynamodb" and os.environ.get("AWS_SAM_LOCAL"):
             # `sam local` names an account that is none, and the SDK would call that one's endpoint.
             config = config.merge(Config(account_id_endpoint_mode="disabled"))
         client = _session().create_client(self._service, config=config)
         if self._service == "dynamodb":
             client.meta.events.register_last("after-call.dynamodb", refuse_damaged)
-        return client
+        return _with_error_classes(client)
+
+
+def _with_error_classes[T](client: T) -> T:
+    """Return a client of the SDK that has its error classes already.
+
+    The SDK makes them at their first use, with no lock: of two threads that meet their first error
+    at once, each may have classes of its own, and catches none that the other's call raises.
+    """
+    _ = cast("Any", client).exceptions
+    return client
 
 
 def _addressing() -> Any:

@@ -4,13 +4,16 @@ import random
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
+from botocore.errorfactory import ClientExceptionsFactory
 
 from tandem.aws import clients
 from tandem.processing.surroundings import Surroundings
@@ -97,6 +100,31 @@ def test_an_aws_client_is_made_while_the_environment_is_empty(
     client = clients._OnFirstUse("sns", {}).made()
     clients._session.cache_clear()
     assert client.meta.region_name == "eu-north-1"
+
+
+def test_threads_that_meet_their_first_error_at_once_know_one_class_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make: Any = ClientExceptionsFactory._create_client_exceptions
+
+    def slowly(factory: ClientExceptionsFactory, model: object) -> object:
+        time.sleep(0.2)
+        return make(factory, model)
+
+    monkeypatch.setattr(ClientExceptionsFactory, "_create_client_exceptions", slowly)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+    clients._session.cache_clear()
+    client = clients._OnFirstUse("dynamodb", {})
+    together = Barrier(4)
+
+    def refused(_: int) -> object:
+        together.wait()
+        return client.exceptions.ConditionalCheckFailedException
+
+    with ThreadPoolExecutor(4) as threads:
+        classes = set(threads.map(refused, range(4)))
+    clients._session.cache_clear()
+    assert len(classes) == 1
 
 
 def test_a_trivial_task_costs_next_to_nothing() -> None:

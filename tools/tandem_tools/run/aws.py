@@ -46,7 +46,10 @@ class Aws:
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """DynamoDB."""
-        return self._session.client("dynamodb", endpoint_url=self.endpoint_url)
+        client = self._session.client("dynamodb", endpoint_url=self.endpoint_url)
+        # Made at their first use, with no lock: each of two threads may get classes of its own.
+        _ = client.exceptions
+        return client
 
     @cached_property
     def functions(self) -> "LambdaClient":
