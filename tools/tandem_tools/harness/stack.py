@@ -97,13 +97,23 @@ class DeployedApp:
         return task_id
 
     def finished(self, task_id: str, within_seconds: float = 60) -> Json:
-        """Wait until a task is in a final state, and return it."""
+        """Wait until a task is in a final state, and return it.
+
+        Raises:
+            AssertionError: it was in none in time; the note is the task as it was last seen.
+        """
+        task: Json = {}
 
         def final() -> Json | None:
-            task: Json = self.machine.get(f"/tasks/{task_id}").raise_for_status().json()
+            nonlocal task
+            task = self.machine.get(f"/tasks/{task_id}").raise_for_status().json()
             return task if task["state"] in FINAL_STATES else None
 
-        return eventually(final, within_seconds)
+        try:
+            return eventually(final, within_seconds)
+        except AssertionError as error:
+            error.add_note(f"last seen: {task}")
+            raise
 
     def failed(self, task_id: str) -> Json | None:
         """Return a failed task as operators see it on the list of those that wait. Or None."""
