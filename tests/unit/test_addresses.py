@@ -83,6 +83,12 @@ def test_nobody_can_allow_the_metadata_services(address: str) -> None:
     assert not may_be_called(address, everything)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_the_functions_own_machine_is_allowed_by_a_network_of_it_alone(address: str) -> None:
+    assert not may_be_called(address, (IPv4Network("0.0.0.0/0"), IPv6Network("::/0")))
+    assert may_be_called(address, (IPv4Network("127.0.0.0/30"), IPv6Network("::1/128")))
+
+
 def test_what_is_no_address_is_no_answer() -> None:
     with pytest.raises(ValueError, match="does not appear to be"):
         may_be_called("example.com")

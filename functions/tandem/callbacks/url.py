@@ -41,6 +41,9 @@ def may_be_called(address: str, allowed: tuple[Network, ...] = ()) -> bool:
     meant = _meant(ip_address(address))
     if _within(meant, _NEVER):
         return False
+    if meant.is_loopback:
+        # On AWS, Lambda's own runtime API listens there: 0.0.0.0/0 does not mean it.
+        allowed = tuple(network for network in allowed if network.is_loopback)
     return _within(meant, allowed) or _public(meant)
 
 

@@ -4,10 +4,9 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Self
+from typing import Self
 
-from tandem_tools.deploy.parameters import contradictions, pairs, refused
+from tandem_tools.deploy.parameters import defaults, pairs, refused, require_right
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import PROJECT
 from tandem_tools.template import load_template
@@ -75,18 +74,10 @@ class Environment:
             ToolError: there is no such parameter, or it cannot have that value.
         """
         template = load_template()
-        declared: dict[str, Any] = template["Parameters"]
-        defaults = {name: str(parameter["Default"]) for name, parameter in declared.items()}
-        values = defaults | dict(self.overrides) | dict(more)
+        values = defaults(template) | dict(self.overrides) | dict(more)
         del values["Revision"]
-        for name, value in values.items():
-            wrong = refused(name, declared.get(name), value)
-            if wrong:
-                meant = [] if name in declared else get_close_matches(name, declared, n=1)
-                perhaps = f" Perhaps {meant[0]}?" if meant else ""
-                raise self._wrong(f"Parameter {name}={value}: {wrong}.{perhaps}")
-        for contradiction in contradictions(template, values):
-            raise self._wrong(contradiction)
+        advice = f"Put it right in samconfig.toml ({self.section}), or in PARAMETERS."
+        require_right(template, values, advice)
         if self.production != (values["Environment"] == "prod"):
             raise ToolError(
                 f"{self.stack_name} would be deployed with Environment={values['Environment']}.",
@@ -98,10 +89,6 @@ class Environment:
                 "Name who does: PARAMETERS=AlarmEmail=you@example.com, or in samconfig.toml",
             )
         return values
-
-    def _wrong(self, problem: str) -> ToolError:
-        advice = f"Put it right in samconfig.toml ({self.section}), or in PARAMETERS."
-        return ToolError(problem, advice)
 
 
 def longest_worker_seconds() -> float:

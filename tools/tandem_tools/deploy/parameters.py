@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from ipaddress import ip_network
 from typing import Any
 
@@ -60,6 +61,28 @@ def _text(name: str, value: object) -> str:
         case list():
             return ",".join(_text(name, part) for part in value)
     raise ToolError(f"{name} cannot be {value!r}.", f'Write it as a text: {name} = "…"')
+
+
+def require_right(template: Node, values: Mapping[str, str], advice: str) -> None:
+    """Refuse values that CloudFormation would refuse, or a service after it.
+
+    Args:
+        template: what the values are for.
+        values: one for each parameter, by its name.
+        advice: where the values can be put right.
+
+    Raises:
+        ToolError: there is no such parameter, it cannot have that value, or two exclude each other.
+    """
+    declared: dict[str, Any] = template["Parameters"]
+    for name, value in values.items():
+        wrong = refused(name, declared.get(name), value)
+        if wrong:
+            meant = [] if name in declared else get_close_matches(name, declared, n=1)
+            perhaps = f" Perhaps {meant[0]}?" if meant else ""
+            raise ToolError(f"Parameter {name}={value}: {wrong}.{perhaps}", advice)
+    for contradiction in contradictions(template, values):
+        raise ToolError(contradiction, advice)
 
 
 def refused(name: str, declared: Mapping[str, Any] | None, value: str) -> str:
@@ -130,11 +153,15 @@ def contradictions(template: Node, values: Mapping[str, str]) -> Iterator[str]:
         )
     if values["JwtIssuer"].startswith("http:") and values["Emulated"] == "false":
         yield "JwtIssuer must be an https URL: API Gateway takes no other."
-    for network in filter(None, values["CallbackAllowedNetworks"].split(",")):
+    for text in filter(None, values["CallbackAllowedNetworks"].split(",")):
         try:
-            ip_network(network)
+            network = ip_network(text)
         except ValueError as error:
             yield f"CallbackAllowedNetworks: {error}."
+            continue
+        # On AWS, Lambda's own runtime API listens there.
+        if network.is_loopback and values["Emulated"] == "false":
+            yield f"CallbackAllowedNetworks: {text} is the function's own machine, no receiver."
 
 
 def defaults(template: Node) -> dict[str, str]:
