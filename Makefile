@@ -33,7 +33,7 @@ help: ## Show this list
 
 setup: .venv/.ready .venv-ministack/.ready .venv-sam/.ready ## Make the virtual environments (done on demand)
 
-run: setup ## Start the whole stack on this machine, try it, follow its logs (PORT, STACK_PORT)
+run: setup ## Start the whole stack on this machine, try it, follow its logs (PORT, STACK_PORT, PARAMETERS)
 	@$(TOOLS) up --port $(PORT) --stack-port $(STACK_PORT)
 
 token: ## Print a new access token of the running stack (OPERATOR=1: with the operators' scopes)

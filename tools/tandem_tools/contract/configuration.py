@@ -16,8 +16,9 @@ _INTRODUCTION = """# Configuration
 
 Every parameter of [`template.yaml`](../template.yaml). An environment's values stand in
 [`samconfig.toml`](../samconfig.toml), in `parameter_overrides`; `make deploy ENV=dev
-PARAMETERS="Name=value"` adds to them for one deployment. [How to deploy](deploy.md). A
-processor's own limits stand in its decorator: [how to write one](how-to/write-a-processor.md).
+PARAMETERS="Name=value"` adds to them for one deployment, and `make run PARAMETERS="Name=value"`
+says some for the stack on your machine. [How to deploy](deploy.md). A processor's own limits stand
+in its decorator: [how to write one](how-to/write-a-processor.md).
 """
 
 

@@ -15,6 +15,7 @@ import httpx2
 
 from tandem_tools.build import sam as artifact
 from tandem_tools.deploy.environments import WORKER_TIMEOUT, longest_worker_seconds
+from tandem_tools.deploy.parameters import defaults, pairs, require_right
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import CHECKOUT, COMMAND, STACK_FILE, STATE
 from tandem_tools.ports import require_free
@@ -22,10 +23,17 @@ from tandem_tools.run import sample
 from tandem_tools.run.emulator import DRAINING, end_session
 from tandem_tools.run.logs import FunctionLogs
 from tandem_tools.run.reload import HotReload, follow_saves
-from tandem_tools.run.stack import LocalStack, StackDescription, remove_traces
+from tandem_tools.run.stack import (
+    LOCAL_PARAMETERS,
+    OF_THIS_MACHINE,
+    LocalStack,
+    StackDescription,
+    remove_traces,
+)
 from tandem_tools.run.tokens import request_token
 from tandem_tools.settings import dotenv
 from tandem_tools.settings.local import EnvFile, missing
+from tandem_tools.template import load_template
 
 STOPPED_WITHIN_SECONDS = 20
 LOGS_EVERY_SECONDS = 1
@@ -33,6 +41,7 @@ LOGS_EVERY_SECONDS = 1
 
 def up(port: int, stack_port: int) -> None:
     """Bring the stack up, try it, and follow its logs until interrupted."""
+    parameters = _parameters()
     if _is_running():
         raise ToolError(
             "A stack of this checkout is running already.",
@@ -52,7 +61,7 @@ def up(port: int, stack_port: int) -> None:
         STATE,
         port=port,
         stack_port=stack_port,
-        parameters=longest_worker(),
+        parameters=parameters,
         settings=settings,
         listens=True,
     ) as stack:
@@ -70,6 +79,22 @@ def up(port: int, stack_port: int) -> None:
                 for line in (*env_file.follow(), *logs.read()):
                     print(line, flush=True)
                 time.sleep(LOGS_EVERY_SECONDS)
+
+
+def _parameters() -> dict[str, str]:
+    """Return values for the template's parameters: those of PARAMETERS, and the worker's time.
+
+    Raises:
+        ToolError: `make run` says one of them itself, or it cannot have that value.
+    """
+    said = pairs(os.environ.get("PARAMETERS", ""))
+    if own := sorted(said.keys() & OF_THIS_MACHINE):
+        raise ToolError(f"make run itself says {', '.join(own)}.", "Take it out of PARAMETERS.")
+    template = load_template()
+    told = said | longest_worker()
+    values = defaults(template) | LOCAL_PARAMETERS | told
+    require_right(template, values, "Put it right in PARAMETERS.")
+    return told
 
 
 def longest_worker() -> dict[str, str]:

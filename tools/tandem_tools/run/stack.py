@@ -29,6 +29,16 @@ LOCAL_PARAMETERS = {
     "DeploymentType": "Direct",  # it has no CodeDeploy
     "SettingsMaxAgeSeconds": "1",  # what is saved in .env is used at once
 }
+OF_THIS_MACHINE = LOCAL_PARAMETERS.keys() | {
+    "Architecture",
+    "CallbackAllowedNetworks",
+    "ConsoleUrl",
+    "JwtAudience",
+    "JwtIssuer",
+    "OAuthUrl",
+    "Revision",
+}
+"""The template's parameters that a stack on one machine has by itself."""
 
 
 @dataclass(frozen=True)
