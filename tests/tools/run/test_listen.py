@@ -46,27 +46,35 @@ def test_what_is_signed_is_answered_in_turn_and_counted(said: list[str]) -> None
     ]
 
 
+ANOTHERS = "not signed with a key of this stack's client, or changed since"
+
+
 @pytest.mark.parametrize(
-    ("body", "headers"),
+    ("body", "headers", "why"),
     [
-        (BODY, {}),
-        (BODY, signed(key=OTHER)),
-        (BODY + b" ", signed()),
-        (BODY, signed() | {"webhook-timestamp": "1"}),
-        (BODY, signed() | {"webhook-signature": "v1"}),
-        (b"\xff", signed()),
-        (b"[" * 100_000, signed(b"[" * 100_000)),
-        (b"[]", signed(b"[]")),
+        (BODY, {}, "no webhook-id"),
+        (BODY, {"webhook-id": "t", "webhook-timestamp": "1"}, "no webhook-signature"),
+        (BODY, signed(key=OTHER), ANOTHERS),
+        (BODY + b" ", signed(), ANOTHERS),
+        (BODY, signed() | {"webhook-timestamp": "1"}, "signed more than five minutes ago"),
+        (
+            BODY,
+            signed() | {"webhook-timestamp": "9999999999"},
+            "signed more than five minutes ahead of this machine's clock",
+        ),
+        (BODY, signed() | {"webhook-timestamp": "now"}, "webhook-timestamp is no number"),
+        (BODY, signed() | {"webhook-signature": "v1"}, "webhook-signature cannot be read"),
+        (b"\xff", signed(), "no JSON object"),
+        (b"[" * 100_000, signed(b"[" * 100_000), "no JSON object"),
+        (b"[]", signed(b"[]"), "no JSON object"),
     ],
 )
 def test_what_is_not_signed_is_refused_and_goes_nowhere(
-    said: list[str], body: bytes, headers: dict[str, str]
+    said: list[str], body: bytes, headers: dict[str, str], why: str
 ) -> None:
     listener = Listener(FixedKeys(KEY), said.append, forward="http://127.0.0.1:9/")
     assert listener.receive(body, headers) == 401
-    assert [line.split("  ", 1)[1] for line in said] == [
-        "not signed with a key of this stack's client → 401"
-    ]
+    assert [line.split("  ", 1)[1] for line in said] == [f"refused, {why} → 401"]
 
 
 def test_a_key_that_was_changed_is_asked_for(said: list[str]) -> None:
@@ -162,6 +170,15 @@ def test_without_a_stack_it_says_what_to_do(
 def test_a_wrong_word_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit):
         main(["listen", *words])
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:3000", "ftp://127.0.0.1/", "http://", "http://[", "http://127.0.0.1:99999"]
+)
+def test_what_is_no_url_is_not_forwarded_to(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["listen", "--forward", url])
+    assert f"{url!r} is no URL such as" in capsys.readouterr().err
 
 
 def test_a_word_that_is_no_key_is_refused() -> None:

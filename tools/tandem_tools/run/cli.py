@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from types import FrameType
+from urllib.parse import urlsplit
 
 from tandem_tools.build.sam import build, sizes_table
 from tandem_tools.build.settings import ARCHITECTURES
@@ -62,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     answers.add_argument(
         "--answer", type=_statuses, default=(HTTPStatus.NO_CONTENT,), help="500,500,204: in turn"
     )
-    answers.add_argument("--forward", default="", metavar="URL", help="hand them on to a service")
+    answers.add_argument(
+        "--forward", type=_http_url, metavar="URL", help="hand them on to a service"
+    )
     hear.set_defaults(command=_listen)
 
     make = commands.add_parser("build", help="build what is deployed")
@@ -84,7 +87,19 @@ def _statuses(text: str) -> tuple[int, ...]:
     return statuses
 
 
+def _http_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        message = f"{text!r} is no URL such as http://127.0.0.1:3000/hooks"
+        raise argparse.ArgumentTypeError(message)
+    return text
+
+
 def _listen(chosen: argparse.Namespace) -> None:
     from tandem_tools.run.listen import listen
 
-    listen(chosen.port, chosen.answer, chosen.forward, chosen.key, shows_body=chosen.body)
+    listen(chosen.port, chosen.answer, chosen.forward or "", chosen.key, shows_body=chosen.body)

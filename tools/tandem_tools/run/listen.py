@@ -32,6 +32,15 @@ RENEW_SECONDS = 5
 FORWARD_SECONDS = 14
 """Less than what the stack waits for an answer."""
 _SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
+_NO_OBJECT = "no JSON object"
+_OTHER_KEY = "No matching signature found"
+_WHY = {
+    _OTHER_KEY: "not signed with a key of this stack's client, or changed since",
+    "Message timestamp too old": "signed more than five minutes ago",
+    "Message timestamp too new": "signed more than five minutes ahead of this machine's clock",
+    "Invalid Signature Headers": "webhook-timestamp is no number",
+}
+"""What the verifier's words mean to a reader."""
 
 
 class Keys:
@@ -124,10 +133,10 @@ class Listener:
         """
         with self._lock:
             event = self._verified(body, headers, self.keys.known)
-            if event is None:
+            if isinstance(event, str):
                 event = self._verified(body, headers, self.keys.renew())
-            if event is None:
-                self._tell("not signed with a key of this stack's client", HTTPStatus.UNAUTHORIZED)
+            if isinstance(event, str):
+                self._tell(f"refused, {event}", HTTPStatus.UNAUTHORIZED)
                 return HTTPStatus.UNAUTHORIZED
             task_id = headers["webhook-id"]
             self._seen[task_id] += 1
@@ -144,15 +153,23 @@ class Listener:
 
     def _verified(
         self, body: bytes, headers: dict[str, str], keys: Sequence[str]
-    ) -> dict[str, Any] | None:
+    ) -> dict[str, Any] | str:
+        """Return what a body says, or why it is not taken."""
+        if missing := [name for name in _SIGNED if name not in headers]:
+            return f"no {missing[0]}"
+        why = "no key is known"
         for key in keys:
             try:
-                event = Webhook(key).verify(body, headers)
-            except (WebhookVerificationError, ValueError, RecursionError):
-                continue
-            if isinstance(event, dict):
-                return event
-        return None
+                Webhook(key).verify(body, headers, json_parse=False)
+            except WebhookVerificationError as error:
+                why = _WHY.get(str(error), _WHY[_OTHER_KEY])
+            except UnicodeDecodeError:
+                return _NO_OBJECT
+            except ValueError:
+                return "webhook-signature cannot be read"
+            else:
+                return _object(body)
+        return why
 
     def _status(self) -> int:
         status = self.answers[min(self._answered, len(self.answers) - 1)]
@@ -180,6 +197,14 @@ class Listener:
     def _tell(self, what: str, status: int) -> None:
         plain = "".join(character if character.isprintable() else "?" for character in what)
         self.say(f"{datetime.now().astimezone():%H:%M:%S}  {plain} → {int(status)}")
+
+
+def _object(body: bytes) -> dict[str, Any] | str:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return _NO_OBJECT
+    return found if isinstance(found, dict) else _NO_OBJECT
 
 
 class Server(TlsServer):
