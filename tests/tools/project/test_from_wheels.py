@@ -1,24 +1,36 @@
 """A project from an empty folder with only the wheels: made, run, tested, changed, upgraded."""
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tandem_tools.build.tree import machine_architecture
+from tandem_tools.harness.stack import eventually
 from tandem_tools.paths import PROJECT
+from tandem_tools.ports import free_port
 from tandem_tools.project.packaging import make_wheels
+from tandem_tools.run.stack import StackDescription
 from tandem_tools.template import load_template
 from tests.factories import own_resources
 
 VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
 NEXT = f"{VERSION}.post1"
 LATER = "# As it is from the next version on.\nParameters:\n"
+
+PAGE = "http://127.0.0.1:5173"
+"""Where another local server gives a page."""
 
 FIRST_DAY = Path(__file__).parent / "first_day"
 DEPENDENCIES = """    "httpx2>=2",
@@ -52,6 +64,29 @@ class Machine:
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    @contextmanager
+    def started(self, *command: str) -> Iterator["Words"]:
+        """Run a command in the project beside the block, and interrupt it after."""
+        words = Words(self.folder / f"{command[1]}.txt")
+        with words.path.open("w") as out:
+            process = subprocess.Popen(  # noqa: S603
+                command,
+                cwd=self.folder / "orders",
+                env=self.environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield words
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+
     def refused(self, program: str, *arguments: str, at: str) -> str:
         command = [f"{self.bin}/{program}", *arguments]
         folder = self.folder / at
@@ -71,6 +106,21 @@ class Machine:
     def commit(self) -> None:
         self.run("git", "add", "--all", at="orders")
         self.run("git", "commit", "--quiet", "--message", "Change it", at="orders")
+
+
+@dataclass
+class Words:
+    """What a command that goes on has said so far."""
+
+    path: Path
+
+    def say(self, pattern: str) -> re.Match[str]:
+        """Wait until they say what a pattern means, and return it."""
+        try:
+            return eventually(lambda: re.search(pattern, self.path.read_text()), 120)
+        except AssertionError as error:
+            error.add_note(self.path.read_text())
+            raise
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +161,13 @@ def test_a_project_is_made_tested_changed_and_upgraded(machine: Machine, tmp_pat
     machine.run("make", "lock", at="orders")
     machine.run("make", "check", at="orders")
     assert "16 passed" in machine.run("make", "test", at="orders")
+    ports = f"PORT={free_port()}", f"STACK_PORT={free_port()}"
+    with machine.started("make", "run", *ports, f"PARAMETERS=CorsOrigins={PAGE}") as words:
+        words.say("\nURL ")
+        stack = StackDescription.read(project / ".local/stack.json")
+        let_a_page_call(stack)
+        receive_a_callback(machine, stack)
+    assert not (project / ".local/stack.json").exists()
     own = template.read_text()
     machine.commit()
 
@@ -140,6 +197,31 @@ def spend_the_first_day(project: Path) -> None:
     pyproject.write_text(
         declared.replace("dependencies = [\n", f"dependencies = [\n{DEPENDENCIES}", 1)
     )
+
+
+def let_a_page_call(stack: StackDescription) -> None:
+    """Ask as a browser does for a page of an origin that may call, and of one that may not."""
+    for origin, allowed in ((PAGE, PAGE), ("http://127.0.0.1:5174", None)):
+        asked = {
+            "origin": origin,
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization",
+        }
+        answer = httpx2.options(f"{stack.url}/process-online", headers=asked)
+        assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+def receive_a_callback(machine: Machine, stack: StackDescription) -> None:
+    """Have a task's callback verified by the receiver that comes with the tools."""
+    with machine.started(f"{machine.bin}/tandem", "listen", "--port", "0") as words:
+        url = words.say('"callback_url": "(.+)"')[1]
+        answer = httpx2.post(
+            f"{stack.url}/process-offline",
+            headers={"Authorization": f"Bearer {stack.token}"},
+            json={"processor": "hello", "input": {"name": "Ada"}, "callback_url": url},
+        )
+        task_id = answer.raise_for_status().json()["task_id"]
+        words.say(f"{task_id}  attempt 1, signed → 204")
 
 
 def later(checkout: Path) -> None:
