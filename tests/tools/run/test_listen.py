@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 
 from tandem_tools.errors import ToolError
 from tandem_tools.harness.receiver import Receiver, answer_with
+from tandem_tools.harness.stack import eventually
 from tandem_tools.run import cli, commands
 from tandem_tools.run.authority import certificate, make_authority
 from tandem_tools.run.cli import main
@@ -145,6 +146,21 @@ def test_it_speaks_tls_and_bounds_what_it_reads(tmp_path: Path, said: list[str])
             assert raw.getresponse().status == 413
             raw.close()
         server.shutdown()
+
+
+def test_a_stack_that_was_started_again_is_said(tmp_path: Path, said: list[str]) -> None:
+    make_authority(tmp_path / "listen")
+    tls = certificate(tmp_path / "listen")
+    trusted = make_authority(tmp_path / "listen")
+    context = ssl.create_default_context(cafile=str(trusted))
+    with Server(0, Listener(FixedKeys(KEY), said.append), tls) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"https://127.0.0.1:{server.server_port}/"
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.post(url, content=BODY, headers=signed(), verify=context, trust_env=False)
+        (line,) = eventually(lambda: said or None, 10)
+        server.shutdown()
+    assert "start this again too" in line
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import sys
 import time
 from base64 import b64decode
 from collections import Counter
@@ -212,6 +213,16 @@ class Server(TlsServer):
 
     def __init__(self, port: int, listener: Listener, tls: ssl.SSLContext) -> None:
         super().__init__((LOOPBACK, port), _handler(listener), tls)
+        self._say = listener.say
+
+    def handle_error(self, *_: Any) -> None:
+        """Say what a stack's callbacks may fail at, and nothing of other clients that hang up."""
+        error = sys.exception()
+        if isinstance(error, ssl.SSLError) and "UNKNOWN_CA" in (error.reason or ""):
+            self._say(
+                "A client does not trust this receiver. If make run was started again since, start "
+                "this again too."
+            )
 
 
 def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
