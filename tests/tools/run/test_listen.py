@@ -1,7 +1,9 @@
 """The receiver for a developer's machine verifies, says and answers what arrives."""
 
+import socket
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -115,6 +117,19 @@ def test_a_service_is_reached_past_a_proxy_of_the_environment(
     with Receiver("127.0.0.1", secure=False) as service:
         listener = Listener(FixedKeys(KEY), said.append, forward=service.url)
         assert listener.receive(BODY, signed()) == 204
+
+
+def test_of_a_service_that_never_ends_its_answer_the_status_counts(said: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as service, ThreadPoolExecutor(1) as threads:
+        listener = Listener(
+            FixedKeys(KEY), said.append, forward=f"http://127.0.0.1:{service.getsockname()[1]}/"
+        )
+        status = threads.submit(listener.receive, BODY, signed())
+        caller, _ = service.accept()
+        with caller:
+            caller.recv(1 << 16)
+            caller.sendall(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+            assert status.result(10) == 202
 
 
 def test_a_service_that_is_not_there_is_said(said: list[str]) -> None:

@@ -180,20 +180,22 @@ class Listener:
     def _forwarded(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
         passed = {name: headers[name] for name in (*_SIGNED, "content-type") if name in headers}
         try:
-            # No proxy of the environment: the service is the developer's own.
-            answer = httpx2.post(
+            # No proxy of the environment: the service is the developer's own. Its status counts
+            # alone, so what it says besides is not waited for.
+            with httpx2.stream(
+                "POST",
                 self.forward,
                 content=body,
                 headers=passed,
                 timeout=FORWARD_SECONDS,
                 trust_env=False,
-            )
+            ) as answer:
+                return answer.status_code, f", answer of {self.forward}"
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             return (
                 HTTPStatus.BAD_GATEWAY,
                 f", {self.forward} gave no answer: {type(error).__name__}",
             )
-        return answer.status_code, f", answer of {self.forward}"
 
     def _tell(self, what: str, status: int) -> None:
         plain = "".join(character if character.isprintable() else "?" for character in what)
