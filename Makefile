@@ -133,7 +133,8 @@ clean: down ## Remove what was built and every virtual environment
 	@echo "Making .venv …"
 	@python=$$(sh tools/find-python) && "$$python" -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[0-9.]*\).*/\1/p' $<)"
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python $<
+	@# Compiled once: many processes begin from it, and some environments let Python keep no .pyc files.
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python $<
 	@touch $@
 
 .venv-ministack/.ready: $(LOCKS)/ministack.txt | .venv/.ready
