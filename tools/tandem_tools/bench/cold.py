@@ -98,6 +98,19 @@ def measure() -> dict[str, Any]:
     }
 
 
+def bars_of(artifact: Path) -> list[Bar]:
+    """Return the bars of a start for ApiFunction as another project built it.
+
+    Args:
+        artifact: its folder, such as `.aws-sam/build/ApiFunction` of a new project.
+    """
+    measures: dict[str, Measure] = {BASE: partial(_import_fastapi, artifact)}
+    for start in STARTS[:2]:
+        measures[start.name] = partial(_first_answer, start, artifact)
+    costs = _run(measures)
+    return _start_bars(costs[LAZY] / costs[BASE], costs[PREPARED] / costs[BASE])
+
+
 def table(result: dict[str, Any]) -> str:
     """Return the result as a Markdown table."""
     unit = result["unit"]
@@ -131,8 +144,7 @@ def bars(result: dict[str, Any]) -> list[Bar]:
             0.40,
             prepared["cost"] / prepared["without_pyc"],
         ),
-        Bar.at_most("API cold, first `GET /health`, over `import fastapi`", 1.25, lazy["ratio"]),
-        Bar.at_most("the same with the client of the first `POST` made", 1.6, prepared["ratio"]),
+        *_start_bars(lazy["ratio"], prepared["ratio"]),
         Bar.at_most(
             "the same over a plain `sam build` with clients and Tracer at import",
             0.25,
@@ -144,6 +156,13 @@ def bars(result: dict[str, Any]) -> list[Bar]:
             measured=heavy,
             met=not result["heavy"],
         ),
+    ]
+
+
+def _start_bars(lazy: float, prepared: float) -> list[Bar]:
+    return [
+        Bar.at_most("API cold, first `GET /health`, over `import fastapi`", 1.25, lazy),
+        Bar.at_most("the same with the client of the first `POST` made", 1.6, prepared),
     ]
 
 
@@ -176,8 +195,8 @@ def _plain(folder: Path) -> float:
         return start_up_cost(function, cases.get_health(made))
 
 
-def _import_fastapi() -> float:
-    return import_cost(Function(folder=BUILD / "ApiFunction", handler=""), "fastapi")
+def _import_fastapi(artifact: Path = BUILD / "ApiFunction") -> float:
+    return import_cost(Function(folder=artifact, handler=""), "fastapi")
 
 
 def _run(measures: dict[str, Measure]) -> dict[str, float]:
