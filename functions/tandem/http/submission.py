@@ -227,13 +227,22 @@ class Submission(BaseModel):
 class _OneOfTheInstalled:
     """Makes the type of a submission a union over the installed processors.
 
-    Its JSON schema leaves out the hidden ones: they run, and callers are not told of them.
+    Its JSON schema and its errors leave out the hidden ones: they run, and callers are not told of
+    them.
     """
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return handler.generate_schema(union_over(installed()))
+        schema = handler.generate_schema(union_over(installed()))
+        if schema["type"] != "tagged-union":
+            return schema
+        shown = ", ".join(installed().shown(settings().hidden_processors))
+        named = {
+            "custom_error_type": "no_such_processor",
+            "custom_error_message": f"processor must be one of: {shown}",
+        }
+        return cast("CoreSchema", {**schema, **named})
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

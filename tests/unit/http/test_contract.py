@@ -249,3 +249,8 @@ def test_a_hidden_processor_runs_and_is_listed_nowhere(api: Api) -> None:
     assert "hash-blocks" not in listed
     assert "echo" in listed
     assert "hash-blocks" not in api("GET", "/openapi.json").text
+    for wrong in ({"processor": "nobody", "input": {}}, {"input": {}}, {"processor": 1}):
+        for path in ("/process-online", "/process-offline"):
+            refused = api("POST", path, wrong)
+            assert (refused.status, "echo" in refused.text) == (422, True)
+            assert "hash-blocks" not in refused.text
