@@ -51,15 +51,17 @@ def make_wheels(
         edit: changes the copies of the sources, for a test, before they are packed.
 
     Raises:
-        ToolError: they could not be made, or the repository's files name several versions.
+        ToolError: they could not be made, git does not know a file beside the sources, or the
+            repository's files name several versions.
     """
     own = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
+    left_out = _sources_alone(checkout)
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     with TemporaryDirectory(prefix="package-") as scratch:
         for name in SOURCES:
             folder = Path(scratch, name)
-            shutil.copytree(checkout / name, folder, ignore=_NO_SOURCES)
+            shutil.copytree(checkout / name, folder, ignore=left_out)
             shutil.copy(checkout / "LICENSE", folder)
             if name == "tools":
                 list(pack(checkout, folder / "tandem_tools" / "project"))
@@ -78,6 +80,42 @@ def make_wheels(
             _build(Path(scratch, name), into)
     (into / ".gitignore").unlink(missing_ok=True)
     return sorted(into.glob("*.whl"))
+
+
+def _sources_alone(checkout: Path) -> Callable[[str, list[str]], set[str]]:
+    """Return what tells copytree which files are no sources: those that git ignores.
+
+    A checkout without git, such as an unpacked archive, is taken as it is.
+
+    Raises:
+        ToolError: git neither has a file nor ignores it.
+    """
+    if not (checkout / ".git").exists():
+        return _NO_SOURCES
+    if strays := _listed(checkout, "--others", "--exclude-standard"):
+        raise ToolError(
+            f"Wheels would hold what git does not know: {', '.join(strays)}.",
+            "Add it to git (git add), or put it elsewhere.",
+        )
+    known = {checkout / name for name in _listed(checkout, "--cached")}
+    kept = known | {folder for path in known for folder in path.parents}
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        found = {name for name in names if Path(folder, name) not in kept}
+        return found | _NO_SOURCES(folder, names)
+
+    return left_out
+
+
+def _listed(checkout: Path, *which: str) -> list[str]:
+    command = ["git", "ls-files", "-z", *which, "--", *SOURCES]
+    try:
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ToolError(
+            f"git does not list the sources: {error}.", "Run git status, and mend what it says."
+        ) from None
+    return [name for name in done.stdout.split("\0") if name]
 
 
 def _build(folder: Path, into: Path) -> None:
