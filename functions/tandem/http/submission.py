@@ -114,7 +114,7 @@ _PREFERENCE = re.compile(rf"\s*({_WORD})\s*(?:=\s*({_WORD}|{_QUOTED})?\s*)?(?:;.
 """A name, its value, and parameters, which belong to that preference alone."""
 _PREFER_CHARACTERS = 1024
 _SECONDS_DIGITS = 9
-_FIRST_LOOK_SECONDS = 0.1
+_FIRST_LOOK_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
