@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 OUTPUT = "ProcessorSettingsName"
-NEXT = "tandem-next"
-"""The label of a body that is not current yet. Secrets Manager takes it from the one before."""
 SECRET_BYTES = 65_536
 """The most that Secrets Manager keeps."""
 
@@ -74,9 +72,8 @@ class SettingsSecret:
     def change(self, update: Callable[[Body], Body]) -> None:
         """Change what processors are given. What others change meanwhile stays.
 
-        The new body is put under another label. Then AWSCURRENT moves to it from the version that
-        was read, which Secrets Manager refuses when it has moved in between. A change that was cut
-        short between the two leaves the label, which the next one takes.
+        The new body is put under a label of its own. Then AWSCURRENT moves to it from the version
+        that was read, which Secrets Manager refuses when it has moved in between.
 
         Args:
             update: returns the new body from the one that is there. It is called again where
@@ -110,22 +107,24 @@ class SettingsSecret:
                 f"The settings would have more than {SECRET_BYTES} bytes, which no secret has.",
                 "Nothing was set. Keep files in a bucket, and their names here.",
             )
+        label = f"tandem-{uuid4().hex}"
         self.unsure = before.version_id is None  # Secrets Manager makes that one current at once
         made = self._client.put_secret_value(
             SecretId=self._secret,
             ClientRequestToken=str(uuid4()),
             SecretString=text,
-            VersionStages=[NEXT],
+            VersionStages=[label],
         )
         version_id = made["VersionId"]
         try:
             # Secrets Manager gives the first version of a secret AWSCURRENT by itself.
             return "AWSCURRENT" in made["VersionStages"] or self._move(version_id, before)
         finally:
-            # Another change may have taken the label, and one that stays does no harm.
-            with suppress(ClientError, BotoCoreError):
+            with suppress(
+                ClientError, BotoCoreError
+            ):  # a version with a label too many does no harm
                 self._client.update_secret_version_stage(
-                    SecretId=self._secret, VersionStage=NEXT, RemoveFromVersionId=version_id
+                    SecretId=self._secret, VersionStage=label, RemoveFromVersionId=version_id
                 )
 
     def _move(self, version_id: str, before: Version) -> bool:
