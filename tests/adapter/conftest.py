@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -45,7 +46,7 @@ from tandem.testing import (
     MemoryTaskStore,
 )
 from tandem_tools.ports import free_port
-from tandem_tools.run.aws import Aws
+from tandem_tools.run.aws import Aws, owner
 from tandem_tools.run.emulator import Emulator
 from tests.factories.template import table_schema
 
@@ -231,9 +232,23 @@ def on_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ports]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        session = boto3.Session(region_name=REGION)
         names = ("dynamodb", "sqs", "s3", "secretsmanager")
-        yield over(Clients(*map(session.client, names)))
+        yield over(Clients(*map(_session().client, names)))
+
+
+@cache
+def _session() -> boto3.Session:
+    """Return one session for all tests: each reads the services' models anew, a third of a second.
+
+    Clients are made for each test: what one registers with its client is not another's.
+    """
+    return boto3.Session("testing", "testing", region_name=REGION)
+
+
+@cache
+def _owner() -> boto3.Session:
+    """Return one session of the emulator's account for all tests, as above."""
+    return owner()
 
 
 @pytest.fixture(scope="session")
@@ -246,7 +261,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def on_ministack(emulator: Emulator) -> Ports:
-    aws = Aws(emulator.endpoint_url)
+    aws = Aws(emulator.endpoint_url, _owner())
     return over(Clients(aws.dynamodb, aws.sqs, aws.s3, aws.secrets_manager))
 
 

@@ -21,17 +21,20 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
+def owner() -> boto3.Session:
+    """Return a new session of the account that owns the stack."""
+    return boto3.Session(
+        aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
+    )
+
+
 class Aws:
     """The emulator's services, each made when it is first asked for."""
 
-    def __init__(self, endpoint_url: str) -> None:
-        """Name the emulator to talk to."""
+    def __init__(self, endpoint_url: str, session: boto3.Session | None = None) -> None:
+        """Name the emulator to talk to, and the session of its account, for who has one already."""
         self.endpoint_url = endpoint_url
-        self._session = boto3.Session(
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=SECRET_KEY,
-            region_name=REGION,
-        )
+        self._session = session or owner()
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
