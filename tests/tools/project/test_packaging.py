@@ -13,7 +13,7 @@ from tandem_tools.project.packaging import _sources_alone
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
-    for name in ("functions/tandem", "tools", "client"):
+    for name in ("functions/tandem", "tools/tandem_tools", "client/tandem_client"):
         (folder / name).mkdir(parents=True)
         (folder / name / "module.py").touch()
     (folder / ".gitignore").write_text("*.csv\nscratch/\n")
@@ -39,12 +39,25 @@ def test_what_git_ignores_is_left_out(checkout: Path, tmp_path: Path) -> None:
     assert copied(checkout, tmp_path / "copy") == {"tandem/module.py"}
 
 
-@pytest.mark.parametrize("name", ["functions/tandem/notes.ipynb", "client/.env", "tools/new.py"])
+@pytest.mark.parametrize(
+    "name",
+    ["functions/tandem/notes.ipynb", "client/tandem_client/orders.db", "tools/tandem_tools/new.py"],
+)
 def test_what_git_does_not_know_is_named(checkout: Path, name: str) -> None:
     tracked(checkout)
     (checkout / name).touch()
     with pytest.raises(ToolError, match=f"what git does not know: {name}"):
         _sources_alone(checkout)
+
+
+@pytest.mark.parametrize("name", ["processors/mine.py", "orders.db", "tandem/.DS_Store"])
+def test_what_no_wheel_would_hold_is_left_out_and_not_refused(
+    checkout: Path, tmp_path: Path, name: str
+) -> None:
+    tracked(checkout)
+    (checkout / "functions" / name).parent.mkdir(exist_ok=True)
+    (checkout / "functions" / name).touch()
+    assert copied(checkout, tmp_path / "copy") == {"tandem/module.py"}
 
 
 def test_a_source_that_was_deleted_is_not_missed(checkout: Path, tmp_path: Path) -> None:

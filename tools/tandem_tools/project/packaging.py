@@ -15,8 +15,8 @@ from tandem_tools.project.skeleton import DISTRIBUTIONS, pack
 
 _NO_SOURCES = shutil.ignore_patterns("__pycache__", ".*")
 _LICENSE = 'license = "Apache-2.0"\n'
-SOURCES = ("functions", "tools", "client")
-"""The folders with a pyproject.toml of their own."""
+SOURCES = {"functions": "tandem", "tools": "tandem_tools", "client": "tandem_client"}
+"""The folders with a pyproject.toml of their own, and the package in each that a wheel holds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +51,7 @@ def make_wheels(
         edit: changes the copies of the sources, for a test, before they are packed.
 
     Raises:
-        ToolError: they could not be made, git does not know a file beside the sources, or the
+        ToolError: they could not be made, git does not know a file in a package, or the
             repository's files name several versions.
     """
     own = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
@@ -83,21 +83,24 @@ def make_wheels(
 
 
 def _sources_alone(checkout: Path) -> Callable[[str, list[str]], set[str]]:
-    """Return what tells copytree which files are no sources: those that git ignores.
+    """Return what tells copytree which files are no sources: those that git does not have.
 
     A checkout without git, such as an unpacked archive, is taken as it is.
 
     Raises:
-        ToolError: git neither has a file nor ignores it.
+        ToolError: git neither has a file of a package nor ignores it. A new module is such a file,
+            and a wheel without it would not work.
     """
     if not (checkout / ".git").exists():
         return _NO_SOURCES
-    if strays := _listed(checkout, "--others", "--exclude-standard"):
+    packages = [f"{name}/{package}" for name, package in SOURCES.items()]
+    new = _listed(checkout, "--others", "--exclude-standard", "--", *packages)
+    if strays := [name for name in new if not _NO_SOURCES("", name.split("/"))]:
         raise ToolError(
             f"Wheels would hold what git does not know: {', '.join(strays)}.",
             "Add it to git (git add), or put it elsewhere.",
         )
-    known = {checkout / name for name in _listed(checkout, "--cached")}
+    known = {checkout / name for name in _listed(checkout, "--cached", "--", *SOURCES)}
     kept = known | {folder for path in known for folder in path.parents}
 
     def left_out(folder: str, names: list[str]) -> set[str]:
@@ -108,7 +111,7 @@ def _sources_alone(checkout: Path) -> Callable[[str, list[str]], set[str]]:
 
 
 def _listed(checkout: Path, *which: str) -> list[str]:
-    command = ["git", "ls-files", "-z", *which, "--", *SOURCES]
+    command = ["git", "ls-files", "-z", *which]
     try:
         done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
