@@ -70,6 +70,8 @@ def add_examples(document: Json, hidden: Collection[str]) -> None:
         for name, processor in installed().shown(hidden).items()
         if (example := example_input(processor)) is not None
     }
+    if not bodies:
+        return
     for path in ("/process-online", "/process-offline"):
         _media(document, path)["examples"] = {
             name: {"summary": name, "value": body} for name, body in bodies.items()

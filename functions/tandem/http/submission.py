@@ -238,10 +238,8 @@ class _OneOfTheInstalled:
         if schema["type"] != "tagged-union":
             return schema
         shown = ", ".join(installed().shown(settings().hidden_processors))
-        named = {
-            "custom_error_type": "no_such_processor",
-            "custom_error_message": f"processor must be one of: {shown}",
-        }
+        message = f"processor must be one of: {shown}" if shown else "There is no such processor."
+        named = {"custom_error_type": "no_such_processor", "custom_error_message": message}
         return cast("CoreSchema", {**schema, **named})
 
     def __get_pydantic_json_schema__(
@@ -250,7 +248,9 @@ class _OneOfTheInstalled:
         if schema["type"] == "tagged-union":
             shown = installed().shown(settings().hidden_processors)
             arms = {name: arm for name, arm in schema["choices"].items() if name in shown}
-            return handler(cast("CoreSchema", {**schema, "choices": arms or schema["choices"]}))
+            if not arms:
+                return handler(Submission.__pydantic_core_schema__)
+            return handler(cast("CoreSchema", {**schema, "choices": arms}))
         return handler(schema)
 
 

@@ -6,10 +6,14 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from tandem.files.blobs import UploadForm
+from tandem.http import submission
 from tandem.http.app import create_app
 from tandem.http.lambda_handler import LambdaHandler
+from tandem.http.openapi import add_examples
+from tandem.http.submission import Submission
 from tandem.lambda_events import http_event
 from tandem.processing.catalogue import Catalogue, installed
 from tandem.settings import Settings
@@ -254,3 +258,22 @@ def test_a_hidden_processor_runs_and_is_listed_nowhere(api: Api) -> None:
             refused = api("POST", path, wrong)
             assert (refused.status, "echo" in refused.text) == (422, True)
             assert "hash-blocks" not in refused.text
+
+
+def test_where_all_processors_are_hidden_none_is_named(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = Settings(hidden_processors=tuple(installed()))
+    monkeypatch.setattr(submission, "settings", lambda: everything)
+    adapter: TypeAdapter[Submission] = TypeAdapter(submission.AnySubmission)
+    schema = json.dumps(adapter.json_schema())
+    assert not [name for name in installed() if f'"{name}"' in schema]
+    with pytest.raises(ValidationError, match="There is no such processor") as raised:
+        adapter.validate_python({"processor": "nobody", "input": {}})
+    assert not [name for name in installed() if name in str(raised.value)]
+
+    document = api("GET", "/openapi.json").json
+    batch = document["paths"]["/process-offline/batch"]["post"]["requestBody"]["content"]
+    del batch["application/json"]["examples"]
+    add_examples(document, everything.hidden_processors)
+    assert "examples" not in batch["application/json"]
