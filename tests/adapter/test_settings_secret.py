@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tandem_tools.errors import ToolError
+from tandem_tools.settings import stack
 from tandem_tools.settings.stack import SECRET_BYTES, TRIES, Body, SettingsSecret
 from tests.adapter.conftest import Ports
 
@@ -196,6 +198,44 @@ def test_what_is_set_is_set_though_its_own_label_cannot_be_taken_off(made: Made)
     leaving.change(adding(B="2"))
     made.secret.change(adding(C="3"))
     assert made.secret.read().body == {"A": "1", "B": "2", "C": "3"}
+
+
+class Killed(Refusing):
+    """Moves no label and takes none off: a process that ended after it put a body."""
+
+    def update_secret_version_stage(self, **_: Any) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("later", [{"B": "2"}, {"A": "1"}], ids=["a change", "none"])
+def test_the_next_change_clears_one_that_was_killed(
+    made: Made, monkeypatch: pytest.MonkeyPatch, later: Body
+) -> None:
+    made.put(A="1")
+    killed = SettingsSecret(cast("SecretsManagerClient", Killed(made.client)), made.name)
+    with pytest.raises(KeyboardInterrupt):
+        killed.change(adding(B="2"))
+    made.secret.change(adding(A="1"))
+    assert made.labels()["tandem"] == 1  # it may be under way
+    monkeypatch.setattr(stack, "CUT_SHORT", timedelta(seconds=-5))
+    made.secret.change(adding(**later))
+    assert "tandem" not in made.labels()
+    assert made.secret.read().body == {"A": "1"} | later
+
+
+def test_who_may_not_list_versions_may_set(made: Made) -> None:
+    class Hiding(Refusing):
+        def list_secret_version_ids(self, **_: Any) -> None:
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListSecretVersionIds")
+
+        def update_secret_version_stage(self, **given: Any) -> None:
+            self._client.update_secret_version_stage(**given)
+
+    made.put(A="1")
+    SettingsSecret(cast("SecretsManagerClient", Hiding(made.client)), made.name).change(
+        adding(B="2")
+    )
+    assert made.secret.read().body == {"A": "1", "B": "2"}
 
 
 class Forgetful(Refusing):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -23,6 +24,10 @@ SECRET_BYTES = 65_536
 """The most that Secrets Manager keeps."""
 
 TRIES = 5
+LABEL = "tandem-"
+"""What the label of a body that is not current yet begins with."""
+CUT_SHORT = timedelta(hours=1)
+"""From this age on, whoever put such a label is no more: a change takes seconds."""
 
 
 type Body = dict[str, Any]
@@ -83,6 +88,7 @@ class SettingsSecret:
             ToolError: the body is too large, or others changed it again and again.
         """
         before = self.read()
+        self._clear()
         for _ in range(TRIES):
             body = update(dict(before.body))
             if body == before.body or self._put(body, before):
@@ -107,7 +113,7 @@ class SettingsSecret:
                 f"The settings would have more than {SECRET_BYTES} bytes, which no secret has.",
                 "Nothing was set. Keep files in a bucket, and their names here.",
             )
-        label = f"tandem-{uuid4().hex}"
+        label = f"{LABEL}{uuid4().hex}"
         self.unsure = before.version_id is None  # Secrets Manager makes that one current at once
         made = self._client.put_secret_value(
             SecretId=self._secret,
@@ -120,12 +126,24 @@ class SettingsSecret:
             # Secrets Manager gives the first version of a secret AWSCURRENT by itself.
             return "AWSCURRENT" in made["VersionStages"] or self._move(version_id, before)
         finally:
-            with suppress(
-                ClientError, BotoCoreError
-            ):  # a version with a label too many does no harm
-                self._client.update_secret_version_stage(
-                    SecretId=self._secret, VersionStage=label, RemoveFromVersionId=version_id
-                )
+            self._take_off(label, version_id)
+
+    def _clear(self) -> None:
+        """Take off the labels of changes that were cut short: Secrets Manager never does."""
+        until = datetime.now(UTC) - CUT_SHORT
+        # Who may set need not be allowed to list versions: a later change by others clears them.
+        with suppress(ClientError, BotoCoreError):
+            listed = self._client.list_secret_version_ids(SecretId=self._secret)
+            for version in listed["Versions"]:
+                for label in version.get("VersionStages", []):
+                    if label.startswith(LABEL) and version["CreatedDate"] < until:
+                        self._take_off(label, version["VersionId"])
+
+    def _take_off(self, label: str, version_id: str) -> None:
+        with suppress(ClientError, BotoCoreError):  # one that stays does no harm
+            self._client.update_secret_version_stage(
+                SecretId=self._secret, VersionStage=label, RemoveFromVersionId=version_id
+            )
 
     def _move(self, version_id: str, before: Version) -> bool:
         removed: Any = {"RemoveFromVersionId": before.version_id} if before.version_id else {}
