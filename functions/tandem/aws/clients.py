@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
+_FIRST_ERROR_STATUS = 300
+"""The least status of an answer that the SDK raises as an error."""
 _SET_AT_START = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
@@ -92,7 +94,24 @@ class _OnFirstUse:
         with self._lock:
             if self._made is None:
                 self._made = self._make()
+                self._made.meta.events.register_first("after-call", self._name_errors)
             return self._made
+
+    @property
+    def exceptions(self) -> Any:
+        """The classes of the client's errors, made by one thread alone.
+
+        The SDK makes them at their first use, with no lock: of two threads that meet their first
+        error at once, each may have classes of its own, and catches none of what the other raises.
+        """
+        client = self.made()
+        with self._lock:
+            return client.exceptions
+
+    def _name_errors(self, http_response: Any, **_: Any) -> None:
+        """Make the classes before the SDK looks for the one of an answer."""
+        if http_response.status_code >= _FIRST_ERROR_STATUS:
+            _ = self.exceptions
 
     def _make(self) -> Any:
         from botocore.config import Config
@@ -114,25 +133,14 @@ class _OnFirstUse:
             from boto3.session import Session
 
             config = config.merge(Config(s3=_addressing()))
-            session = Session(botocore_session=_session())
-            return _with_error_classes(session.client("s3", config=config))
+            return Session(botocore_session=_session()).client("s3", config=config)
         if self._service == "dynamodb" and os.environ.get("AWS_SAM_LOCAL"):
             # `sam local` names an account that is none, and the SDK would call that one's endpoint.
             config = config.merge(Config(account_id_endpoint_mode="disabled"))
         client = _session().create_client(self._service, config=config)
         if self._service == "dynamodb":
             client.meta.events.register_last("after-call.dynamodb", refuse_damaged)
-        return _with_error_classes(client)
-
-
-def _with_error_classes[T](client: T) -> T:
-    """Return a client of the SDK that has its error classes already.
-
-    The SDK makes them at their first use, with no lock: of two threads that meet their first error
-    at once, each may have classes of its own, and catches none that the other's call raises.
-    """
-    _ = cast("Any", client).exceptions
-    return client
+        return client
 
 
 def _addressing() -> Any:

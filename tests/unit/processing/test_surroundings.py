@@ -4,18 +4,20 @@ import random
 import sys
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Thread, current_thread
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.errorfactory import ClientExceptionsFactory
+from botocore.exceptions import ClientError
 
 from tandem.aws import clients
+from tandem.aws.network_stubbed import _Body
 from tandem.processing.surroundings import Surroundings
 
 
@@ -102,29 +104,47 @@ def test_an_aws_client_is_made_while_the_environment_is_empty(
     assert client.meta.region_name == "eu-north-1"
 
 
-def test_threads_that_meet_their_first_error_at_once_know_one_class_of_it(
+def test_threads_that_meet_their_first_error_at_once_all_catch_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make: Any = ClientExceptionsFactory._create_client_exceptions
 
     def slowly(factory: ClientExceptionsFactory, model: object) -> object:
-        time.sleep(0.2)
-        return make(factory, model)
+        classes = make(factory, model)
+        time.sleep(0.1 if current_thread() is looking else 0.4)
+        return classes
+
+    def refuse(request: Any, **_: Any) -> AWSResponse:
+        document = b'{"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}'
+        body: Any = _Body(document)
+        return AWSResponse(request.url, 400, {}, body)
+
+    def put_at_once() -> None:
+        together.wait()
+        with pytest.raises(ClientError):
+            client.put_item(TableName="tasks", Item={"pk": {"S": "1"}})
+
+    def look() -> None:
+        together.wait()
+        known.append(client.exceptions.ConditionalCheckFailedException)
 
     monkeypatch.setattr(ClientExceptionsFactory, "_create_client_exceptions", slowly)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
     clients._session.cache_clear()
-    client = clients._OnFirstUse("dynamodb", {})
-    together = Barrier(4)
-
-    def refused(_: int) -> object:
-        together.wait()
-        return client.exceptions.ConditionalCheckFailedException
-
-    with ThreadPoolExecutor(4) as threads:
-        classes = set(threads.map(refused, range(4)))
+    client: Any = clients._OnFirstUse("dynamodb", {})
+    client.meta.events.register("before-send", refuse)
+    known: list[Any] = []
+    together = Barrier(2)
+    looking, putting = Thread(target=look), Thread(target=put_at_once)
+    for thread in (looking, putting):
+        thread.start()
+    for thread in (looking, putting):
+        thread.join()
+    with pytest.raises(known[0]):
+        client.put_item(TableName="tasks", Item={"pk": {"S": "1"}})
     clients._session.cache_clear()
-    assert len(classes) == 1
 
 
 def test_a_trivial_task_costs_next_to_nothing() -> None:
