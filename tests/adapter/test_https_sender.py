@@ -212,7 +212,7 @@ def test_a_slow_receiver_is_cut_off_in_time(
     began = time.monotonic()
     with pytest.raises(Unreachable, match=r"no answer within 0\.5 s"):
         post(receiver, Names("127.0.0.1"), seconds=0.5)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 2
 
 
 def test_a_receiver_that_never_shakes_hands_is_cut_off_in_time() -> None:
@@ -221,7 +221,7 @@ def test_a_receiver_that_never_shakes_hands_is_cut_off_in_time() -> None:
         began = time.monotonic()
         with pytest.raises(Unreachable, match=r"no answer within 0\.5 s"):
             sender(Names("127.0.0.1"), seconds=0.5).post(url, BODY, {})
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 2
 
 
 def test_an_endless_body_is_not_read(receiver: Receiver) -> None:
@@ -234,7 +234,7 @@ def test_an_endless_body_is_not_read(receiver: Receiver) -> None:
     receiver.answer = endless
     began = time.monotonic()
     assert post(receiver, Names("127.0.0.1")) == Answered(200)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,7 @@ def test_a_failing_task_is_retried_with_growing_delays_and_then_fails(app: Deplo
     """One delay is drawn from zero to its ceiling: it is the means of many that must grow."""
     task_ids = [app.submit("unreliable", {"bad_attempts": 9}) for _ in range(20)]
     for task_id in task_ids:
-        # Beside other tests the machine may lose a worker: its task waits for its lease, as below.
-        task = app.finished(task_id, within_seconds=150)
+        task = app.finished(task_id, within_seconds=90)
         assert (task["state"], task["attempts"]) == ("failed", 4)
         assert task["error"] == {
             "type": "ConnectionError",
