@@ -21,6 +21,8 @@ def test_what_is_said_reaches_the_stack_beside_the_workers_time(
     assert more == usual | {"CorsOrigins": "http://127.0.0.1:5173", "LogLevel": "DEBUG"}
     assert usual.keys() == {"WorkerTimeoutSeconds", "VisibilityTimeoutSeconds"}
     assert told(monkeypatch, "WorkerTimeoutSeconds=900")["VisibilityTimeoutSeconds"] == "5400"
+    longer = told(monkeypatch, "VisibilityTimeoutSeconds=6000 WorkerTimeoutSeconds=900")
+    assert longer["VisibilityTimeoutSeconds"] == "6000"
 
 
 @pytest.mark.parametrize("name", sorted(OF_THIS_MACHINE))
@@ -39,6 +41,7 @@ def test_what_this_machine_has_by_itself_is_refused(
         ("CorsOrigin=*", r"no such parameter\. Perhaps CorsOrigins"),
         ("SnapStart=true ApiProvisionedConcurrency=1", "exclude each other"),
         ("CorsOrigins", "Expected Name=value"),
+        ("VisibilityTimeoutSeconds=30", "is less than 6 x WorkerTimeoutSeconds"),
     ],
 )
 def test_what_a_deployment_would_refuse_is_refused_before_anything_starts(

@@ -84,6 +84,8 @@ def up(port: int, stack_port: int) -> None:
 def _parameters() -> dict[str, str]:
     """Return values for the template's parameters: those of PARAMETERS, and the worker's time.
 
+    The worker has the longest time that the template, samconfig.toml or PARAMETERS gives it.
+
     Raises:
         ToolError: `make run` says one of them itself, or it cannot have that value.
     """
@@ -91,7 +93,8 @@ def _parameters() -> dict[str, str]:
     if own := sorted(said.keys() & OF_THIS_MACHINE):
         raise ToolError(f"make run itself says {', '.join(own)}.", "Take it out of PARAMETERS.")
     template = load_template()
-    told = said | longest_worker()
+    longest = longest_worker()
+    told = longest | said | {WORKER_TIMEOUT: longest[WORKER_TIMEOUT]}
     values = defaults(template) | LOCAL_PARAMETERS | told
     require_right(template, values, "Put it right in PARAMETERS.")
     return told
