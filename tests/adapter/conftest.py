@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -58,6 +57,10 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 SHARDS = 2
+ON_MOTO = boto3.Session("testing", "testing", region_name=REGION)
+ON_MINISTACK = owner()
+"""Sessions for all tests: each reads the services' models anew, a quarter of a second. Clients are
+made for each test: what one registers with its client is not another's."""
 
 
 @dataclass(frozen=True)
@@ -233,22 +236,7 @@ def on_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ports]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         names = ("dynamodb", "sqs", "s3", "secretsmanager")
-        yield over(Clients(*map(_session().client, names)))
-
-
-@cache
-def _session() -> boto3.Session:
-    """Return one session for all tests: each reads the services' models anew, a third of a second.
-
-    Clients are made for each test: what one registers with its client is not another's.
-    """
-    return boto3.Session("testing", "testing", region_name=REGION)
-
-
-@cache
-def _owner() -> boto3.Session:
-    """Return one session of the emulator's account for all tests, as above."""
-    return owner()
+        yield over(Clients(*map(ON_MOTO.client, names)))
 
 
 @pytest.fixture(scope="session")
@@ -261,7 +249,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def on_ministack(emulator: Emulator) -> Ports:
-    aws = Aws(emulator.endpoint_url, _owner())
+    aws = Aws(emulator.endpoint_url, ON_MINISTACK)
     return over(Clients(aws.dynamodb, aws.sqs, aws.s3, aws.secrets_manager))
 
 

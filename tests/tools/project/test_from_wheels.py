@@ -116,8 +116,8 @@ class Words:
 
     path: Path
 
-    def say(self, pattern: str) -> re.Match[str]:
-        """Wait until they say what a pattern means, and return it."""
+    def until(self, pattern: str) -> re.Match[str]:
+        """Wait until it has said what a pattern means, and return that."""
         try:
             return eventually(lambda: re.search(pattern, self.path.read_text()), 120)
         except AssertionError as error:
@@ -168,7 +168,7 @@ def test_a_project_is_made_tested_changed_and_upgraded(machine: Machine, tmp_pat
     assert "16 passed" in machine.run("make", "test", at="orders")
     ports = f"PORT={free_port()}", f"STACK_PORT={free_port()}"
     with machine.started("make", "run", *ports, f"PARAMETERS=CorsOrigins={PAGE}") as words:
-        words.say("\nURL ")
+        words.until("\nURL ")
         stack = StackDescription.read(project / ".local/stack.json")
         let_a_page_call(stack)
         receive_a_callback(machine, stack)
@@ -219,14 +219,14 @@ def let_a_page_call(stack: StackDescription) -> None:
 def receive_a_callback(machine: Machine, stack: StackDescription) -> None:
     """Have a task's callback verified by the receiver that comes with the tools."""
     with machine.started(f"{machine.bin}/tandem", "listen", "--port", "0") as words:
-        url = words.say('"callback_url": "(.+)"')[1]
+        url = words.until('"callback_url": "(.+)"')[1]
         answer = httpx2.post(
             f"{stack.url}/process-offline",
             headers={"Authorization": f"Bearer {stack.token}"},
             json={"processor": "hello", "input": {"name": "Ada"}, "callback_url": url},
         )
         task_id = answer.raise_for_status().json()["task_id"]
-        words.say(f"{task_id}  attempt 1, signed → 204")
+        words.until(f"{task_id}  attempt 1, signed → 204")
 
 
 def later(checkout: Path) -> None:
