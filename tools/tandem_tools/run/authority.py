@@ -61,6 +61,8 @@ class TlsServer(ThreadingHTTPServer):
     """A server that speaks TLS, where it has a certificate for that."""
 
     daemon_threads = True
+    request_queue_size = 128
+    """As many as may connect at once: who finds no place tries again a second later."""
 
     def __init__(
         self, address: tuple[str, int], handler: Any, tls: ssl.SSLContext | None = None

@@ -1,6 +1,8 @@
 """`python -m tandem_tools`: what make's run, token, down and build call, and `listen`."""
 
 import argparse
+import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -12,13 +14,14 @@ from tandem_tools.build.sam import build, sizes_table
 from tandem_tools.build.settings import ARCHITECTURES
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import BUILD
-from tandem_tools.ports import LISTEN_PORT
+from tandem_tools.ports import LISTEN_PORT, LOOPBACK
 from tandem_tools.run.commands import down, token, up
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     chosen = _parser().parse_args(arguments)
+    _talk_to_this_machine_directly()
     command: Callable[[argparse.Namespace], None] = chosen.command
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -30,6 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _talk_to_this_machine_directly() -> None:
+    """Let no proxy of the environment stand before the stack, in whatever these commands start."""
+    for name in ("NO_PROXY", "no_proxy"):
+        known = os.environ.get(name, "")
+        os.environ[name] = ",".join(filter(None, (known, LOOPBACK, "localhost")))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -81,15 +91,16 @@ def _build(architecture: str) -> None:
 
 
 def _statuses(text: str) -> tuple[int, ...]:
-    statuses = tuple(int(part) for part in text.split(","))
-    if not all(200 <= status <= 599 for status in statuses):
-        raise ValueError
-    return statuses
+    if not re.fullmatch(r"[2-5][0-9]{2}(,[2-5][0-9]{2})*", text):
+        message = f"{text!r} is no list of statuses such as 500,500,204"
+        raise argparse.ArgumentTypeError(message)
+    return tuple(int(part) for part in text.split(","))
 
 
 def _http_url(text: str) -> str:
     try:
         parts = urlsplit(text)
+        (parts.hostname or "").encode("idna")  # which refuses what no resolver takes
         good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         good = False

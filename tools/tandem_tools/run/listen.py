@@ -1,6 +1,10 @@
 """`tandem listen`: a receiver on this machine for the callbacks of `make run`."""
 
+import asyncio
 import json
+import os
+import re
+import signal
 import ssl
 import sys
 import time
@@ -10,14 +14,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from io import TextIOWrapper
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx2
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import (
+    EmptyWebhookSecretError,
+    Webhook,
+    WebhookVerificationError,
+)
 
 from tandem_tools.errors import ToolError
 from tandem_tools.paths import STATE
@@ -31,7 +40,9 @@ MOST_BYTES = 1 << 20
 """Of a body. A callback has no input and no output in it, and is far smaller."""
 RENEW_SECONDS = 5
 FORWARD_SECONDS = 14
-"""Less than what the stack waits for an answer."""
+"""For all of an answer's head: less than what the stack waits for one."""
+_LENGTH = re.compile(r"[0-9]{1,7}")
+"""A Content-Length that can be one of MOST_BYTES at the most."""
 _SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _NO_OBJECT = "no JSON object"
 _OTHER_KEY = "No matching signature found"
@@ -101,13 +112,22 @@ class FixedKeys:
         """
         try:
             b64decode(key.removeprefix("whsec_"), validate=True)
-        except ValueError:
+            Webhook(key)
+        except (ValueError, EmptyWebhookSecretError):
             raise ToolError("The key is none.", "GET /callback-keys shows it: whsec_…") from None
         self.known: Sequence[str] = [key]
 
     def renew(self) -> Sequence[str]:
         """Return it again."""
         return self.known
+
+
+class Answer(NamedTuple):
+    """What a POST is answered with."""
+
+    status: int
+    retry_after: str | None = None
+    """The header of that name."""
 
 
 @dataclass
@@ -119,38 +139,34 @@ class Listener:
     answers: Sequence[int] = (HTTPStatus.NO_CONTENT,)
     """What verified callbacks are answered with, one after another. The last one stays."""
     forward: str = ""
-    """Where they are handed on, if anywhere. The answer is then that one's."""
+    """The URL that they are handed on to, if any. The answer is then that one's."""
     shows_body: bool = False
     _seen: Counter[str] = field(default_factory=Counter)
     _answered: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def receive(self, body: bytes, headers: dict[str, str]) -> int:
-        """Return the status that a POST is answered with.
+    def receive(self, body: bytes, headers: dict[str, str]) -> Answer:
+        """Return what a POST is answered with.
 
         Args:
             body: as it came.
             headers: their names in small letters.
         """
+        event = self._verified(body, headers, self.keys.known)
+        if isinstance(event, str):
+            event = self._verified(body, headers, self.keys.renew())
+        if isinstance(event, str):
+            self.tell(f"refused, {event}", HTTPStatus.UNAUTHORIZED)
+            return Answer(HTTPStatus.UNAUTHORIZED)
+        task_id = headers["webhook-id"]
         with self._lock:
-            event = self._verified(body, headers, self.keys.known)
-            if isinstance(event, str):
-                event = self._verified(body, headers, self.keys.renew())
-            if isinstance(event, str):
-                self._tell(f"refused, {event}", HTTPStatus.UNAUTHORIZED)
-                return HTTPStatus.UNAUTHORIZED
-            task_id = headers["webhook-id"]
             self._seen[task_id] += 1
             attempt = self._seen[task_id]
-            status = self._status() if not self.forward else 0
-        why = ""
-        if self.forward:
-            status, why = self._forwarded(body, headers)
-        with self._lock:
-            self._tell(f"{event.get('type')}  {task_id}  attempt {attempt}, signed{why}", status)
-            if self.shows_body:
-                self.say(json.dumps(event, indent=2))
-        return status
+        answer, why = self._forwarded(body, headers) if self.forward else (self._next(), "")
+        what = f"{event.get('type')}  {task_id}  attempt {attempt}, signed{why}"
+        shown = (json.dumps(event, indent=2),) if self.shows_body else ()
+        self.tell(what, answer.status, *shown)
+        return answer
 
     def _verified(
         self, body: bytes, headers: dict[str, str], keys: Sequence[str]
@@ -172,34 +188,55 @@ class Listener:
                 return _object(body)
         return why
 
-    def _status(self) -> int:
-        status = self.answers[min(self._answered, len(self.answers) - 1)]
-        self._answered += 1
-        return status
+    def _next(self) -> Answer:
+        with self._lock:
+            status = self.answers[min(self._answered, len(self.answers) - 1)]
+            self._answered += 1
+        return Answer(status)
 
-    def _forwarded(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    def _forwarded(self, body: bytes, headers: dict[str, str]) -> tuple[Answer, str]:
         passed = {name: headers[name] for name in (*_SIGNED, "content-type") if name in headers}
+        parts = urlsplit(self.forward)
+        # Without a user, a password and a query, which may hold a token.
+        service = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         try:
-            # No proxy of the environment: the service is the developer's own. Its status counts
-            # alone, so what it says besides is not waited for.
-            with httpx2.stream(
-                "POST",
-                self.forward,
-                content=body,
-                headers=passed,
-                timeout=FORWARD_SECONDS,
-                trust_env=False,
-            ) as answer:
-                return answer.status_code, f", answer of {self.forward}"
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            return (
-                HTTPStatus.BAD_GATEWAY,
-                f", {self.forward} gave no answer: {type(error).__name__}",
-            )
+            answer = asyncio.run(_post(self.forward, body, passed))
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError) as error:
+            return Answer(HTTPStatus.BAD_GATEWAY), f", {service} gave no answer: {_reason(error)}"
+        return answer, f", answer of {service}"
 
-    def _tell(self, what: str, status: int) -> None:
+    def tell(self, what: str, status: int, *more: str) -> None:
+        """Say in a line what came and what it is answered with, and what more there is to say."""
         plain = "".join(character if character.isprintable() else "?" for character in what)
-        self.say(f"{datetime.now().astimezone():%H:%M:%S}  {plain} → {int(status)}")
+        with self._lock:
+            self.say(f"{datetime.now().astimezone():%H:%M:%S}  {plain} → {int(status)}")
+            for text in more:
+                self.say(text)
+
+
+def _reason(error: BaseException) -> str:
+    """Return why there was no answer. A certificate is what a developer can do something about."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "its certificate is not trusted (SSL_CERT_FILE names the authorities)"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
+
+
+async def _post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
+    """Return what a service answers within the time for it.
+
+    Its status and its Retry-After count alone: what it says besides is not waited for.
+    """
+    # No proxy of the environment: the service is the developer's own. Its authorities count.
+    trusted = ssl.create_default_context()
+    async with (
+        asyncio.timeout(FORWARD_SECONDS),
+        httpx2.AsyncClient(verify=trusted, timeout=None, trust_env=False) as client,
+        client.stream("POST", url, content=body, headers=headers) as answer,
+    ):
+        return Answer(answer.status_code, answer.headers.get("retry-after"))
 
 
 def _object(body: bytes) -> dict[str, Any] | str:
@@ -230,17 +267,26 @@ class Server(TlsServer):
 def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            length = self.headers.get("Content-Length", "")
-            if not (length.isascii() and length.isdecimal()) or int(length) > MOST_BYTES:
-                listener.say(f"A POST with more than {MOST_BYTES:,} bytes, or no length → 413")
-                status: int = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            else:
-                body = self.rfile.read(int(length))
-                named = {name.lower(): value for name, value in self.headers.items()}
-                status = listener.receive(body, named)
-            self.send_response(status)
+            try:
+                answer = self._answer()
+            except Exception as error:  # noqa: BLE001 - a line and an answer, whatever it is
+                answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR)
+                listener.tell(f"not received: {type(error).__name__}", answer.status)
+            self.send_response(answer.status)
+            if answer.retry_after is not None:
+                self.send_header("Retry-After", answer.retry_after)
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def _answer(self) -> Answer:
+            length = self.headers.get("Content-Length", "")
+            if not _LENGTH.fullmatch(length) or int(length) > MOST_BYTES:
+                status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+                listener.tell(f"a POST with more than {MOST_BYTES:,} bytes, or no length", status)
+                return Answer(status)
+            body = self.rfile.read(int(length))
+            named = {name.lower(): value for name, value in self.headers.items()}
+            return listener.receive(body, named)
 
         def log_message(self, *_: Any) -> None:
             """Say nothing: the listener does."""
@@ -255,7 +301,9 @@ def listen(
     stack = running()
     tls = certificate(STATE / AUTHORITY)
     keys = FixedKeys(key) if key else Keys(stack)
-    listener = Listener(keys, partial(print, flush=True), answers, forward, shows_body)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    listener = Listener(keys, _say, answers, forward, shows_body)
     try:
         server = Server(port, listener, tls)
     except (OSError, OverflowError) as error:
@@ -263,11 +311,22 @@ def listen(
         raise ToolError(
             f"Port {port} on {LOOPBACK} cannot be used: {reason}.", "Choose another: --port"
         ) from None
+    named = "the key that was named" if key else "the keys of GET /callback-keys"
     with server, suppress(KeyboardInterrupt):
         print(
             f'Listening: submit tasks with "callback_url": "https://{LOOPBACK}:{server.server_port}/"\n'
-            "Signatures are verified with the keys of GET /callback-keys. Ctrl-C ends it.",
+            f"Signatures are verified with {named}. Ctrl-C ends it.",
             flush=True,
         )
         server.serve_forever(0.1)
-    print("\nStopped.")
+    _say("\nStopped.")
+
+
+def _say(text: str) -> None:
+    """Print a line. Where nobody reads it any more, end as Ctrl-C does."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Else Python would try once more to write what is left, when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        signal.raise_signal(signal.SIGTERM)
