@@ -89,6 +89,10 @@ NO_NUMBERS = (
         ("Environment=Prod", "must match"),
         ("LogLevel", "Expected Name=value"),
         ("LogLevel='INFO", "No closing quotation"),
+        (
+            "CorsOrigins=* LogLevel=INFO CorsOrigins=https://example.com",
+            "CorsOrigins is said twice",
+        ),
         ("CorsOrigins=https://example.com/", "must match"),
         ("CorsOrigins='https://example.com, https://example.org'", "must match"),
         ("CorsOrigins=example.com", "must match"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tandem_tools.deploy.parameters import pairs
 from tandem_tools.errors import ToolError
 from tandem_tools.run import commands
 from tandem_tools.run.stack import LOCAL_PARAMETERS, OF_THIS_MACHINE
@@ -10,7 +11,7 @@ from tandem_tools.template import load_template
 
 def told(monkeypatch: pytest.MonkeyPatch, said: str) -> dict[str, str]:
     monkeypatch.setenv("PARAMETERS", said)
-    return commands._parameters()
+    return commands._parameters(pairs(said))
 
 
 def test_what_is_said_reaches_the_stack_beside_the_workers_time(
@@ -21,6 +22,7 @@ def test_what_is_said_reaches_the_stack_beside_the_workers_time(
     assert more == usual | {"CorsOrigins": "http://127.0.0.1:5173", "LogLevel": "DEBUG"}
     assert usual.keys() == {"WorkerTimeoutSeconds", "VisibilityTimeoutSeconds"}
     assert told(monkeypatch, "WorkerTimeoutSeconds=900")["VisibilityTimeoutSeconds"] == "5400"
+    assert told(monkeypatch, "WorkerTimeoutSeconds=30")["WorkerTimeoutSeconds"] == "30"
     longer = told(monkeypatch, "VisibilityTimeoutSeconds=6000 WorkerTimeoutSeconds=900")
     assert longer["VisibilityTimeoutSeconds"] == "6000"
 
@@ -41,6 +43,9 @@ def test_what_this_machine_has_by_itself_is_refused(
         ("CorsOrigin=*", r"no such parameter\. Perhaps CorsOrigins"),
         ("SnapStart=true ApiProvisionedConcurrency=1", "exclude each other"),
         ("CorsOrigins", "Expected Name=value"),
+        ("CorsOrigins=* CorsOrigins=https://example.com", "CorsOrigins is said twice"),
+        ("WorkerTimeoutSeconds=banana", "must be a number"),
+        ("VisibilityTimeoutSeconds=x", "must be a number"),
         ("VisibilityTimeoutSeconds=30", "is less than 6 x WorkerTimeoutSeconds"),
     ],
 )

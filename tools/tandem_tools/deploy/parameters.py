@@ -26,7 +26,7 @@ def pairs(said: str | list[Any] | dict[str, Any]) -> dict[str, str]:
             `ParameterKey=Name,ParameterValue=value`.
 
     Raises:
-        ToolError: it is none of these.
+        ToolError: it is none of these, or names a parameter twice.
     """
     if isinstance(said, dict):
         return {name: _text(name, value) for name, value in said.items()}
@@ -36,7 +36,12 @@ def pairs(said: str | list[Any] | dict[str, Any]) -> dict[str, str]:
         raise ToolError(f"{said!r} cannot be read: {error}.", "Close the quotes.") from None
     if not isinstance(texts, list):
         texts = [texts]
-    return dict(_pair(text) for text in texts)
+    found: dict[str, str] = {}
+    for name, value in map(_pair, texts):
+        if name in found:
+            raise ToolError(f"{name} is said twice.", "Say it once: a list has commas between.")
+        found[name] = value
+    return found
 
 
 def _pair(text: Any) -> tuple[str, str]:

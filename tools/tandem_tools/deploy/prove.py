@@ -1,6 +1,7 @@
 """`make prove-on-aws`: deploy, show what never ran on AWS, delete, and report what came out."""
 
 import json
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -177,7 +178,8 @@ def _not_deleted(report: Report) -> ToolError:
 
 def _said(stage: Stage, parameters: str) -> str:
     """Return the parameters of a stage's deployment as one text."""
-    return " ".join([*(f"{name}={value}" for name, value in stage.parameters.items()), parameters])
+    values = {**stage.parameters, **pairs(parameters)}
+    return shlex.join(f"{name}={value}" for name, value in values.items())
 
 
 def _stage(stage: Stage, parameters: str, report: Report) -> None:

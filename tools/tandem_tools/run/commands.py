@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +41,8 @@ LOGS_EVERY_SECONDS = 1
 
 def up(port: int, stack_port: int) -> None:
     """Bring the stack up, try it, and follow its logs until interrupted."""
-    parameters = _parameters()
+    said = pairs(os.environ.get("PARAMETERS", ""))
+    parameters = _parameters(said)
     if _is_running():
         raise ToolError(
             "A stack of this checkout is running already.",
@@ -69,8 +70,11 @@ def up(port: int, stack_port: int) -> None:
         logs = FunctionLogs(stack.aws, stack.description)
         try:
             task = _try_out(began, stack.description)
-        except ToolError:
+        except ToolError as error:
             print("\n".join(logs.read()))
+            if said:
+                advice = f"{error.advice} Or PARAMETERS is why: two tasks are tried first."
+                raise ToolError(error.problem, advice) from None
             raise
         _introduce(stack.description, task)
         env_file = EnvFile(stack.aws, stack.description.settings_secret, settings)
@@ -81,20 +85,16 @@ def up(port: int, stack_port: int) -> None:
                 time.sleep(LOGS_EVERY_SECONDS)
 
 
-def _parameters() -> dict[str, str]:
-    """Return values for the template's parameters: those of PARAMETERS, and the worker's time.
-
-    The worker has the longest time that the template, samconfig.toml or PARAMETERS gives it.
+def _parameters(said: Mapping[str, str]) -> dict[str, str]:
+    """Return values for the template's parameters: what is said, and else the longest worker's.
 
     Raises:
         ToolError: `make run` says one of them itself, or it cannot have that value.
     """
-    said = pairs(os.environ.get("PARAMETERS", ""))
     if own := sorted(said.keys() & OF_THIS_MACHINE):
         raise ToolError(f"make run itself says {', '.join(own)}.", "Take it out of PARAMETERS.")
     template = load_template()
-    longest = longest_worker()
-    told = longest | said | {WORKER_TIMEOUT: longest[WORKER_TIMEOUT]}
+    told = longest_worker() | dict(said)
     values = defaults(template) | LOCAL_PARAMETERS | told
     require_right(template, values, "Put it right in PARAMETERS.")
     return told
